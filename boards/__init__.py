@@ -1,0 +1,1 @@
+"""Board descriptions, board tops, bitstream builds and the host link."""

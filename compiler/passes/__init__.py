@@ -1,0 +1,1 @@
+"""One pass per file, each a pure function from graph to graph."""

@@ -1,0 +1,1 @@
+"""Compression methods as steps on a model, and recipes that chain them."""

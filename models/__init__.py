@@ -1,0 +1,1 @@
+"""Spiking networks in plain PyTorch, data sets, and the model package."""

@@ -1,0 +1,1 @@
+"""Golden model, cocotb benches, simulation runner and comparison."""

@@ -1,0 +1,1 @@
+"""The integer golden model: package to PyTorch integer tensors, an independent witness."""

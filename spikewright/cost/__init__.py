@@ -1,0 +1,1 @@
+"""Leaf cost model shared by compress and compiler."""
