@@ -1,1 +1,8 @@
-"""The integer golden model: package to PyTorch integer tensors, an independent witness."""
+"""The integer golden model: package to PyTorch integer tensors, an independent witness.
+
+It reads packages only: no compiler, no banks, schedules or ROMs.
+"""
+
+from .model import GoldenError, Trace, evaluate, image_codes, run, selector_scores, sums
+
+__all__ = ["GoldenError", "Trace", "evaluate", "image_codes", "run", "selector_scores", "sums"]

@@ -1,0 +1,145 @@
+"""A package executed op by op: every value of every step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from spikewright.models.package import (
+    IMAGE,
+    AddOp,
+    AttentionOp,
+    ConvOp,
+    HeadOp,
+    LinearOp,
+    Op,
+    Package,
+    PoolOp,
+    SelectOp,
+    WeightFormat,
+    shapes,
+    weight_values,
+)
+from torch import Tensor
+
+from . import exact
+
+
+class GoldenError(ValueError):
+    """Images do not fit the network; the text is one sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What a network did: integers by op name.
+
+    values: [B, T, N, C], int8 for spikes, int32 for other integers. kept: int64 [B, keep], the tokens each selector
+    left, ascending, as indices into its input. scores: int64 [B, classes]. classes: int64 [B], first argmax.
+    """
+
+    values: dict[str, Tensor]
+    kept: dict[str, Tensor]
+    scores: Tensor
+    classes: Tensor
+
+
+def run(package: Package, images: np.ndarray | Tensor, batch: int = 32, keep_values: bool = True) -> Trace:
+    """Run uint8 images [B, height, width, channels], `batch` at a time; GoldenError if they do not fit.
+
+    `keep_values=False` leaves `Trace.values` empty, for accuracy over many images.
+    """
+    image = package.network.input
+    pixels = torch.as_tensor(images)
+    want = (image.height, image.width, image.channels)
+    if pixels.dtype != torch.uint8 or pixels.ndim != 4 or tuple(pixels.shape[1:]) != want:
+        raise GoldenError(
+            f"images: {pixels.dtype} {list(pixels.shape)} do not fit; allowed is uint8 [B, {', '.join(map(str, want))}]"
+        )
+    if not len(pixels):
+        raise GoldenError("images: there is none; at least one is needed")
+    values: dict[str, list[Tensor]] = {}
+    kept: dict[str, list[Tensor]] = {}
+    scores: list[Tensor] = []
+    made = shapes(package.network)
+    for part in torch.split(pixels, batch):
+        current: dict[str, Tensor] = {IMAGE: image_codes(package, part)}
+        for op in package.network.ops:
+            result, selected = evaluate(package, op, current)
+            if isinstance(op, HeadOp):
+                scores.append(result)
+                continue
+            current[op.name] = result
+            if selected is not None:
+                kept.setdefault(op.name, []).append(selected)
+            if keep_values:
+                narrow = torch.int8 if made[op.name].is_spikes else torch.int32
+                values.setdefault(op.name, []).append(result.to(narrow))
+    final = torch.cat(scores)
+    first_argmax = torch.from_numpy(final.numpy().argmax(axis=1))  # numpy promises the first, torch does not
+    return Trace(
+        {name: torch.cat(parts) for name, parts in values.items()},
+        {name: torch.cat(parts) for name, parts in kept.items()},
+        final,
+        first_argmax,
+    )
+
+
+def image_codes(package: Package, pixels: Tensor) -> Tensor:
+    """Codes int64 [B, 1, H*W, C] of uint8 images [B, H, W, C]."""
+    table = torch.from_numpy(package.tensors["input.table"].astype(np.int64))
+    codes = [table[c][pixels[..., c].long()] for c in range(len(table))]
+    return torch.stack(codes, dim=-1).flatten(1, 2).unsqueeze(1)
+
+
+def evaluate(package: Package, op: Op, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Result of one op (int64 [B, T, N, C]; head: scores [B, classes]) and, for a selector, the tokens it kept."""
+    x = values[op.reads[0]]
+    if isinstance(op, ConvOp | LinearOp | AttentionOp):
+        threshold, bias = _vector(package, f"{op.name}.threshold"), _vector(package, f"{op.name}.bias")
+        return exact.fire(sums(package, op, values), op.neuron, threshold, bias, package.network.steps), None
+    if isinstance(op, PoolOp):
+        grid = shapes(package.network)[op.input].grid
+        assert grid is not None
+        return exact.pool(x, grid), None
+    if isinstance(op, AddOp):
+        return x + values[op.inputs[1]], None
+    if isinstance(op, SelectOp):
+        order = torch.sort(selector_scores(package, op, x), dim=1, descending=True, stable=True).indices
+        selected = order[:, : op.keep].sort(dim=1).values
+        index = selected[:, None, :, None].expand(-1, x.shape[1], -1, x.shape[3])
+        return x.gather(2, index), selected
+    weights = _weights(package, op.name, op.weights)
+    scores = exact.linear(x, weights) * 2**op.fraction_bits + _vector(package, f"{op.name}.bias")
+    return scores.sum(dim=(1, 2)), None
+
+
+def sums(package: Package, op: ConvOp | LinearOp | AttentionOp, values: Mapping[str, Tensor]) -> Tensor:
+    """The integer sums a[b, t, n, c] before the neuron; one step where the image is read."""
+    x = values[op.reads[0]]
+    if isinstance(op, AttentionOp):
+        return exact.attention(x, values[op.key], values[op.value], op.heads)
+    weights = _weights(package, op.name, op.weights)
+    if isinstance(op, LinearOp):
+        return exact.linear(x, weights)
+    grid = shapes(package.network)[op.input].grid
+    assert grid is not None
+    return exact.conv(x, weights, grid)
+
+
+def selector_scores(package: Package, op: SelectOp, x: Tensor) -> Tensor:
+    """Scores z[b, n] of the tokens of x [B, T, N, C]."""
+    first = _weights(package, f"{op.name}.hidden", op.hidden.weights)
+    second = _weights(package, f"{op.name}.score", op.score.weights)
+    steps = exact.linear(x, first) * 2**op.hidden.fraction_bits + _vector(package, f"{op.name}.hidden.bias")
+    rectified = steps.sum(dim=1).clamp(min=0)
+    hidden = torch.div(rectified, 2**op.hidden.shift, rounding_mode="floor").clamp(max=255)
+    scores = exact.linear(hidden, second) * 2**op.score.fraction_bits + _vector(package, f"{op.name}.score.bias")
+    return scores.squeeze(-1)
+
+
+def _vector(package: Package, name: str) -> Tensor:
+    return torch.from_numpy(package.tensors[name].astype(np.int64))
+
+
+def _weights(package: Package, name: str, form: WeightFormat) -> Tensor:
+    return torch.from_numpy(weight_values(package.tensors[f"{name}.codes"], form))
