@@ -80,7 +80,7 @@ class _Runner(Verilator):
             self.env.update(OBJCACHE="ccache", CCACHE_SLOPPINESS="pch_defines,time_macros")
         flags = ["-j2", "CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_STD=-std=gnu++20", "CFG_LDLIBS_THREADS=-pthread"]
         flags += [f"CXX={self._tools.cxx}", f"LINK={self._tools.cxx}", f"PYTHON3={sys.executable}", "AR=ar"]
-        flags += [f"OPT_FAST={self._optimise}", "OPT_GLOBAL=-O2"]
+        flags += [f"OPT_FAST={self._optimise}", "OPT_GLOBAL=-O1"]
         if self._timing:
             flags.append("CFG_CXXFLAGS_COROUTINES=-fcoroutines")
         self.env["MAKEFLAGS"] = " ".join(flag.replace(" ", "\\ ") for flag in flags)
@@ -254,7 +254,16 @@ def build(
         raise BuildError(f"make cannot build in a folder with spaces in its name: {str(build_dir)!r}")
     values = {k: f'"{v}"' if isinstance(v, str) else v for k, v in (parameters or {}).items()}
     stat = tools.verilator.stat()
-    kit = [RECIPE, str(tools.verilator), stat.st_size, stat.st_mtime_ns, tools.cxx, waves, timing]
+    kit = [
+        RECIPE,
+        str(tools.verilator),
+        stat.st_size,
+        stat.st_mtime_ns,
+        tools.cxx,
+        _cxx_version(tools.cxx),
+        waves,
+        timing,
+    ]
     kit += [str(cocotb_tools.config.libs_dir), sys.version]
     texts = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in sources]
     key = _digest(kit, texts, top, sorted(inputs), sorted(outputs), sorted(values.items()), sorted(waive), optimise)
@@ -272,7 +281,7 @@ def build(
         args = ["-O3", "-Wall", *(f"-Wno-{name}" for name in (*WAIVED, *waive))]
         args += ["--timing" if timing else "--no-timing", "--timescale", "1ns/1ps"]
         args += ["--trace-fst"] if waves else []
-        runtime = build_dir / ".runtime" / _digest(kit)
+        runtime = _runtime_cache() / _digest(kit)
         runner = _Runner(tools, timing, runtime, optimise)
         try:
             runner.build(
@@ -292,6 +301,16 @@ def build(
     return built
 
 
+def _cxx_version(cxx: str) -> str:
+    return subprocess.run([cxx, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
+
+
+def _runtime_cache() -> Path:
+    """Compiled Verilator libraries, by content hash, for all builds of this user."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "spikewright" / "verilator"
+
+
 def default_cache() -> Path:
     """Where component tests keep their simulators: the folder SPIKEWRIGHT_BUILDS names, else `build/bench`."""
     return Path(os.environ.get("SPIKEWRIGHT_BUILDS", "build/bench"))
@@ -306,12 +325,12 @@ def _build_fault(top: str, log: Path, error: BaseException) -> str:
 def _keep_runtime(folder: Path, runtime: Path) -> None:
     """Keeps the compiled Verilator library (10 of the 13 s of a small build) for the next build of this kind."""
     part = runtime.with_name(f"{runtime.name}.{os.getpid()}")
-    part.mkdir(parents=True, exist_ok=True)
-    for compiled in folder.glob("verilated*.o"):
-        shutil.copy(compiled, part / compiled.name)
     try:
+        part.mkdir(parents=True, exist_ok=True)
+        for compiled in folder.glob("verilated*.o"):
+            shutil.copy(compiled, part / compiled.name)
         part.rename(runtime)
-    except OSError:  # another build was first
+    except OSError:  # another build was first, or there is no place for a cache: it only saves time
         shutil.rmtree(part, ignore_errors=True)
 
 

@@ -31,6 +31,17 @@ async def reads(dut):
     await RisingEdge(dut.done)
     assert int(dut.q.value) == 0x5a
 """
+WAVES_BENCH = """
+import cocotb
+from cocotb.triggers import RisingEdge
+from spikewright.sim.stream_bench import start
+
+@cocotb.test(timeout_time=1, timeout_unit="us")
+async def runs(dut):
+    await start(dut)
+    await RisingEdge(dut.clk)
+    assert int(dut.q.value) == 15
+"""
 
 
 @pytest.mark.parametrize(
@@ -91,6 +102,7 @@ def test_delays_parameters_and_rom_files(tmp_path):
         built.run(test, cwd=run)
 
 
+@pytest.mark.slow
 def test_waves(tmp_path):
     from amaranth.lib import wiring
     from amaranth.lib.wiring import In, Out
@@ -112,10 +124,7 @@ def test_waves(tmp_path):
             return m
 
     test = tmp_path / "waves_bench.py"
-    test.write_text(
-        "import cocotb\nfrom cocotb.triggers import RisingEdge\nfrom spikewright.sim.stream_bench import start\n\n"
-        "@cocotb.test()\nasync def runs(dut):\n    await start(dut)\n    await RisingEdge(dut.clk)\n    assert int(dut.q.value) == 15\n"
-    )
+    test.write_text(WAVES_BENCH)
     results = bench(Inverter(), test, cwd=tmp_path, waves=True)
     assert results.waves == Path(tmp_path / "dump.fst")
     assert results.waves.stat().st_size > 100
