@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import verilog
+from amaranth.hdl import Const, Value
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib import wiring
 
 _MODULE = re.compile(r"^module\s+(?:\\)?(?P<name>\S+?)\s*\(", re.MULTILINE)
 _PORT = re.compile(r"^\s*(?P<direction>input|output)\s+(?:\[[^\]]*\]\s*)?\\?(?P<name>[^\s;,]+)\s*;", re.MULTILINE)
 
 
 def elaborate(
-    component: Any, name: str, out_dir: Path, ports: Sequence[Any] | None = None, platform: Any = None
+    component: Any, name: str, out_dir: Path, ports: Sequence[Any] | dict[str, Any] | None = None, platform: Any = None
 ) -> Path:
     """Writes `out_dir/name.v` with `component` as module `name`; an unchanged file keeps its time stamp.
 
@@ -26,6 +29,8 @@ def elaborate(
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise ValueError(f"the module name must be a plain Verilog identifier, not {name!r}")
+    if ports is None:
+        ports = _signature_ports(component)
     text = verilog.convert(
         component, name=name, platform=platform, ports=ports, emit_src=False, strip_internal_attrs=True
     )
@@ -34,6 +39,17 @@ def elaborate(
     if not path.is_file() or path.read_text() != text:
         path.write_text(text)
     return path
+
+
+def _signature_ports(component: Any) -> dict[str, Any]:
+    """Ports by flattened name; the constant `ready` of an always-ready stream has none."""
+    ports = {}
+    for path, member, value in component.signature.flatten(component):
+        signal = Value.cast(value)
+        if not isinstance(signal, Const):
+            direction = PortDirection.Input if member.flow == wiring.In else PortDirection.Output
+            ports["__".join(map(str, path))] = (signal, direction)
+    return ports
 
 
 def port_names(verilog_text: str, top: str) -> tuple[list[str], list[str]]:

@@ -28,7 +28,7 @@ from spikewright.sim.toolchain import SimulationTools, require_wave_headers, sim
 __all__ = ["BenchError", "BuildError", "Built", "Results", "bench", "build", "default_cache", "elaborate"]
 
 #: Lint messages Amaranth's Verilog draws by its nature; everything else stays fatal.
-WAIVED = ("WIDTHEXPAND", "WIDTHTRUNC", "PROCASSINIT", "UNUSEDSIGNAL", "DECLFILENAME")
+WAIVED = ("WIDTHEXPAND", "WIDTHTRUNC", "PROCASSINIT", "UNUSEDSIGNAL", "DECLFILENAME", "CASEINCOMPLETE")
 #: Part of every build's hash: raise it when the recipe below changes.
 RECIPE = 1
 #: The bench's parameters travel in this variable, as JSON; `stream_bench.given()` reads them.
