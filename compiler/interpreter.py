@@ -50,7 +50,7 @@ def matmul(left: Array, right: Array) -> Array:
     if left.size and right.size:
         bound = int(np.abs(left).max()) * int(np.abs(right).max()) * left.shape[-1]
         if bound >= 1 << 53:
-            return left @ right  # int64: slow, and still exact
+            return np.asarray(left @ right)  # int64: slow, and still exact
     return np.asarray(np.matmul(left.astype(np.float64), right.astype(np.float64))).astype(np.int64)
 
 

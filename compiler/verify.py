@@ -6,6 +6,7 @@ from .ir import (
     SCHEMA_VERSION,
     Add,
     Attention,
+    Compare,
     Conv,
     Graph,
     Head,
@@ -15,6 +16,7 @@ from .ir import (
     Neuron,
     Op,
     Pool,
+    Reset,
     Scheme,
     Select,
     Value,
@@ -69,6 +71,7 @@ def _value(graph: Graph, expected: Value) -> Value:
 
 def _weights(op: Op, weights: Weights, shape: tuple[int, ...]) -> None:
     codes = weights.codes
+    _need(isinstance(weights.scheme, Scheme), op.name, f"scheme {weights.scheme!r} is not a Scheme")
     allowed = range(2, 9) if weights.scheme is Scheme.UNIFORM else range(3, 5)
     _need(weights.bits in allowed, op.name, f"{weights.scheme} weights of {weights.bits} bits")
     _need(codes.dtype == np.int8, op.name, f"codes have dtype {codes.dtype}; allowed is int8")
@@ -84,6 +87,8 @@ def _bias(op: Op, bias: np.ndarray, channels: int, fraction_bits: int) -> None:
 
 def _neuron(op: Op, neuron: Neuron, channels: int) -> None:
     threshold = neuron.threshold
+    for enum, choice in ((Reset, neuron.reset), (Compare, neuron.compare)):
+        _need(isinstance(choice, enum), op.name, f"{enum.__name__.lower()} {choice!r} is not a {enum.__name__}")
     _bias(op, neuron.bias, channels, neuron.fraction_bits)
     _need(threshold.dtype == np.int64 and threshold.shape == (channels,), op.name, "threshold is not int64 [C]")
     _need(threshold.min() >= 1, op.name, "a threshold is below 1")

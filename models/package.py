@@ -111,7 +111,7 @@ def _parse(data: bytes) -> Package:
     try:
         entries: list[tuple[str, dict[str, Any]]] = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (safetensors.SafetensorError, ValueError) as error:
+    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise PackageError(f"not a whole safetensors file ({error}); the file is truncated or not a package") from None
     metadata = header.get("__metadata__") or {}
     if list(metadata) != [_KEY]:
@@ -130,7 +130,7 @@ def parse_network(text: str) -> Network:
     """The network from its JSON text; PackageError with the first fault found."""
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PackageError(f"network: not JSON ({error})") from None
     if not isinstance(raw, dict):
         raise PackageError("network: must be a JSON object")

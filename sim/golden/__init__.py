@@ -3,6 +3,6 @@
 It reads packages only: no compiler, no banks, schedules or ROMs.
 """
 
-from .model import GoldenError, Trace, evaluate, image_codes, run, selector_scores, sums
+from .model import GoldenError, Trace, evaluate, hidden_activations, image_codes, run, selector_scores, sums
 
-__all__ = ["GoldenError", "Trace", "evaluate", "image_codes", "run", "selector_scores", "sums"]
+__all__ = ["GoldenError", "Trace", "evaluate", "hidden_activations", "image_codes", "run", "selector_scores", "sums"]

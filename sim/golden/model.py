@@ -126,15 +126,19 @@ def sums(package: Package, op: ConvOp | LinearOp | AttentionOp, values: Mapping[
     return exact.conv(x, weights, grid)
 
 
-def selector_scores(package: Package, op: SelectOp, x: Tensor) -> Tensor:
-    """Scores z[b, n] of the tokens of x [B, T, N, C]."""
+def hidden_activations(package: Package, op: SelectOp, x: Tensor) -> Tensor:
+    """Hidden activations h[b, n, j], 0 to 255, of a selector that reads x [B, T, N, C]."""
     first = _weights(package, f"{op.name}.hidden", op.hidden.weights)
-    second = _weights(package, f"{op.name}.score", op.score.weights)
     steps = exact.linear(x, first) * 2**op.hidden.fraction_bits + _vector(package, f"{op.name}.hidden.bias")
     rectified = steps.sum(dim=1).clamp(min=0)
-    hidden = torch.div(rectified, 2**op.hidden.shift, rounding_mode="floor").clamp(max=255)
-    scores = exact.linear(hidden, second) * 2**op.score.fraction_bits + _vector(package, f"{op.name}.score.bias")
-    return scores.squeeze(-1)
+    return torch.div(rectified, 2**op.hidden.shift, rounding_mode="floor").clamp(max=255)
+
+
+def selector_scores(package: Package, op: SelectOp, x: Tensor) -> Tensor:
+    """Scores z[b, n] of the tokens of x [B, T, N, C]."""
+    second = _weights(package, f"{op.name}.score", op.score.weights)
+    scores = exact.linear(hidden_activations(package, op, x), second)[..., 0] * (1 << op.score.fraction_bits)
+    return scores + _vector(package, f"{op.name}.score.bias")
 
 
 def _vector(package: Package, name: str) -> Tensor:
