@@ -1,0 +1,77 @@
+"""The frames on the serial line: the one description that hardware, host driver and documentation share.
+
+A frame is magic, type, length (2 bytes), payload, CRC (2 bytes). The CRC covers type, length and payload:
+CRC-16 with polynomial 0x1021 and initial value 0xFFFF, sent high byte first. Numbers are little-endian.
+"""
+
+from enum import IntEnum
+
+#: First byte of a frame to the board, and of one from it.
+HOST_MAGIC, BOARD_MAGIC = 0xA5, 0x5A
+#: Version of this protocol, the first byte of an INFO reply.
+PROTOCOL = 1
+#: Longest payload (the length has two bytes).
+MAX_PAYLOAD = 0xFFFF
+#: Bytes around a payload.
+OVERHEAD = 6
+#: Bytes of one result word.
+WORD_BYTES = 4
+
+
+class Request(IntEnum):
+    """Types of frames to the board."""
+
+    IMAGE = 0x01
+    INFO = 0x02
+
+
+class Reply(IntEnum):
+    """Types of frames from the board."""
+
+    RESULT = 0x81
+    INFO = 0x82
+    ERROR = 0xE0
+
+
+class ErrorCode(IntEnum):
+    """The one payload byte of an ERROR reply."""
+
+    BAD_CRC = 1
+    BAD_LENGTH = 2
+    UNKNOWN_TYPE = 3
+    BUSY = 4
+    TIME_OUT = 5
+
+
+#: Payload of an INFO reply: field and its bytes, in order.
+INFO_FIELDS = (("protocol", 1), ("build_id", 4), ("image_bytes", 2), ("result_words", 2))
+INFO_BYTES = sum(size for _, size in INFO_FIELDS)
+
+MEANING = {
+    Request.IMAGE: "pixel bytes in raster order, channel innermost; exactly `image_bytes` of them",
+    Request.INFO: "no payload; also serves as a ping",
+    Reply.RESULT: "the result words of one image, 4 bytes each: class scores, then counters",
+    Reply.INFO: ", ".join(f"{name} ({size})" for name, size in INFO_FIELDS),
+    Reply.ERROR: "one byte, the error code",
+    ErrorCode.BAD_CRC: "the frame's CRC is wrong; its payload was not used",
+    ErrorCode.BAD_LENGTH: "the frame is sound, but this type has another length",
+    ErrorCode.UNKNOWN_TYPE: "the frame is sound, but its type is not known",
+    ErrorCode.BUSY: "an image came while the one before it had not been taken; it was dropped",
+    ErrorCode.TIME_OUT: "a frame broke off; the bytes so far were dropped",
+}
+
+
+def info_payload(build_id: int, image_bytes: int, result_words: int) -> bytes:
+    """Payload of the INFO reply of one design."""
+    values = {"protocol": PROTOCOL, "build_id": build_id, "image_bytes": image_bytes, "result_words": result_words}
+    return b"".join(values[name].to_bytes(size, "little") for name, size in INFO_FIELDS)
+
+
+def markdown() -> str:
+    """The tables of docs/boards.md."""
+    rows = ["| Frame | Code | Payload |", "|---|---|---|"]
+    rows += [f"| {kind.name} (to the board) | 0x{kind:02X} | {MEANING[kind]} |" for kind in Request]
+    rows += [f"| {kind.name} (reply) | 0x{kind:02X} | {MEANING[kind]} |" for kind in Reply]
+    rows += ["", "| Error | Code | Meaning |", "|---|---|---|"]
+    rows += [f"| {code.name} | {int(code)} | {MEANING[code]} |" for code in ErrorCode]
+    return "\n".join(rows)

@@ -1,0 +1,79 @@
+"""Board files: the ones there are, and how a faulty one is refused."""
+
+from pathlib import Path
+
+import pytest
+from spikewright.boards.clocking import PllSettings
+from spikewright.boards.frame import markdown
+from spikewright.boards.registry import FOLDER, BoardError, board_names, load_board, platform_for
+from spikewright.boards.schema import Board
+from spikewright.boards.uart import divisor_for
+
+DOC = Path(__file__).parents[2] / "docs" / "boards.md"
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_every_board_is_sound(name):
+    board = load_board(name)
+    platform = platform_for(board)
+    assert board.part.startswith(platform.device)
+    assert board.part[len(platform.device) :] == f"-{platform.speed}{platform.package}C"
+    assert platform.resources[board.oscillator.resource, 0].clock.frequency == board.oscillator.mhz * 1e6
+    assert (board.uart.resource, board.uart.number) in platform.resources
+    divisor_for(board.clock_mhz * 1e6, board.uart.baud)
+    pll = PllSettings.find(board.oscillator.mhz, board.clock_mhz)
+    assert board.oscillator.mhz * pll.feedback / pll.reference == pytest.approx(board.clock_mhz)
+    assert 400 <= pll.mhz * pll.output <= 800
+
+
+def test_required_boards_exist():
+    assert {"ulx3s-85f", "ulx3s-25f", "orangecrab-85f"} <= set(board_names())
+    assert load_board("ulx3s-85f").block_ram_bits == 208 * 18432
+
+
+def test_unknown_board_lists_the_others():
+    with pytest.raises(BoardError, match=r"unknown board 'ulx4s': the boards are orangecrab-85f, ulx3s-25f"):
+        load_board("ulx4s")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("lut: 83640", "lut: -1", r"resources.lut: .*greater than or equal to 1 \(found -1\)"),
+        ("lut: 83640", "lutt: 83640", "resources.lut: Field required"),
+        ("dsp: 156", "dsp: 156\n  extra: 1", "resources.extra: Extra inputs are not permitted"),
+        ("family: ecp5", "family: ice40", "family: Input should be 'ecp5'"),
+        ("name: ulx3s-85f", "name: other", "name must be 'copy' like the file, not 'other'"),
+        ("family: ecp5", "family: [", "copy.yaml is not YAML"),
+    ],
+)
+def test_faulty_file_is_one_sentence(old, new, message, tmp_path):
+    text = (FOLDER / "ulx3s-85f.yaml").read_text().replace(old, new)
+    (tmp_path / "copy.yaml").write_text(text)
+    with pytest.raises(BoardError, match=message) as caught:
+        load_board("copy", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_file_adds_a_board(tmp_path):
+    text = (FOLDER / "ulx3s-85f.yaml").read_text().replace("name: ulx3s-85f", "name: mine").replace("80.0", "50.0")
+    (tmp_path / "mine.yaml").write_text(text)
+    assert board_names(tmp_path) == ["mine"]
+    assert load_board("mine", tmp_path).clock_mhz == 50
+    broken = text.replace("ULX3S_85F_Platform", "Absent")
+    (tmp_path / "mine.yaml").write_text(broken)
+    with pytest.raises(BoardError, match=r"there is no platform amaranth_boards\.ulx3s:Absent"):
+        platform_for(load_board("mine", tmp_path))
+
+
+@pytest.mark.parametrize(("source", "target"), [(25, 900), (25, 79.77), (12, 1)])
+def test_pll_refuses(source, target):
+    with pytest.raises(ValueError, match=f"the PLL makes no {target:g} MHz"):
+        PllSettings.find(source, target, tolerance=1e-6)
+
+
+def test_document_holds_the_frames_and_every_field():
+    text = DOC.read_text()
+    assert markdown() in text
+    for name in Board.model_fields:
+        assert f"`{name}`" in text, name
