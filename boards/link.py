@@ -30,7 +30,7 @@ class Link(wiring.Component):
     the one before still waits in the buffer is answered BUSY and dropped.
 
     Parameters:
-        image_bytes: pixel bytes of an image, 1…65535
+        image_bytes: pixel bytes of an image, 2…65535
         result_words: result words of an image, 1…16383
         build_id: 32-bit number that names the design in INFO
         divisor: clock cycles a bit, at least 8

@@ -26,7 +26,7 @@ class ImageBuffer(wiring.Component):
     Reset: empty; the memory's contents are kept. Overflow: writes and commits while `busy` are the writer's fault.
 
     Parameters:
-        depth: bytes of one image, at least 1
+        depth: bytes of one image, at least 2
     Members:
         address, data, write (in): a byte of the image that is being received
         commit (in, 1): the image in the buffer is good: send it
@@ -38,7 +38,7 @@ class ImageBuffer(wiring.Component):
         self.depth = depth
         super().__init__(
             {
-                "address": In(range(max(2, depth))),
+                "address": In(range(depth)),
                 "data": In(8),
                 "write": In(1),
                 "commit": In(1),
@@ -51,7 +51,7 @@ class ImageBuffer(wiring.Component):
         m = Module()
         m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port()
-        position, following = Signal(range(max(2, self.depth))), Signal(range(max(2, self.depth)))
+        position, following = Signal(range(self.depth)), Signal(range(self.depth))
         taken = self.pixels.valid & self.pixels.ready
         last = position == self.depth - 1
         m.d.comb += [
@@ -82,7 +82,7 @@ class FrameReceiver(wiring.Component):
     2 cycles. Reset: between frames, no reply waiting. Overflow: while four replies wait, further ones are dropped.
 
     Parameters:
-        image_bytes: payload of an image, 1…65535
+        image_bytes: payload of an image, 2…65535
         timeout: cycles without a byte after which a frame is given up, at least 1
     Members:
         i (in, stream of 8, always ready): bytes from the line
@@ -91,8 +91,8 @@ class FrameReceiver(wiring.Component):
     """
 
     def __init__(self, *, image_bytes: int, timeout: int) -> None:
-        if not isinstance(image_bytes, int) or not 1 <= image_bytes <= 0xFFFF:
-            raise ValueError(f"image_bytes must be 1…65535 (the frame's length has two bytes), not {image_bytes!r}")
+        if not isinstance(image_bytes, int) or not 2 <= image_bytes <= 0xFFFF:
+            raise ValueError(f"image_bytes must be 2…65535 (the frame's length has two bytes), not {image_bytes!r}")
         if not isinstance(timeout, int) or timeout < 1:
             raise ValueError(f"timeout must be an integer of at least 1 cycle, not {timeout!r}")
         self.image_bytes = image_bytes
@@ -100,7 +100,7 @@ class FrameReceiver(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(8, always_ready=True)),
-                "address": Out(range(max(2, image_bytes))),
+                "address": Out(range(image_bytes)),
                 "data": Out(8),
                 "write": Out(1),
                 "commit": Out(1),

@@ -45,8 +45,8 @@ def test_busy(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"image_bytes": 0}, "image_bytes must be 1…65535.*not 0"),
-        ({"image_bytes": 70000}, "image_bytes must be 1…65535.*not 70000"),
+        ({"image_bytes": 0}, "image_bytes must be 2…65535.*not 0"),
+        ({"image_bytes": 70000}, "image_bytes must be 2…65535.*not 70000"),
         ({"result_words": 16384}, "result_words must be 1…16383.*not 16384"),
         ({"build_id": -1}, "build_id must be an unsigned 32-bit number, not -1"),
         ({"timeout_bits": 0}, "timeout must be an integer of at least 1 cycle, not 0"),

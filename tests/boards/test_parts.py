@@ -19,6 +19,6 @@ def test_sender(words, stall, tmp_path):
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.5])
-@pytest.mark.parametrize("depth", [1, 7, 64])
+@pytest.mark.parametrize("depth", [2, 7, 64])
 def test_buffer(depth, stall, tmp_path):
     bench(ImageBuffer(depth=depth), BENCH, cwd=tmp_path, testcase="buffer", given={"depth": depth, "stall": stall})
