@@ -1,0 +1,96 @@
+"""Networks of a recipe's stages: dense, with token selectors, quantised; and loading one from its checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors.torch import load_file
+from spikewright.compress.quantise import Quantised, quantised_layer
+from spikewright.compress.recipe import Recipe
+from spikewright.compress.tokens import QuantSelector, TokenSelector, keep_counts
+from spikewright.models.layers import Conv3, Dense, Pointwise
+from spikewright.models.spikformer import Head, Spikformer
+from torch import Tensor, nn
+
+
+def dense_model(recipe: Recipe) -> Spikformer:
+    """The dense network, initialised from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    return Spikformer(recipe.model)
+
+
+def selectors(model: Spikformer) -> list[TokenSelector]:
+    """The model's token selectors in block order."""
+    return [cast(TokenSelector, module) for _, module in sorted(model.selector.items(), key=lambda item: int(item[0]))]
+
+
+def add_selectors(model: Spikformer, recipe: Recipe) -> None:
+    """Put freshly initialised selectors (own seed) in front of the recipe's blocks."""
+    tokens, blocks = recipe.constraints.tokens, recipe.selector_blocks()
+    if tokens is None:
+        return
+    torch.manual_seed(recipe.seed + 1)
+    for block, keep in zip(blocks, keep_counts(recipe.model.tokens, tokens.keep, len(blocks)), strict=True):
+        model.selector[str(block)] = TokenSelector(
+            recipe.model.dim, keep, ceiling=tokens.ceiling, temperature=tokens.temperature
+        )
+
+
+def layer_names(model: Spikformer) -> list[str]:
+    """Names of all layers with weights, selectors included, in execution order of the modules."""
+    kinds = (Dense, Pointwise, Conv3, Head, Quantised)
+    return [name for name, module in model.named_modules() if isinstance(module, kinds)]
+
+
+def quantise(model: Spikformer, recipe: Recipe) -> None:
+    """Replace every layer and selector by its quantised counterpart, in place; steps from the present weights."""
+    formats = recipe.formats(layer_names(model))
+    for name, fmt in formats.items():
+        if name.startswith("selector."):
+            continue
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, quantised_layer(model.get_submodule(name), fmt))
+    for key, selector in list(model.selector.items()):
+        prefix = f"selector.{key}"
+        source = cast(TokenSelector, selector)
+        model.selector[key] = QuantSelector(
+            source, recipe.model.steps, formats[f"{prefix}.hidden"], formats[f"{prefix}.score"]
+        )
+
+
+def set_exact(model: nn.Module, exact: bool) -> None:
+    """Switch every quantised layer between learned-step training and the exact membrane grid."""
+    for module in model.modules():
+        if isinstance(module, Quantised):
+            module.exact = exact
+
+
+def set_mode(model: Spikformer, hard: bool) -> None:
+    """Let the selectors gather (hard) or sample masks while training (soft)."""
+    for selector in selectors(model):
+        selector.mode = "hard" if hard else "soft"
+
+
+def load_dense(recipe: Recipe, path: Path | str) -> Spikformer:
+    """The dense model of a checkpoint, in evaluation mode."""
+    model = dense_model(recipe)
+    model.load_state_dict(load_file(path))
+    return model.eval()
+
+
+def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> Spikformer:
+    """The quantised model with a state_dict, on the exact grid, gathering, in evaluation mode."""
+    model = dense_model(recipe)
+    add_selectors(model, recipe)
+    quantise(model, recipe)
+    model.load_state_dict(state)
+    set_mode(model, hard=True)
+    set_exact(model, True)
+    return model.eval()
+
+
+def load_quantised(recipe: Recipe, path: Path | str) -> Spikformer:
+    """The quantised model of a checkpoint, ready to evaluate."""
+    return quantised_from(recipe, load_file(path))

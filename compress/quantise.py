@@ -1,0 +1,236 @@
+"""Per-layer uniform and power-of-two (PoT) quantisers with learned steps (paper 2; LSQ), and layers that use them.
+
+A weight is ``step · value(code)``, |code| ≤ 2^(bits−1) − 1. Uniform: value = code. PoT: value(0) = 0, else
+sign · 2^(|code|−1). Codes are always computed in float64, so training and export see the same code for a weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import torch
+import torch.nn.functional as F
+from spikewright.compress.fold import Folded, fold_norm, round_through
+from spikewright.models.layers import Conv3, Dense, Pointwise
+from spikewright.models.neurons import LIF
+from spikewright.models.spikformer import Head
+from torch import Tensor, nn
+
+Scheme = Literal["uniform", "pot"]
+
+
+@dataclass(frozen=True)
+class WeightFormat:
+    """Scheme, bits and membrane fraction bits of one layer; the same bounds as the package's."""
+
+    scheme: Scheme
+    bits: int
+    fraction_bits: int = 5
+
+    def __post_init__(self) -> None:
+        allowed = range(2, 9) if self.scheme == "uniform" else (3, 4)
+        if self.bits not in allowed:
+            raise ValueError(f"bits of a {self.scheme} layer must be one of {list(allowed)}, not {self.bits!r}")
+
+    @property
+    def limit(self) -> int:
+        """The greatest |code|."""
+        return int(2 ** (self.bits - 1) - 1)
+
+    @property
+    def top(self) -> int:
+        """The greatest |value|."""
+        return self.limit if self.scheme == "uniform" else int(2 ** (self.limit - 1))
+
+    def values(self, codes: Tensor) -> Tensor:
+        """Value of each code, in weight LSBs."""
+        if self.scheme == "uniform":
+            return codes
+        return codes.sign() * torch.exp2(codes.abs() - 1.0)  # the sign makes the value of code 0 zero
+
+    def codes(self, ratio: Tensor) -> Tensor:
+        """Code of the nearest value to ``ratio = w/step`` (float64 in, whole float64 out)."""
+        if self.scheme == "uniform":
+            return ratio.round().clamp(-self.limit, self.limit)
+        middles = [0.5] + [1.5 * 2.0**e for e in range(self.limit - 1)]
+        boundaries = torch.tensor(middles, dtype=ratio.dtype, device=ratio.device)
+        return torch.bucketize(ratio.abs().contiguous(), boundaries, right=True).to(ratio.dtype) * ratio.sign()
+
+
+class _LearnedStep(torch.autograd.Function):
+    """``step · value(code(w/step))``: straight-through to w inside the range, LSQ's gradient to the step."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, step: Tensor, fmt: WeightFormat) -> Tensor:
+        ratio = weight.double() / step.double()
+        values = fmt.values(fmt.codes(ratio))
+        ctx.save_for_backward(ratio.to(weight.dtype), values.to(weight.dtype))
+        ctx.top, ctx.shape = fmt.top, step.shape
+        return (values * step.double()).to(weight.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        ratio, values = ctx.saved_tensors
+        inside = (ratio.abs() <= ctx.top).to(ratio.dtype)
+        per_weight = grads[0] * (values - ratio * inside)
+        share = ratio.numel() / max(1, int(torch.Size(ctx.shape).numel()))
+        step = per_weight.sum_to_size(ctx.shape) / (share * ctx.top) ** 0.5
+        return grads[0] * inside, step, None
+
+
+class _Values(torch.autograd.Function):
+    """``value(code(w/step))`` in LSBs, straight-through to w (d value / d w = 1/step) inside the range."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, step: Tensor, fmt: WeightFormat) -> Tensor:
+        ratio = weight.double() / step.double()
+        ctx.save_for_backward((ratio.abs() <= fmt.top).to(weight.dtype) / step)
+        return fmt.values(fmt.codes(ratio)).to(weight.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return grads[0] * ctx.saved_tensors[0], None, None
+
+
+def fake_quantise(weight: Tensor, step: Tensor, fmt: WeightFormat) -> Tensor:
+    """Quantised weight in real units, with gradients to weight and step."""
+    return cast(Tensor, _LearnedStep.apply(weight, step, fmt))  # type: ignore[no-untyped-call]
+
+
+def integer_values(weight: Tensor, step: Tensor, fmt: WeightFormat) -> Tensor:
+    """Quantised weight as whole LSBs, with a gradient to the weight."""
+    return cast(Tensor, _Values.apply(weight, step, fmt))  # type: ignore[no-untyped-call]
+
+
+def best_step(weight: Tensor, fmt: WeightFormat, *, per_channel: bool) -> Tensor:
+    """The step of least squared error over the non-zero weights, searched on a geometric grid.
+
+    ``weight [out, ...]`` → ``[out, 1, ...]`` or all-ones shape; 1 for rows with no weights.
+    """
+    flat = weight.detach().double().flatten(1) if per_channel else weight.detach().double().reshape(1, -1)
+    peak = flat.abs().amax(1, keepdim=True)
+    best_error = torch.full_like(peak, float("inf"))
+    best = torch.ones_like(peak)
+    for fraction in torch.logspace(-0.7, 0.1, 40, dtype=torch.float64):
+        step = (peak * fraction / fmt.top).clamp(min=1e-12)
+        error = (fmt.values(fmt.codes(flat / step)) * step - flat).square().sum(1, keepdim=True)
+        better = (error < best_error) & (peak > 0)
+        best_error, best = torch.where(better, error, best_error), torch.where(better, step, best)
+    shape = (weight.shape[0] if per_channel else 1, *([1] * (weight.dim() - 1)))
+    return best.reshape(shape).to(weight.dtype)
+
+
+class Quantised(nn.Module):
+    """What quantised layers share: a format, a step, and the switch to the exact membrane grid."""
+
+    weight: Tensor
+    bias: Any  # Linear and Conv1d disagree on its type
+    step: nn.Parameter
+    fmt: WeightFormat
+
+    def adopt(self, layer: nn.Module, fmt: WeightFormat, *, per_channel: bool) -> None:
+        """Take over the parameters of ``layer`` and choose a first step."""
+        self.weight, self.bias = cast(nn.Parameter, layer.weight), layer.bias
+        self.fmt = fmt
+        self.exact = False
+        self.step = nn.Parameter(best_step(self.weight, fmt, per_channel=per_channel))
+
+    def integer_codes(self) -> Tensor:
+        """Codes of the weights, whole float64 numbers, before any sign flip."""
+        return self.fmt.codes(self.weight.detach().double() / self.step.detach().double())
+
+    def fold(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, neuron: LIF) -> Folded:
+        """Norm, bias and threshold of this layer on the membrane grid: the one function training and export use."""
+        filled = (self.integer_codes().flatten(1) != 0).any(1)
+        return fold_norm(norm, self.bias, self.step, filled, level=neuron.level, fraction_bits=self.fmt.fraction_bits)
+
+    def grid_sums(
+        self, x: Tensor, multiply: Callable[[Tensor, Tensor], Tensor], norm: nn.Module, neuron: LIF, tail: int
+    ) -> tuple[Tensor, Tensor]:
+        """Membrane input ``X = a·2^f + bias`` and threshold, per channel, ``tail`` axes behind the channel axis."""
+        folded = self.fold(cast(nn.BatchNorm1d, norm), neuron)
+        gain = folded.sign.to(x.dtype).reshape(-1, *([1] * (self.weight.dim() - 1)))
+        sums = multiply(x, integer_values(self.weight, self.step, self.fmt).to(x.dtype) * gain)
+        shape = (-1, *([1] * tail))
+        bias, threshold = folded.bias.to(x.dtype).reshape(shape), folded.threshold.to(x.dtype).reshape(shape)
+        return sums * 2.0**self.fmt.fraction_bits + bias, threshold
+
+
+class QuantDense(Quantised, Dense):
+    """:class:`Dense` with quantised weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, fake_quantise(self.weight, self.step, self.fmt), self.bias)
+
+    def drive(self, x: Tensor, norm: nn.BatchNorm1d, neuron: LIF) -> Tensor:
+        if not self.exact:
+            return super().drive(x, norm, neuron)
+        sums, threshold = self.grid_sums(x, F.linear, norm, neuron, 0)
+        return cast(Tensor, neuron(sums, threshold))
+
+
+class QuantPointwise(Quantised, Pointwise):
+    """:class:`Pointwise` with quantised weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, fake_quantise(self.weight, self.step, self.fmt)[:, :, 0], self.bias)
+
+    def drive(self, x: Tensor, norm: nn.BatchNorm1d, neuron: LIF) -> Tensor:
+        if not self.exact:
+            return super().drive(x, norm, neuron)
+        sums, threshold = self.grid_sums(x, lambda a, w: F.linear(a, w[:, :, 0]), norm, neuron, 0)
+        return cast(Tensor, neuron(sums, threshold))
+
+
+class QuantConv3(Quantised, Conv3):
+    """:class:`Conv3` with quantised weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, fake_quantise(self.weight, self.step, self.fmt), None, padding=1)
+
+    def drive(self, x: Tensor, norm: nn.BatchNorm2d, neuron: LIF, *, steps: int) -> Tensor:
+        if not self.exact:
+            return super().drive(x, norm, neuron, steps=steps)
+        sums, threshold = self.grid_sums(x.flatten(0, 1), lambda a, w: F.conv2d(a, w, None, padding=1), norm, neuron, 2)
+        sums = sums.reshape(*x.shape[:2], *sums.shape[1:])
+        return cast(Tensor, neuron(sums.expand(steps, *sums.shape[1:]), threshold))
+
+
+class QuantHead(Quantised, Head):
+    """:class:`Head` with quantised weights and one step for all classes (their scores are compared)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, fake_quantise(self.weight, self.step, self.fmt), self.bias)
+
+    def integer_bias(self) -> Tensor:
+        """Bias on the grid of step·2^−f, whole float64 numbers, with a straight-through gradient."""
+        lsb = self.step.detach().double().reshape(1) * 2.0**-self.fmt.fraction_bits
+        return round_through(cast(Tensor, self.bias).double() / lsb)
+
+    def read(self, x: Tensor, keep: Tensor | None) -> Tensor:
+        if not self.exact:
+            return super().read(x, keep)
+        count = x.shape[0] * x.shape[2]
+        sums = F.linear(x.sum(dim=(0, 2)), integer_values(self.weight, self.step, self.fmt).to(x.dtype))
+        scores = sums * 2.0**self.fmt.fraction_bits + count * self.integer_bias().to(x.dtype)
+        lsb = self.step.detach().to(x.dtype).reshape(1) * 2.0**-self.fmt.fraction_bits
+        return scores * (lsb / count)
+
+
+def quantised_layer(layer: nn.Module, fmt: WeightFormat) -> Quantised:
+    """The quantised counterpart of ``layer``, sharing its parameters; steps per channel where a neuron ends the sum."""
+    new: Quantised
+    if isinstance(layer, Head):
+        new = QuantHead(layer.in_features, layer.out_features)
+    elif isinstance(layer, Conv3):
+        new = QuantConv3(layer.in_channels, layer.out_channels)
+    elif isinstance(layer, Pointwise):
+        new = QuantPointwise(layer.in_channels, layer.out_channels, bias=layer.bias is not None)
+    elif isinstance(layer, Dense):
+        new = QuantDense(layer.in_features, layer.out_features)
+    else:
+        raise TypeError(f"can quantise Dense, Pointwise, Conv3 and Head layers, not {type(layer).__name__}")
+    new.adopt(layer, fmt, per_channel=not isinstance(layer, Head))
+    return new

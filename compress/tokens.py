@@ -1,0 +1,150 @@
+"""The learned spiking token selector (paper 1, SparseSpikformer's STS; METHODS.md 1).
+
+``X' = mean over T of the stream``, ``S = softmax(MLP(X'))`` with two outputs (keep, drop); in training a hard
+Gumbel-softmax gives keep masks that multiply from selector to selector; at inference the ``keep`` best tokens by
+``z_keep − z_drop`` stay. ReLU with a clip stands for the paper's GELU: the integer selector
+computes that.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, cast
+
+import torch
+import torch.nn.functional as F
+from spikewright.compress.fold import round_through
+from spikewright.compress.quantise import Quantised, WeightFormat, best_step, integer_values
+from spikewright.models.layers import Dense
+from torch import Tensor, nn
+
+#: Greatest hidden value of the integer selector (8 bits).
+HIDDEN_TOP = 255
+
+
+def keep_counts(tokens: int, ratio: float, selectors: int) -> list[int]:
+    """Tokens kept by the k-th selector: int(N0·ρ^k), at least 1."""
+    return [max(1, int(tokens * ratio**k)) for k in range(1, selectors + 1)]
+
+
+def top_tokens(z: Tensor, keep: int) -> Tensor:
+    """Indices ``[B, keep]``, ascending, of the greatest ``z [B, N]``; ties go to the lower index."""
+    order = torch.sort(z, dim=1, descending=True, stable=True).indices
+    return order[:, :keep].sort(dim=1).values
+
+
+def gather_tokens(x: Tensor, indices: Tensor) -> Tensor:
+    """``x [T, B, N, D]`` with the tokens ``indices [B, keep]`` left: the same set at every step."""
+    wide = indices[None, :, :, None].expand(x.shape[0], -1, -1, x.shape[-1])
+    return x.gather(2, wide)
+
+
+class TokenSelector(nn.Module):
+    """Linear(D, D/2) → clipped ReLU → Linear(D/2, 2) on the mean firing rate.
+
+    ``mode`` 'soft' samples masks while training; 'hard' gathers the top tokens, as inference always does.
+    """
+
+    def __init__(self, dim: int, keep: int, *, ceiling: float = 4.0, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.keep = keep
+        self.ceiling = ceiling
+        self.temperature = temperature
+        self.mode: Literal["soft", "hard"] = "soft"
+        self.hidden = Dense(dim, dim // 2)
+        self.score = Dense(dim // 2, 2)
+        for layer in (self.hidden, self.score):
+            # Large enough that the first masks depend on the token at all.
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def scores(self, x: Tensor) -> Tensor:
+        """``z_keep, z_drop`` as ``[B, N, 2]`` of the stream ``[T, B, N, D]``."""
+        hidden = self.hidden(x.mean(0)).clamp(0.0, self.ceiling)
+        return cast(Tensor, self.score(hidden))
+
+    def select(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Stream, cumulative mask for the blocks behind (soft) or None (hard), and the choice (mask or indices)."""
+        scores = self.scores(x)
+        if self.training and self.mode == "soft":
+            mask = F.gumbel_softmax(scores, tau=self.temperature, hard=True)[..., 0]
+            mask = mask if keep is None else mask * keep
+            return x, mask, mask
+        indices = top_tokens(scores[..., 0] - scores[..., 1], self.keep)
+        return gather_tokens(x, indices), None, indices
+
+
+class _QuantRow(Quantised):
+    """Weights ``[out, in]`` and bias ``[out]`` with one step for the layer; only the selector's grid reads them."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, fmt: WeightFormat) -> None:
+        super().__init__()
+        self.weight, self.bias, self.fmt = nn.Parameter(weight.clone()), nn.Parameter(bias.clone()), fmt
+        self.step = nn.Parameter(best_step(weight, fmt, per_channel=False), requires_grad=False)
+
+    @property
+    def lsb(self) -> Tensor:
+        """Real value of one weight LSB, float64 ``[1]``."""
+        return self.step.detach().double().reshape(1)
+
+
+class QuantSelector(TokenSelector):
+    """The integer selector of docs/package.md, with straight-through gradients; z is exact in float64."""
+
+    shift: Tensor
+
+    def __init__(self, source: TokenSelector, steps: int, hidden: WeightFormat, score: WeightFormat) -> None:
+        super().__init__(source.hidden.in_features, source.keep, ceiling=source.ceiling, temperature=source.temperature)
+        self.mode, self.steps = source.mode, steps
+        with torch.no_grad():
+            self.hidden = _QuantRow(source.hidden.weight, source.hidden.bias, hidden)  # type: ignore[assignment]
+            # Only the difference of the two outputs ranks tokens, and softmax needs no more: one row.
+            weight, bias = source.score.weight, source.score.bias
+            self.score = _QuantRow(weight[:1] - weight[1:], bias[:1] - bias[1:], score)  # type: ignore[assignment]
+        span = source.ceiling / (HIDDEN_TOP * float(self._rows()[0].lsb) * 2.0**-hidden.fraction_bits / steps)
+        self.register_buffer("shift", torch.tensor(max(0, math.ceil(math.log2(span)))))
+
+    def _rows(self) -> tuple[_QuantRow, _QuantRow]:
+        return cast(_QuantRow, self.hidden), cast(_QuantRow, self.score)
+
+    def hidden_bias(self) -> Tensor:
+        """Whole float64 ``[Hd]`` on the grid step·2^−f; the sum over T adds it T times."""
+        row = self._rows()[0]
+        return round_through(cast(Tensor, row.bias).double() / (row.lsb * 2.0**-row.fmt.fraction_bits))
+
+    def score_lsb(self) -> Tensor:
+        """Real value of one unit of the integer z, float64 ``[1]``."""
+        hidden, score = self._rows()
+        fraction = 2.0 ** -(hidden.fmt.fraction_bits + score.fmt.fraction_bits)
+        return cast(Tensor, hidden.lsb * score.lsb * 2.0 ** float(self.shift) * fraction / self.steps)
+
+    def score_bias(self) -> Tensor:
+        """Whole float64 ``[1]`` on the grid of z."""
+        return round_through(cast(Tensor, self._rows()[1].bias).double() / self.score_lsb())
+
+    def integer_scores(self, x: Tensor) -> Tensor:
+        """z ``[B, N]`` in whole units, of the stream ``[T, B, N, D]``."""
+        hidden, score = self._rows()
+        values = integer_values(hidden.weight, hidden.step, hidden.fmt).to(x.dtype)
+        a = F.linear(x.sum(0), values) * 2.0**hidden.fmt.fraction_bits
+        a = (a + self.steps * self.hidden_bias().to(x.dtype)) * 2.0 ** -float(self.shift)
+        h = (a + (a.floor() - a).detach()).clamp(0.0, HIDDEN_TOP)
+        row = integer_values(score.weight, score.step, score.fmt).to(x.dtype)
+        z = F.linear(h, row) * 2.0**score.fmt.fraction_bits + self.score_bias().to(x.dtype)
+        return z[..., 0]
+
+    def scores(self, x: Tensor) -> Tensor:
+        z = self.integer_scores(x) * self.score_lsb().to(x.dtype)
+        return torch.stack([z, torch.zeros_like(z)], dim=-1)
+
+
+def ratio_loss(masks: list[Tensor], fractions: list[float]) -> Tensor:
+    """``mean_k (mean(keep_k) − ρ^k)²`` over cumulative masks ``[B, N]``."""
+    terms = [(mask.mean() - fraction) ** 2 for mask, fraction in zip(masks, fractions, strict=True)]
+    return torch.stack(terms).mean()
+
+
+def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """``KL(student ‖ teacher)`` of the class distributions, mean over the batch."""
+    s, t = F.log_softmax(student, dim=1), F.log_softmax(teacher, dim=1)
+    return (s.exp() * (s - t)).sum(1).mean()

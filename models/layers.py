@@ -1,0 +1,62 @@
+"""Synapse layers of the transformer: weights with the norm and the neuron that follow them.
+
+The norm and the neuron are modules of the *owner* (so that the state_dict keeps the published names
+``q_linear``, ``q_bn``); a synapse is handed both in :meth:`drive`. Quantised synapses override ``drive`` to run the
+whole triple on the integer membrane grid.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from spikewright.models.neurons import LIF
+from torch import Tensor, nn
+
+
+def normalise_tokens(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
+    """BatchNorm over the last axis of ``x [..., C]``."""
+    normed: Tensor = norm(x.reshape(-1, x.shape[-1]))
+    return normed.reshape(x.shape)
+
+
+class Dense(nn.Linear):
+    """``x [T, B, N, in] → [T, B, N, out]``, per token."""
+
+    def drive(self, x: Tensor, norm: nn.BatchNorm1d, neuron: LIF) -> Tensor:
+        """Spikes ``[T, B, N, out]`` of neuron(norm(W·x))."""
+        spikes: Tensor = neuron(normalise_tokens(norm, self(x)))
+        return spikes
+
+
+class Pointwise(nn.Conv1d):
+    """The same map kept as a 1-D convolution of kernel 1 (weights ``[out, in, 1]``), as DVS checkpoints name it."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight[:, :, 0], self.bias)
+
+    def drive(self, x: Tensor, norm: nn.BatchNorm1d, neuron: LIF) -> Tensor:
+        """Spikes ``[T, B, N, out]`` of neuron(norm(W·x))."""
+        spikes: Tensor = neuron(normalise_tokens(norm, self(x)))
+        return spikes
+
+
+class Conv3(nn.Conv2d):
+    """3×3 convolution, stride 1, zero padding 1, no bias: ``x [T, B, in, H, W] → [T, B, out, H, W]``."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, bias=False)
+
+    def drive(self, x: Tensor, norm: nn.BatchNorm2d, neuron: LIF, *, steps: int) -> Tensor:
+        """Spikes ``[T, B, out, H, W]``. An x with one step (the still image) is computed once and repeated T times."""
+        sums: Tensor = norm(self(x.flatten(0, 1)))
+        sums = sums.reshape(*x.shape[:2], *sums.shape[1:])
+        spikes: Tensor = neuron(sums.expand(steps, *sums.shape[1:]))
+        return spikes
+
+
+def or_pool(spikes: Tensor) -> Tensor:
+    """OR over 3×3 windows, stride 2, padding 1: ``[T, B, C, H, W] → [T, B, C, H/2, W/2]``."""
+    pooled = F.max_pool2d(spikes.flatten(0, 1), 3, 2, 1)
+    return pooled.reshape(*spikes.shape[:2], *pooled.shape[1:])

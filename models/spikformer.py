@@ -1,0 +1,232 @@
+"""Spikformer in plain PyTorch (METHODS.md 5; Zhou et al., ICLR 2023), with the published state_dict names.
+
+Values between layers are ``[T, B, ...]``. Spikes are 0/1; the residual stream is an integer: up to 2 after the patch
+embedding (spikes + rpe spikes) and up to 2 more after each block.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol, cast
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from spikewright.models.layers import Conv3, Dense, Pointwise, or_pool
+from spikewright.models.neurons import LIF, Surrogate
+from torch import Tensor, nn
+
+
+class SpikformerConfig(BaseModel):
+    """Shape of a Spikformer. Everything a checkpoint does not tell (heads, T) is here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: Literal["spikformer"] = "spikformer"
+    height: int = Field(default=16, ge=1, description="image height in pixels")
+    width: int = Field(default=16, ge=1, description="image width in pixels")
+    channels: int = Field(default=1, ge=1, description="image channels")
+    classes: int = Field(default=10, ge=1, description="classes of the head")
+    steps: int = Field(default=4, ge=1, le=64, description="time steps T")
+    dim: int = Field(
+        default=64, ge=8, description="embedding width D; the patch embedding has D/8, D/4, D/2, D channels"
+    )
+    depth: int = Field(default=2, ge=1, description="encoder blocks")
+    heads: int = Field(default=4, ge=1, description="attention heads, contiguous slices of D")
+    mlp_ratio: int = Field(default=4, ge=1, description="hidden width of the MLP over D")
+    pools: tuple[int, ...] = Field(
+        default=(3, 4), description="which of the patch embedding's convolutions 1…4 a pool follows"
+    )
+    layout: Literal["linear", "conv1d"] = Field(
+        default="linear", description="token layers: Linear with bias (CIFAR), or Conv1d with no bias at q, k, v (DVS)"
+    )
+    attention_scale: float = Field(default=0.125, gt=0, description="factor on (q·kᵀ)·v: 0.125 (CIFAR) or 0.25 (DVS)")
+    residual: str = Field(default="add", description="residual kind: 'add'")
+    surrogate: Surrogate = Field(default="atan", description="surrogate gradient of the spike")
+
+    @field_validator("residual")
+    @classmethod
+    def _known_residual(cls, value: str) -> str:
+        if value != "add":
+            raise ValueError(f"residual kind must be 'add' (spikes added to an integer stream), not {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> SpikformerConfig:
+        if self.dim % 8 or self.dim % self.heads:
+            raise ValueError(f"dim must be a multiple of 8 and of heads = {self.heads}, not {self.dim}")
+        if not set(self.pools) <= {1, 2, 3, 4} or len(set(self.pools)) != len(self.pools):
+            raise ValueError(f"pools must be different numbers from 1, 2, 3, 4, not {self.pools}")
+        shrink = 2 ** len(self.pools)
+        if self.height % shrink or self.width % shrink:
+            raise ValueError(f"height and width must be multiples of {shrink}, not {self.height}×{self.width}")
+        if (1.0 / self.attention_scale) % 1:
+            raise ValueError(f"attention_scale must be 1/integer, not {self.attention_scale!r}")
+        return self
+
+    @property
+    def tokens(self) -> int:
+        """Tokens N that leave the patch embedding."""
+        return (self.height * self.width) >> (2 * len(self.pools))
+
+
+class PatchEmbed(nn.Module):
+    """Spiking patch splitting (SPS): four conv + BN + LIF, OR-pools on spikes, and the rpe convolution."""
+
+    def __init__(self, config: SpikformerConfig) -> None:
+        super().__init__()
+        self.steps = config.steps
+        self.pools = frozenset(config.pools)
+        widths = (config.channels, config.dim // 8, config.dim // 4, config.dim // 2, config.dim)
+        for i, name in enumerate(("", "1", "2", "3")):
+            setattr(self, f"proj_conv{name}", Conv3(widths[i], widths[i + 1]))
+            setattr(self, f"proj_bn{name}", nn.BatchNorm2d(widths[i + 1]))
+            setattr(self, f"proj_lif{name}", LIF(surrogate=config.surrogate))
+        self.rpe_conv = Conv3(config.dim, config.dim)
+        self.rpe_bn = nn.BatchNorm2d(config.dim)
+        self.rpe_lif = LIF(surrogate=config.surrogate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Image ``[T or 1, B, C, H, W]`` to the residual stream ``[T, B, N, D]``, token n = y·W + x."""
+        for i, name in enumerate(("", "1", "2", "3")):
+            conv = cast(Conv3, getattr(self, f"proj_conv{name}"))
+            x = conv.drive(x, getattr(self, f"proj_bn{name}"), getattr(self, f"proj_lif{name}"), steps=self.steps)
+            if i + 1 in self.pools:
+                x = or_pool(x)
+        x = x + self.rpe_conv.drive(x, self.rpe_bn, self.rpe_lif, steps=self.steps)
+        return x.flatten(3).transpose(2, 3).contiguous()
+
+
+def _token_layer(config: SpikformerConfig, inputs: int, outputs: int, *, bias: bool = True) -> Dense | Pointwise:
+    if config.layout == "linear":
+        return Dense(inputs, outputs)
+    return Pointwise(inputs, outputs, bias=bias)
+
+
+class Attention(nn.Module):
+    """Spiking self-attention: ``LIF(scale·(q·kᵀ)·v)`` per head, without softmax, then proj."""
+
+    def __init__(self, config: SpikformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.suffix = "linear" if config.layout == "linear" else "conv"
+        for name in ("q", "k", "v", "proj"):
+            layer = _token_layer(config, config.dim, config.dim, bias=name == "proj")
+            setattr(self, f"{name}_{self.suffix}", layer)
+            setattr(self, f"{name}_bn", nn.BatchNorm1d(config.dim))
+            setattr(self, f"{name}_lif", LIF(surrogate=config.surrogate))
+        self.attn_lif = LIF(v_threshold=0.5, scale=config.attention_scale, surrogate=config.surrogate)
+
+    def synapse(self, name: str) -> Dense | Pointwise:
+        """The layer ``q``, ``k``, ``v`` or ``proj``."""
+        return cast(Dense, getattr(self, f"{name}_{self.suffix}"))
+
+    def _spikes(self, name: str, x: Tensor) -> Tensor:
+        return self.synapse(name).drive(x, getattr(self, f"{name}_bn"), getattr(self, f"{name}_lif"))
+
+    def forward(self, x: Tensor, keep: Tensor | None) -> Tensor:
+        """``x [T, B, N, D]`` to spikes of the same shape; ``keep [B, N]`` masks attention columns (training only)."""
+        apart = (*x.shape[:-1], self.heads, x.shape[-1] // self.heads)
+        q, k, v = (self._spikes(n, x).reshape(apart).transpose(2, 3) for n in ("q", "k", "v"))
+        if keep is None:
+            products = q @ (k.transpose(-1, -2) @ v)  # the same integers as (q·kᵀ)·v, and what the hardware does
+        else:
+            products = (q @ k.transpose(-1, -2) * column_mask(keep)[:, None]) @ v
+        spikes: Tensor = self.attn_lif(products.transpose(2, 3).flatten(3))
+        return self._spikes("proj", spikes)
+
+
+def column_mask(keep: Tensor) -> Tensor:
+    """Attention mask of a keep mask ``p [B, N]``: ``A[b, n, m] = p[m] + (1 − p[m])·[n = m]`` (METHODS.md 1)."""
+    own = torch.eye(keep.shape[1], dtype=keep.dtype, device=keep.device)
+    return keep[:, None, :] + (1.0 - keep)[:, None, :] * own
+
+
+class MLP(nn.Module):
+    """fc1 and fc2, each with BN and LIF."""
+
+    def __init__(self, config: SpikformerConfig) -> None:
+        super().__init__()
+        hidden = config.dim * config.mlp_ratio
+        self.suffix = "linear" if config.layout == "linear" else "conv"
+        for name, inputs, outputs in (("fc1", config.dim, hidden), ("fc2", hidden, config.dim)):
+            setattr(self, f"{name}_{self.suffix}", _token_layer(config, inputs, outputs))
+            setattr(self, f"{name}_bn", nn.BatchNorm1d(outputs))
+            setattr(self, f"{name}_lif", LIF(surrogate=config.surrogate))
+
+    def synapse(self, name: str) -> Dense | Pointwise:
+        """The layer ``fc1`` or ``fc2``."""
+        return cast(Dense, getattr(self, f"{name}_{self.suffix}"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name in ("fc1", "fc2"):
+            x = self.synapse(name).drive(x, getattr(self, f"{name}_bn"), getattr(self, f"{name}_lif"))
+        return x
+
+
+class Block(nn.Module):
+    """``x = x + attn(x)``, ``x = x + mlp(x)`` on the integer stream."""
+
+    def __init__(self, config: SpikformerConfig) -> None:
+        super().__init__()
+        self.attn = Attention(config)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor, keep: Tensor | None) -> Tensor:
+        x = x + self.attn(x, keep)
+        return cast(Tensor, x + self.mlp(x))
+
+
+class Head(nn.Linear):
+    """Class scores ``[B, classes]`` of the stream ``[T, B, N, D]``: the mean over T and kept tokens, then Linear."""
+
+    def read(self, x: Tensor, keep: Tensor | None) -> Tensor:
+        if keep is None:
+            pooled = x.mean(dim=(0, 2))
+        else:
+            pooled = (x.mean(dim=0) * keep[..., None]).sum(1) / keep.sum(1, keepdim=True).clamp(min=1.0)
+        return cast(Tensor, self(pooled))
+
+
+class Selector(Protocol):
+    """What stands in ``Spikformer.selector``: see compress/tokens.py."""
+
+    def select(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]: ...
+
+
+class Result(NamedTuple):
+    """``logits [B, classes]``; per selector the cumulative keep mask or the kept indices, as the selector's mode is."""
+
+    logits: Tensor
+    choices: list[Tensor]
+
+
+class Spikformer(nn.Module):
+    """Images ``[B, C, H, W]`` (the same at each step) or ``[T, B, C, H, W]`` to class scores ``[B, classes]``."""
+
+    def __init__(self, config: SpikformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.patch_embed = PatchEmbed(config)
+        self.block = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.head = Head(config.dim, config.classes)
+        #: Token selectors by the index of the block they stand in front of; empty in the plain model.
+        self.selector = nn.ModuleDict()
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv1d):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def run(self, images: Tensor) -> Result:
+        """Scores together with what each token selector chose."""
+        x = self.patch_embed(images if images.dim() == 5 else images[None])
+        keep: Tensor | None = None
+        choices: list[Tensor] = []
+        for i, block in enumerate(self.block):
+            if str(i) in self.selector:
+                x, keep, choice = cast(Selector, self.selector[str(i)]).select(x, keep)
+                choices.append(choice)
+            x = block(x, keep)
+        return Result(self.head.read(x, keep), choices)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.run(images).logits

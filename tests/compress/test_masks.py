@@ -1,0 +1,83 @@
+"""Lottery pruning: exact counts, monotone masks, rewound values, refusals."""
+
+import itertools
+
+import pytest
+import torch
+from spikewright.compress.build import add_selectors, dense_model
+from spikewright.compress.masks import apply_masks, magnitude_masks, prunable, rewind, selector_weights, survivors
+from spikewright.compress.recipe import Recipe
+
+RECIPE = Recipe.model_validate(
+    {
+        "name": "t", "data": "digits", "model": {"dim": 16, "heads": 2},
+        "constraints": {"tokens": {"keep": 0.5}, "quantisers": {"layers": {"*": {"scheme": "pot", "bits": 3}}}},
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("total", "sparsity", "rounds"), [(1000, 0.9, 8), (162_152, 0.9, 6), (7, 0.5, 3), (10, 0.9, 1)]
+)
+def test_rounds_fall_and_the_last_hits_the_exact_count(total: int, sparsity: float, rounds: int) -> None:
+    counts = [survivors(total, sparsity, rounds, r) for r in range(rounds + 1)]
+    assert counts[0] == total
+    assert counts == sorted(counts, reverse=True)
+    pruned = total - counts[-1]
+    assert pruned >= sparsity * total - 1e-6
+    assert pruned - 1 < sparsity * total
+    for before, after in itertools.pairwise(counts):
+        assert after / before == pytest.approx((1 - sparsity) ** (1 / rounds), abs=2 / before)
+
+
+def test_masks_keep_the_greatest_weights_of_all_layers_together() -> None:
+    weights = {"a": torch.tensor([[0.1, -5.0], [0.2, 0.3]]), "b": torch.tensor([[4.0, 0.05]])}
+    masks = magnitude_masks(weights, 3)
+    assert masks["a"].tolist() == [[False, True], [False, True]]
+    assert masks["b"].tolist() == [[True, False]]
+
+
+def test_masks_are_exact_with_ties_and_never_give_a_weight_back() -> None:
+    weights = {"a": torch.ones(4, 4), "b": torch.full((2, 2), 2.0)}
+    before = magnitude_masks({"a": torch.randn(4, 4), "b": torch.randn(2, 2) * 3}, 12)
+    masks = magnitude_masks(weights, 9, before)
+    assert sum(int(m.sum()) for m in masks.values()) == 9
+    assert all(not (m & ~before[n]).any() for n, m in masks.items())
+
+
+def test_more_than_survived_or_an_emptied_layer_is_refused() -> None:
+    weights = {"a": torch.ones(2, 2), "b": torch.full((2, 2), 0.1)}
+    with pytest.raises(ValueError, match="b would have none"):
+        magnitude_masks(weights, 4)
+    with pytest.raises(ValueError, match="at most the 5 surviving"):
+        magnitude_masks(weights, 6, magnitude_masks(weights, 5))
+
+
+def test_prunable_leaves_selectors_norms_and_biases_alone() -> None:
+    model = dense_model(RECIPE)
+    add_selectors(model, RECIPE)
+    names = set(prunable(model))
+    assert "head.weight" in names
+    assert "patch_embed.proj_conv.weight" in names
+    assert not any("selector" in n or "bn" in n or "bias" in n for n in names)
+    assert selector_weights(model) == 16 * 8 + 8
+
+
+def test_rewind_restores_early_values_under_the_mask_and_nothing_else() -> None:
+    model = dense_model(RECIPE)
+    add_selectors(model, RECIPE)
+    early = {n: t.clone() for n, t in model.state_dict().items()}
+    masks = magnitude_masks({n: torch.rand_like(p) for n, p in prunable(model).items()}, 1000)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(1.0)
+    rewind(model, early, masks)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, early[name] * masks[name] if name in masks else early[name])
+
+
+def test_apply_masks_zeroes_in_place() -> None:
+    model = dense_model(RECIPE)
+    mask = torch.zeros_like(model.head.weight, dtype=torch.bool)
+    apply_masks(model, {"head.weight": mask})
+    assert not model.head.weight.any()

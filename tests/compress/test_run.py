@@ -1,0 +1,155 @@
+"""A tiny recipe from nothing to a package: exact equality with the integer forward, and identical resumption."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from spikewright.compress import stages
+from spikewright.compress.artefacts import Checkpoints
+from spikewright.compress.build import load_quantised, selectors
+from spikewright.compress.masks import survivors
+from spikewright.compress.recipe import RecipeError, load_recipe
+from spikewright.compress.runner import run_recipe
+from spikewright.compress.training import TrainingError, make_task
+from spikewright.models.package import read_package
+from spikewright.sim.golden import run as golden
+
+TINY = """
+name: tiny
+data: clutter-digits
+seed: 5
+model: {dim: 16, depth: 2, heads: 2, steps: 3, mlp_ratio: 2}
+training: {batch: 16, images: 48}
+teacher: {epochs: 2}
+constraints:
+  tokens: {keep: 0.6, epochs: 1}
+  masks: {sparsity: 0.7, rounds: 2, epochs: 1, rewind: 1}
+  quantisers:
+    epochs: 1
+    gather_epochs: 1
+    grid_epochs: 1
+    layers:
+      "*": {scheme: pot, bits: 3}
+      "patch_embed.*": {scheme: uniform, bits: 4, fraction_bits: 1}
+      "selector.*.hidden": {scheme: pot, bits: 4}
+"""
+FILES = ("package", "dense", "quantised")
+
+
+@pytest.fixture(scope="module")
+def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_folder(recipe_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run_recipe(recipe_path, folder)
+    return folder
+
+
+def test_the_run_leaves_whole_files_and_a_log_without_times(run_folder: Path, recipe_path: Path) -> None:
+    names = {p.name for p in run_folder.iterdir()}
+    assert names == {f"{n}.safetensors" for n in FILES} | {"recipe.yaml", "log.jsonl", "metrics.json", "stages"}
+    log = [json.loads(line) for line in (run_folder / "log.jsonl").read_text().splitlines()]
+    assert load_recipe(run_folder / "recipe.yaml") == load_recipe(recipe_path)
+    order = list(dict.fromkeys(r["stage"] for r in log))
+    assert order == ["teacher", "tokens", "masks-01", "masks-02", "quantisers", "gather", "grid"]
+    assert all(set(r) <= {"stage", "epoch", "loss", "validation", "kept"} for r in log)
+
+
+def test_the_last_round_leaves_the_exact_count(run_folder: Path) -> None:
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    log = [json.loads(line) for line in (run_folder / "log.jsonl").read_text().splitlines()]
+    total = metrics["weights"]["total"]
+    assert [r["kept"] for r in log if "kept" in r] == [survivors(total, 0.7, 2, 1), survivors(total, 0.7, 2, 2)]
+    assert metrics["weights"]["kept"] <= survivors(total, 0.7, 2, 2)
+    assert metrics["weights"]["sparsity"] >= 0.7
+
+
+def test_selectors_rest_while_tokens_are_gathered(run_folder: Path) -> None:
+    before, after = (load_file(run_folder / "stages" / f"{s}.safetensors") for s in ("quantisers", "grid"))
+    moved = {n for n in before if not torch.equal(before[n], after[n])}
+    assert not any(n.startswith("selector.") for n in moved)
+    assert "head.weight" in moved
+
+
+def test_fake_quantised_and_golden_are_equal_in_every_class_score_and_spike(
+    run_folder: Path, recipe_path: Path
+) -> None:
+    recipe = load_recipe(recipe_path)
+    package = read_package(run_folder / "package.safetensors")
+    task = make_task(recipe)
+    model = load_quantised(recipe, run_folder / "quantised.safetensors").double()
+    spikes: dict[str, np.ndarray] = {}
+    for name, module in model.named_modules():
+        if name.endswith("_lif") and "block" in name:
+            module.register_forward_hook(
+                lambda _m, _i, out, name=name: spikes.update({name: out.movedim(1, 0).detach().numpy()})
+            )
+    images, labels = task.tensors(task.data.test)
+    with torch.no_grad():
+        result = model.run(images.double())
+    trace = golden(package, task.data.test.images)
+    assert np.array_equal(result.logits.numpy().argmax(1), np.asarray(trace.scores).argmax(1))
+    lsb = model.head.step.item() * 2.0**-model.head.fmt.fraction_bits / (3 * 9)  # type: ignore[union-attr, operator]
+    assert np.allclose(result.logits.numpy() / lsb, np.asarray(trace.scores), atol=1e-6)
+    assert np.array_equal(np.asarray(trace.kept["selector.1"]), result.choices[0].numpy())
+    assert np.array_equal(package.tensors["record.quantised"], np.asarray(trace.scores).argmax(1))
+    assert np.array_equal(package.tensors["record.labels"], labels.numpy())
+    for op in package.network.ops:
+        if op.kind in ("linear", "attention"):
+            stem = op.name.removesuffix("_linear")
+            key = f"{op.name}_lif" if op.kind == "attention" else f"{stem}_lif"
+            assert np.array_equal(np.asarray(trace.values[op.name]), spikes[key]), op.name
+    assert [s.keep for s in selectors(model)] == [9]
+
+
+def test_an_interrupted_run_ends_with_the_same_bytes(
+    run_folder: Path, recipe_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = stages.train
+
+    def dies_in_the_second_round(*args: Any, **named: Any) -> Any:
+        if args[3].label == "masks-02":
+            raise KeyboardInterrupt
+        return real(*args, **named)
+
+    monkeypatch.setattr(stages, "train", dies_in_the_second_round)
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe_path, tmp_path)
+    assert not (tmp_path / "package.safetensors").exists()
+    monkeypatch.setattr(stages, "train", real)
+    run_recipe(recipe_path, tmp_path)
+    for name in (*(f"{n}.safetensors" for n in FILES), "log.jsonl", "metrics.json", "recipe.yaml"):
+        assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes(), name
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(run_folder: Path, recipe_path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(TINY.replace("seed: 5", "seed: 6"))
+    with pytest.raises(RecipeError, match="made by another recipe"):
+        run_recipe(other, run_folder)
+
+
+def test_a_truncated_checkpoint_is_refused(recipe_path: Path, tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, load_recipe(recipe_path))
+    checkpoints.write("teacher", {"a": torch.zeros(100)}, [])
+    path = tmp_path / "teacher.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(RecipeError, match="not a whole checkpoint"):
+        checkpoints.read("teacher")
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "hot.yaml"
+    path.write_text(TINY.replace("teacher: {epochs: 2}", "teacher: {epochs: 2, rate: 1.0e+30}"))
+    with pytest.raises(TrainingError, match="not a number"):
+        run_recipe(path, tmp_path / "run")
+    assert not (tmp_path / "run" / "package.safetensors").exists()

@@ -1,0 +1,82 @@
+"""Data sets: fixed, disjoint, stratified splits; real grey levels; clutter that never crosses splits."""
+
+import numpy as np
+import pytest
+from spikewright.models.data import Dataset, encode, input_table, load, split_indices
+
+NAMES = ("digits", "clutter-digits")
+
+
+@pytest.fixture(params=NAMES)
+def dataset(request: pytest.FixtureRequest) -> Dataset:
+    return load(request.param)
+
+
+def test_split_is_fixed_disjoint_and_complete() -> None:
+    train, validation, test = split_indices()
+    assert (len(train), len(validation), len(test)) == (1257, 180, 360)
+    assert sorted(np.concatenate([train, validation, test])) == list(range(1797))
+    assert test[:6].tolist() == FIRST_TEST_INDICES
+
+
+FIRST_TEST_INDICES = [3, 5, 7, 18, 20, 38]
+
+
+def test_types_shapes_and_stratification(dataset: Dataset) -> None:
+    for split in (dataset.train, dataset.validation, dataset.test):
+        n = len(split)
+        assert split.images.shape == (n, 16, 16, 1)
+        assert split.images.dtype == np.uint8
+        assert split.labels.dtype == np.int64
+        shares = np.bincount(split.labels, minlength=10) / n
+        assert shares.min() > 0.09
+        assert shares.max() < 0.11
+
+
+def test_loading_twice_gives_the_same_images() -> None:
+    load.cache_clear()
+    first = load("clutter-digits").test.images.copy()
+    load.cache_clear()
+    assert np.array_equal(first, load("clutter-digits").test.images)
+
+
+def test_digits_have_17_grey_levels_doubled_in_both_directions() -> None:
+    images = load("digits").train.images[..., 0]
+    assert len(np.unique(images)) == 17
+    assert images.max() == 255
+    assert np.array_equal(images[:, ::2, ::2], images[:, 1::2, 1::2])
+
+
+def test_clutter_surrounds_the_digit_and_uses_all_bits() -> None:
+    test = load("clutter-digits").test
+    assert np.array_equal(test.areas.sum((1, 2)), np.full(360, 64))
+    assert all(((test.images >> bit) & 1).mean() > 0.05 for bit in range(8))
+    assert test.images[..., 0][~test.areas].max() > 200
+    assert len({tuple(np.argwhere(a)[0]) for a in test.areas}) > 50
+
+
+def test_refresh_is_seeded_and_keeps_labels(dataset: Dataset) -> None:
+    a, b = (dataset.refresh(np.random.default_rng(7)) for _ in range(2))
+    other = dataset.refresh(np.random.default_rng(8))
+    assert np.array_equal(a.images, b.images)
+    assert not np.array_equal(a.images, other.images)
+    assert np.array_equal(a.labels, dataset.train.labels)
+
+
+def test_table_maps_the_mean_to_zero_and_encodes_channels_first() -> None:
+    images = load("clutter-digits").train.images
+    table = input_table(images)
+    assert table.shape == (1, 256)
+    assert table.dtype == np.int16
+    assert table[0, round(images.mean())] == 0
+    assert table.min() >= -128
+    assert table.max() <= 127
+    assert (np.diff(table[0]) >= 0).all()
+    codes = encode(images[:3], table)
+    assert codes.shape == (3, 1, 16, 16)
+    assert codes[1, 0, 4, 5] == table[0, images[1, 4, 5, 0]]
+
+
+def test_unknown_data_lists_what_exists() -> None:
+    with pytest.raises(ValueError, match="clutter-digits, digits"):
+        load("mnist")
