@@ -50,7 +50,7 @@ class ClockGenerator(wiring.Component):
     """Makes the `sync` domain of a board: PLL, and reset held until the PLL has locked.
 
     Reset: asserted asynchronously without lock, released synchronously. The oscillator feeds the design directly
-    where it already has the frequency asked for.
+    where it already has the frequency asked for. The tools derive the clock's constraint from the oscillator's.
     """
 
     def __init__(self, board: Board) -> None:
@@ -100,6 +100,5 @@ class ClockGenerator(wiring.Component):
                 o_LOCK=locked,
             )
             m.d.comb += ClockSignal("sync").eq(clock)
-            platform.add_clock_constraint(clock, pll.mhz * 1e6)
         m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
         return m

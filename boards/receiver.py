@@ -51,7 +51,8 @@ class ImageBuffer(wiring.Component):
         m = Module()
         m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port()
-        position, following = Signal(range(self.depth)), Signal(range(self.depth))
+        position = Signal(range(self.depth))
+        following = Signal(range(self.depth))
         taken = self.pixels.valid & self.pixels.ready
         last = position == self.depth - 1
         m.d.comb += [
@@ -113,7 +114,9 @@ class FrameReceiver(wiring.Component):
         m = Module()
         m.submodules.checksum = crc = CRC16_IBM_3740(8).create()
         byte, came = self.i.payload, self.i.valid
-        kind, length, index = Signal(8), Signal(16), Signal(16)
+        kind = Signal(8)
+        length = Signal(16)
+        index = Signal(16)
         blocked = Signal()  # the buffer was sending when the image began
         silence = Signal(range(self.timeout + 1))
         image_sized = length == self.image_bytes

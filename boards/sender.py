@@ -50,8 +50,10 @@ class FrameSender(wiring.Component):
         m = Module()
         m.submodules.checksum = crc = CRC16_IBM_3740(8).create()
         result_bytes = self.result_words * WORD_BYTES
-        kind, code = Signal(8), Signal(8)
-        length, index = Signal(16), Signal(16)
+        kind = Signal(8)
+        code = Signal(8)
+        length = Signal(16)
+        index = Signal(16)
         info = Array([Const(byte, 8) for byte in self._info])
         taken = self.o.valid & self.o.ready
         word_byte = self.results.payload.data.word_select(index[:2], 8)

@@ -1,0 +1,122 @@
+"""What synthesis found out: a typed report, and the parser of nextpnr's report file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+#: nextpnr's cell types behind the report's words (ECP5).
+CELLS = {
+    "lut": "TRELLIS_COMB",
+    "ff": "TRELLIS_FF",
+    "block_ram": "DP16KD",
+    "dsp": "MULT18X18D",
+    "lut_ram": "TRELLIS_RAMW",
+}
+
+
+class ReportError(ValueError):
+    """A tool's report could not be read; the message names the file and what is missing."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Use(_Frozen):
+    """Cells of one kind: used, and present in the device."""
+
+    used: int
+    available: int
+
+
+class CriticalPath(_Frozen):
+    """The slowest register-to-register path of a clock.
+
+    Members:
+        start, end: names of the cells it runs between (`end` includes the pin)
+        delay_ns: its length, of which logic_ns in cells (with set-up) and routing_ns in wires
+        nets: the nets it passes, in order
+    """
+
+    start: str
+    end: str
+    delay_ns: float
+    logic_ns: float
+    routing_ns: float
+    nets: tuple[str, ...]
+
+
+class Utilisation(_Frozen):
+    """Result of one synthesis, place and route.
+
+    Members:
+        lut: four-input lookup tables, those in carry chains included
+        lut_ram: distributed memory write ports (each takes lookup tables, counted in `lut`)
+        fmax_mhz: reached by the design's clock; clock_mhz: what the board runs it at
+        seconds: wall time of each tool
+    """
+
+    board: str
+    part: str
+    seed: int
+    lut: Use
+    ff: Use
+    block_ram: Use
+    dsp: Use
+    lut_ram: Use
+    fmax_mhz: float
+    clock_mhz: float
+    critical_path: CriticalPath | None
+    seconds: dict[str, float]
+
+    @property
+    def meets_clock(self) -> bool:
+        """Whether the design may run at the board's clock."""
+        return self.fmax_mhz >= self.clock_mhz
+
+
+def read_nextpnr(path: Path) -> dict[str, Any]:
+    """Utilisation, Fmax and critical path from nextpnr's `--report` file, as fields of `Utilisation`.
+
+    Of several clocks the slowest counts: a board top has one.
+    """
+    try:
+        report = json.loads(path.read_text())
+        cells = report["utilization"]
+        fields: dict[str, Any] = {word: Use(**cells.get(cell, _NONE)) for word, cell in CELLS.items()}
+        clocks = report["fmax"]
+        if not clocks:
+            raise ReportError(f"{path.name}: there is no clocked path in the design")
+        clock = min(clocks, key=lambda name: float(clocks[name]["achieved"]))
+        fields["fmax_mhz"] = round(float(clocks[clock]["achieved"]), 2)
+        fields["critical_path"] = _critical_path(report.get("critical_paths", []), clock)
+        return fields
+    except FileNotFoundError:
+        raise ReportError(f"{path.name}: nextpnr left no report") from None
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ReportError(f"{path.name}: not a nextpnr report ({type(error).__name__}: {error})") from None
+
+
+_NONE = {"used": 0, "available": 0}
+
+
+def _critical_path(paths: list[dict[str, Any]], clock: str) -> CriticalPath | None:
+    for path in paths:
+        steps = path["path"]
+        if not (path["from"].endswith(clock) and path["to"].endswith(clock) and steps):
+            continue
+        routing = sum(float(step["delay"]) for step in steps if step["type"] == "routing")
+        total = sum(float(step["delay"]) for step in steps)
+        nets = dict.fromkeys(step["net"] for step in steps if "net" in step)
+        last = steps[-1]["to"]
+        return CriticalPath(
+            start=steps[0]["from"]["cell"],
+            end=f"{last['cell']}.{last['port']}",
+            delay_ns=round(total, 3),
+            logic_ns=round(total - routing, 3),
+            routing_ns=round(routing, 3),
+            nets=tuple(nets),
+        )
+    return None
