@@ -1,0 +1,750 @@
+"""Lowering: a planned graph becomes buffers, weight lists and descriptors for one engine shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spikewright.cost import cycles as cost
+
+from .buffers import Buffer, Placement, allocate
+from .descriptors import Descriptor, Kind, Mode
+from .ir import Add, Attention, Compare, Conv, Graph, Head, Linear, Neuron, Pool, Reset, Select, Value
+from .lists import Entry, OutputSlot, bank_lists, pair_outputs
+from .structure import Shape
+from .taps import Grid, TapTable, halo_words, pool_words
+
+#: Regions of the mover's tables that a selector writes.
+PLAN_TAPS, PLAN_MASKS = "plan taps", "plan masks"
+
+#: Words of one K^T V bank that the heads of one descriptor may fill (one head may take more).
+PRODUCT_WORDS = 512
+
+
+class LoweringError(ValueError):
+    """The network cannot be mapped to the engine; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A descriptor to be: its fields may still name buffers, which get their addresses last."""
+
+    kind: Kind
+    layer: str
+    fields: Mapping[str, int]
+    addresses: Mapping[str, tuple[str, int]]  # field → (buffer, offset)
+    cycles: int  # predicted, skipping off
+    outputs: tuple[tuple[OutputSlot, ...], ...] = ()
+    pairs: int = 0  # (entry, plane) pairs that are issued with skipping off
+
+    target: str | None = None  # buffer that the outputs' offsets refer to
+
+    def descriptor(self, lowered: Lowered) -> Descriptor:
+        """The final descriptor, once the buffers have bases."""
+        fields = dict(self.fields)
+        for name, (buffer, offset) in self.addresses.items():
+            fields[name] = lowered.base(buffer) + offset
+        return Descriptor(self.kind, self.layer, fields)
+
+
+@dataclass
+class Lowered:
+    """Everything the accelerator needs for one network, before it is packed into ROMs."""
+
+    graph: Graph
+    shape: Shape
+    fraction_bits: int
+    steps: list[Step] = field(default_factory=list)
+    buffers: dict[str, Buffer] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)  # value → buffer
+    table: TapTable = field(default_factory=TapTable)
+    plan_entries: int = 0  # taps (and masks) that the token selectors write at run time, behind the static ones
+    product_depth: int = 1
+    bank_depth: int = 0
+    input_fold: bool = False
+
+    def base(self, region: str) -> int:
+        """Address of a buffer; ``PLAN_TAPS`` and ``PLAN_MASKS`` are the regions behind the static taps and masks."""
+        if region == PLAN_TAPS:
+            return len(self.table.taps)
+        if region == PLAN_MASKS:
+            return len(self.table.masks)
+        return self.buffers[region].base
+
+    def home(self, value: str) -> Buffer:
+        """The buffer of a value."""
+        return self.buffers[self.homes[value]]
+
+
+def lower(graph: Graph, shape: Shape, fraction_bits: int = 0) -> Lowered:
+    """Map ``graph`` (intervals and planes filled in) to an engine of ``shape``.
+
+    fraction_bits: at least so many on the engine's membrane grid (that of a given structure).
+    """
+    return _Lowering(graph, shape, fraction_bits).run()
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, shape: Shape, fraction_bits: int) -> None:
+        self.graph, self.shape = graph, shape
+        fractions = [fraction_bits]
+        for op in graph.ops:
+            if isinstance(op, (Conv, Linear, Attention)):
+                fractions.append(op.neuron.fraction_bits)
+                if op.neuron.leak != 8:
+                    raise LoweringError(f"{op.name}: leak {op.neuron.leak}/16 is not built yet, the engine has leak 8/16")
+            elif isinstance(op, Select):
+                fractions += [op.hidden_fraction_bits, op.score_fraction_bits]
+            elif isinstance(op, Head):
+                fractions.append(op.fraction_bits)
+        self.out = Lowered(graph, shape, max(fractions))
+        self.groups = -(-graph.steps // shape.steps)
+        self.last_steps = graph.steps - (self.groups - 1) * shape.steps
+        self.uses: dict[str, list[str]] = {}
+        for op in graph.ops:
+            for name in op.inputs:
+                self.uses.setdefault(name, []).append(op.name)
+        grids = [v.grid for v in graph.values.values() if v.grid is not None]
+        self.token_grid = min(grids, key=lambda g: g[0] * g[1])
+        for grid in grids:
+            if grid[0] % self.token_grid[0] or grid[1] % self.token_grid[1]:
+                raise LoweringError(f"grid {grid} is not a multiple of the token grid {self.token_grid}")
+        #: (spike operand → the add that takes it) for adds that are done in the write-back of their second operand
+        self.fused = {op.inputs[1]: op for op in graph.ops if isinstance(op, Add)}
+        for name, add in self.fused.items():
+            source = graph.op(name)
+            if not isinstance(source, (Conv, Linear)) or self.uses[name] != [add.name]:
+                raise LoweringError(
+                    f"{add.name}: the engine adds the spikes of a conv or linear used only there, not {name}"
+                )
+        self.halos = {op.inputs[0] for op in graph.ops if isinstance(op, Conv)}
+        self.heads = {v: op for op in graph.ops if isinstance(op, Attention) for v in op.inputs}
+
+    # ---- buffers -------------------------------------------------------------------------------------------------
+
+    def tiles(self, tokens: int) -> int:
+        return -(-tokens // self.shape.tokens)
+
+    def tile_size(self, value: Value) -> tuple[int, int]:
+        """Positions (rows, columns) that a lane holds of a value."""
+        if value.grid is None:
+            return 1, 1
+        return value.grid[0] // self.token_grid[0], value.grid[1] // self.token_grid[1]
+
+    def slots(self, value: Value) -> int:
+        """Token slots in use: tokens of the token grid, or of the value once it has no grid."""
+        return value.tokens if value.grid is None else self.token_grid[0] * self.token_grid[1]
+
+    def new_buffer(self, value: Value, *, planes: int, placement: Placement | None = None, groups: int = 0) -> Buffer:
+        """A buffer for a value, made when its producer is lowered."""
+        rows, columns = self.tile_size(value)
+        if placement is None:
+            if value.name in self.heads:
+                placement = Placement.by_head(value.channels, self.heads[value.name].heads, self.shape.banks)
+            else:
+                placement = Placement.interleaved(value.channels, self.shape.banks)
+        now = len(self.out.steps)
+        buffer = Buffer(
+            name=value.name,
+            placement=placement,
+            planes=planes,
+            tiles=self.tiles(self.slots(value)),
+            groups=groups or self.groups,
+            tile_rows=rows,
+            tile_columns=columns,
+            halo=int(value.name in self.halos),
+            first=now,
+            last=now,
+        )
+        self.out.buffers[value.name] = buffer
+        self.out.homes[value.name] = value.name
+        return buffer
+
+    def touch(self, *names: str) -> None:
+        """The step about to be appended reads these values."""
+        for name in names:
+            buffer = self.out.home(name)
+            buffer.last = max(buffer.last, len(self.out.steps))
+
+    def grid(self, unit: int) -> Grid:
+        """The lanes' cells: the token grid, or finer columns for a folded image."""
+        fine = self.shape.steps // unit
+        rows, columns = self.token_grid
+        return Grid(rows, columns * fine, unit, self.shape.lanes)
+
+    def append(self, kind: Kind, layer: str, fields: Mapping[str, int], addresses: Mapping[str, tuple[str, int]], cycles: int, **extra: object) -> None:
+        self.out.steps.append(Step(kind, layer, fields, addresses, cycles, **extra))  # type: ignore[arg-type]
+
+    # ---- ops -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> Lowered:
+        self.load()
+        for op in self.graph.ops:
+            if isinstance(op, (Conv, Linear)):
+                self.weights(op)
+            elif isinstance(op, Pool):
+                self.pool(op)
+            elif isinstance(op, Attention):
+                self.attention(op)
+            elif isinstance(op, Select):
+                self.select(op)
+            elif isinstance(op, Head):
+                self.head(op)
+        self.append(Kind.END, "end", {}, {}, 0)
+        self.out.bank_depth = allocate(list(self.out.buffers.values()))
+        return self.out
+
+    def load(self) -> None:
+        image, shape = self.graph.image, self.shape
+        value = self.graph.values["input"]
+        rows, columns = self.tile_size(value)
+        fold = columns % shape.steps == 0
+        self.out.input_fold = fold
+        placement = Placement.everywhere(image.channels)
+        buffer = self.new_buffer(value, planes=value.planes, placement=placement, groups=1)
+        if fold:
+            buffer.tile_columns = columns // shape.steps
+        cells = self.token_grid[1] * (shape.steps if fold else 1)
+        width = buffer.tile_columns
+        across = width * image.channels
+        fields = {
+            "channel_stride": buffer.row_words,
+            "x_step": buffer.planes,
+            "y_step": buffer.planes * (buffer.pitch_x - width + 1),
+            "tile_stride": buffer.tile_stride,
+            "channels": image.channels,
+            "rows": rows,
+            "columns": width,
+            "tiles": buffer.tiles,
+            "fold": int(fold),
+            "slots": cells,
+            "used": self.token_grid[0] * cells,
+            "pixel_x": across,
+            "pixel_wrap": rows * image.width * image.channels - (cells - 1) * across,
+            "pixel_column": image.channels,
+            "pixel_row": image.width * image.channels,
+            "planes": buffer.planes,
+            "bytes": image.height * image.width * image.channels,
+        }
+        count = image.channels * rows * width * buffer.tiles
+        cycles = cost.load_cycles(
+            words=count, slots=shape.lanes if fold else shape.tokens, planes=buffer.planes
+        )
+        self.append(Kind.LOAD, "input", fields, {"base": ("input", buffer.offset())}, cycles)
+        self.halo("input", "input", unit=1 if fold else shape.steps, planes=value.planes)
+
+    def halo(self, value: str, layer: str, *, unit: int, planes: int) -> None:
+        buffer = self.out.home(value)
+        if not buffer.halo:
+            return
+        words = halo_words(self.out.table, self.grid(unit), buffer)
+        self.move(layer, words, buffer, buffer, rows=buffer.rows, planes=planes, values=(value,))
+
+    def move(
+        self, layer: str, words: list[list], source: Buffer, target: Buffer, *, rows: int, planes: int, values: tuple[str, ...]
+    ) -> None:
+        first, count, taps = self.out.table.words(words)
+        fields = {
+            "source_row": source.row_words,
+            "source_tile": source.tile_stride,
+            "source_group": source.block,
+            "target_row": target.row_words,
+            "target_tile": target.tile_stride,
+            "target_group": target.block,
+            "rows": rows,
+            "tiles": target.tiles,
+            "groups": target.groups,
+            "words": count,
+            "taps": taps,
+            "planes": planes,
+            "table": first,
+            "mask_tile": 1,
+        }
+        cycles = cost.move_cycles(
+            rows=rows, tiles=target.tiles, groups=target.groups, words=count, planes=planes, taps=taps
+        )
+        self.touch(*values)
+        self.append(
+            Kind.MOVE, layer, fields, {"source": (source.name, 0), "target": (target.name, 0)}, cycles
+        )
+
+    def pool(self, op: Pool) -> None:
+        value = self.graph.values[op.name]
+        source = self.out.home(op.inputs[0])
+        target = self.new_buffer(value, planes=value.planes)
+        words = pool_words(self.out.table, self.grid(self.shape.steps), source, target)
+        self.move(op.name, words, source, target, rows=source.rows, planes=1, values=(op.inputs[0], op.name))
+        self.halo(op.name, op.name, unit=self.shape.steps, planes=1)
+
+    def result(self, op: Conv | Linear) -> tuple[Value, Buffer, Add | None]:
+        """The value that the write-back of ``op`` makes (its add, if there is one), and its buffer."""
+        add = self.fused.get(op.name)
+        value = self.graph.values[add.name if add else op.name]
+        if add is None:
+            return value, self.new_buffer(value, planes=1), None
+        held = self.out.home(add.inputs[0])
+        if self.in_place(add):
+            self.out.homes[value.name] = held.name
+            return value, held, add
+        return value, self.new_buffer(value, planes=self.stream_planes(value.name), placement=held.placement), add
+
+    def in_place(self, op: Add | Select) -> bool:
+        """Whether ``op`` may overwrite its residual stream: nothing reads it later, or around the word in work."""
+        stream = op.inputs[0]
+        if self.uses[stream][-1] != op.name or stream in self.halos or op.name in self.halos or stream == "input":
+            return False
+        if isinstance(op, Select):
+            return True
+        branch = self.graph.op(op.inputs[1])
+        values = self.graph.values
+        return branch.inputs[0] != stream and self.tile_size(values[stream]) == self.tile_size(values[op.name])
+
+    def stream_planes(self, name: str) -> int:
+        """Planes that a residual stream grows to while it is updated in place."""
+        planes = self.graph.values[name].planes
+        for op in self.graph.ops:
+            if isinstance(op, (Add, Select)) and op.inputs[0] == name and self.in_place(op):
+                planes = max(planes, self.stream_planes(op.name))
+        return planes
+
+    def weights(self, op: Conv | Linear) -> None:
+        source_value = self.graph.values[op.inputs[0]]
+        source = self.out.home(op.inputs[0])
+        image = op.inputs[0] == "input"
+        fold = image and self.out.input_fold
+        if isinstance(op, Linear) and self.tile_size(source_value) != (1, 1):
+            raise LoweringError(
+                f"{op.name}: a linear layer reads the token grid {self.token_grid}, not {source_value.grid}"
+            )
+        value, target, add = self.result(op)
+        neuron = op.neuron
+        window = isinstance(op, Conv)
+        in_base = (op.inputs[0], source.offset(0, -1, -1) if window else source.offset())
+        fields = self.mac_fields(
+            mode=Mode.RESIDUAL if add else Mode.SPIKE,
+            fold=int(fold),
+            soft=int(neuron.reset is Reset.SOFT),
+            strict=int(neuron.compare is Compare.GT),
+            pot=int(op.weights.scheme == "pot"),
+            in_planes=source_value.planes,
+            in_signed=int(source_value.signed),
+            out_planes=value.planes if add else 1,
+            gap=max(self.shape.steps * (self.shape.steps * self.groups if fold else 1), value.planes if add else 1),
+            columns=source.tile_columns,
+            rows=source.tile_rows,
+            tiles=self.tiles(self.slots(source_value)),
+            groups=1 if fold else self.groups,
+            fold_groups=self.groups if fold else 1,
+            slots=self.slots(value),
+            source=source,
+            target=target,
+            in_group=0 if image else source.block,
+        )
+        captures: dict[int, tuple[int, int]] = {}
+        addresses = {"in_base": (source.name, in_base[1])}
+        if add:
+            stream_value, stream = self.graph.values[add.inputs[0]], self.out.home(add.inputs[0])
+            fields |= self.walk("capture", stream) | {"capture_planes": stream_value.planes}
+            addresses["capture_base"] = (stream.name, stream.offset())
+            captures = {c: (b, r * stream.row_words) for c, (b, r) in enumerate(stream.placement.slots)}
+            self.touch(add.inputs[0])
+        lists = bank_lists(op.weights.codes, source, self.shape.banks, replicated=image, start=0)
+        scaled = self.out.fraction_bits - neuron.fraction_bits
+        self.touch(op.inputs[0], value.name)
+        self.mac(
+            op.name,
+            fields,
+            addresses,
+            self.outputs(lists, captures, target, neuron, scaled),
+            capture_planes=fields["capture_planes"],
+            target=target.name,
+        )
+        # only after its buffer is final can the halo be made
+        if value.name in self.halos:
+            self.halo(value.name, value.name, unit=self.shape.steps, planes=value.planes)
+
+    def outputs(
+        self,
+        lists: list[list[list[Entry]]],
+        captures: Mapping[int, tuple[int, int]],
+        target: Buffer,
+        neuron: Neuron,
+        scaled: int,
+    ) -> list[OutputSlot]:
+        result = []
+        for c, found in enumerate(lists):
+            rows = [list(entries) for entries in found]
+            if c in captures:
+                bank, offset = captures[c]
+                rows[bank].append(Entry(offset, 0))
+            bank, row = target.placement.slots[c]
+            result.append(
+                OutputSlot(
+                    tuple(tuple(entries) for entries in rows),
+                    int(neuron.bias[c]) << scaled,
+                    int(neuron.threshold[c]) << scaled,
+                    bank,
+                    target.offset(row),
+                )
+            )
+        return result
+
+    def walk(self, side: str, buffer: Buffer) -> dict[str, int]:
+        """Address steps of a loop nest over a buffer's positions, tiles and step groups."""
+        return {
+            f"{side}_x": buffer.planes,
+            f"{side}_y": buffer.planes * (buffer.pitch_x - buffer.tile_columns + 1),
+            f"{side}_tile": buffer.tile_stride,
+            f"{side}_group": buffer.block,
+        }
+
+    def mac_fields(self, *, slots: int, source: Buffer, target: Buffer | None, in_group: int, **given: int) -> dict[str, int]:
+        """All fields of a MAC descriptor; what is not given is 0."""
+        shape = self.shape
+        names = (
+            "gate fold soft strict pot in_signed shift out_x out_y out_tile out_group out_fold head_outputs head_rows "
+            "head_rest product_output product_group product_head capture_planes capture_base capture_x capture_y "
+            "capture_tile capture_group in_base outputs"
+        )
+        fields = dict.fromkeys(names.split(), 0) | self.walk("in", source)
+        if target is not None:
+            fields |= self.walk("out", target)
+        fields["in_group"] = in_group
+        if given.get("fold"):
+            assert target is not None
+            width = source.tile_columns
+            fields["out_fold"] = width * target.planes
+            fields["out_y"] = target.planes * (target.pitch_x - width + 1)
+        fields |= {
+            "last_steps": self.last_steps,
+            "last_tokens": slots - (self.tiles(slots) - 1) * shape.tokens,
+            "head_outputs": 1,
+        }
+        return fields | given
+
+    def mac(
+        self,
+        layer: str,
+        fields: dict[str, int],
+        addresses: dict[str, tuple[str, int]],
+        outputs: list[OutputSlot],
+        *,
+        target: str | None,
+        capture_planes: int = 0,
+        gate_pairs: int = 0,
+        gate_total: int = 0,
+    ) -> None:
+        """Append a MAC step.
+
+        target: buffer that the outputs' offsets refer to; without one (selector, head) the outputs keep their order.
+        gate_pairs: attention, entries of the busiest walker; ``gate_total`` in all, for each place of the loop nest.
+        """
+        shape = self.shape
+        if target is None or gate_pairs:
+            outputs = outputs + [OutputSlot.nothing(shape.banks)] * (-len(outputs) % shape.streams)
+            pairs_of = [tuple(outputs[i : i + shape.streams]) for i in range(0, len(outputs), shape.streams)]
+        else:
+            pairs_of = pair_outputs(outputs, shape.streams, shape.banks)
+        planes = fields["in_planes"]
+        counts = [
+            gate_pairs
+            or max(
+                sum(planes if entry.code else capture_planes for entry in entries)
+                for output in pair
+                for entries in output.lists
+            )
+            for pair in pairs_of
+        ]
+        total = gate_total or sum(
+            sum(planes if entry.code else capture_planes for entry in entries)
+            for output in outputs
+            for entries in output.lists
+        )
+        repeats = fields["columns"] * fields["rows"] * fields["tiles"] * fields["groups"]
+        fields["outputs"] = len(pairs_of)
+        cycles = cost.mac_cycles(
+            counts,
+            repeats=repeats,
+            gap=fields["gap"],
+            banks=shape.banks,
+            skip=shape.skip,
+            tail=self.tail(fields),
+        )
+        self.append(
+            Kind.MAC, layer, fields, addresses, cycles, outputs=tuple(pairs_of), pairs=total * repeats, target=target
+        )
+
+    def tail(self, fields: Mapping[str, int]) -> int:
+        """Cycles of the last sum in the LIF array and the write-back."""
+        steps = self.shape.steps
+        mode = fields["mode"]
+        if mode == Mode.HIDDEN:
+            return steps + fields["shift"] + fields["out_planes"]
+        if mode in (Mode.SCORE, Mode.HEAD):
+            return steps + self.shape.tokens - 1
+        # the silence bits follow the first plane
+        writes = max(2, fields["out_planes"])
+        return (steps * steps * fields["fold_groups"] if fields["fold"] else steps) + writes
+
+    def attention(self, op: Attention) -> None:
+        shape, neuron = self.shape, op.neuron
+        query, key, value = (self.graph.values[name] for name in op.inputs)
+        size = query.channels // op.heads
+        rows = -(-size // shape.banks)
+        channels = max(size, 3)  # the unit's pipeline needs three
+        words = self.groups * channels * rows
+        together = max(1, min(op.heads, PRODUCT_WORDS // words))
+        self.out.product_depth = max(self.out.product_depth, together * words)
+        made = self.graph.values[op.name]
+        held = {name: self.out.home(name) for name in op.inputs}
+        pairs = -(-size // shape.streams)
+        target: Buffer | None = None
+        scaled = self.out.fraction_bits - neuron.fraction_bits
+        for first in range(0, op.heads, together):
+            count = min(together, op.heads - first)
+            source = held[key.name]
+            fields = {
+                "tile_stride": source.tile_stride,
+                "group_stride": source.block,
+                "heads": count,
+                "rows": rows,
+                "channels": channels,
+                "tiles": source.tiles,
+                "groups": self.groups,
+            }
+            self.touch(key.name, value.name, query.name)
+            self.append(
+                Kind.PRODUCT,
+                op.name,
+                fields,
+                {
+                    "key": (held[key.name].name, held[key.name].offset(first * rows)),
+                    "value": (held[value.name].name, held[value.name].offset(first * rows)),
+                },
+                cost.product_cycles(
+                    heads=count, groups=self.groups, rows=rows, tiles=source.tiles, channels=channels
+                ),
+            )
+            if target is None:
+                target = self.new_buffer(made, planes=1)
+            source = held[query.name]
+            gate = self.mac_fields(
+                mode=Mode.SPIKE,
+                gate=1,
+                soft=int(neuron.reset is Reset.SOFT),
+                strict=int(neuron.compare is Compare.GT),
+                in_planes=1,
+                out_planes=1,
+                gap=shape.steps,
+                columns=1,
+                rows=1,
+                tiles=source.tiles,
+                groups=self.groups,
+                fold_groups=1,
+                slots=self.slots(made),
+                source=source,
+                target=target,
+                in_group=source.block,
+                head_outputs=pairs,
+                head_rows=rows,
+                head_rest=size % shape.banks,
+                product_output=rows * shape.streams,
+                product_group=channels * rows,
+                product_head=words - (pairs - 1) * rows * shape.streams,
+            )
+            outputs = []
+            for h in range(first, first + count):
+                for j in range(pairs * shape.streams):
+                    if j >= size:
+                        outputs.append(OutputSlot.nothing(shape.banks))
+                        continue
+                    c = h * size + j
+                    bank, row = target.placement.slots[c]
+                    outputs.append(
+                        OutputSlot(
+                            ((),) * shape.banks,
+                            int(neuron.bias[c]) << scaled,
+                            int(neuron.threshold[c]) << scaled,
+                            bank,
+                            target.offset(row),
+                        )
+                    )
+            self.touch(query.name, op.name)
+            self.mac(
+                op.name,
+                gate,
+                {"in_base": (source.name, source.offset(first * rows))},
+                outputs,
+                target=target.name,
+                gate_pairs=rows,
+                gate_total=count * size * size,
+            )
+
+    def select(self, op: Select) -> None:
+        shape = self.shape
+        source_value, source = self.graph.values[op.inputs[0]], self.out.home(op.inputs[0])
+        hidden_channels = op.hidden.codes.shape[0]
+        f = self.out.fraction_bits
+        tiles = self.tiles(self.slots(source_value))
+        common = {"in_planes": source_value.planes, "columns": 1, "rows": 1, "tiles": tiles, "fold_groups": 1}
+        hidden_value = Value(f"{op.name}.hidden", 1, source_value.tokens, hidden_channels, None, False, None, 8)
+        hidden = self.new_buffer(hidden_value, planes=8, groups=1)
+        self.touch(source_value.name)
+        shift = op.shift + f - op.hidden_fraction_bits
+        if shift > 31:
+            raise LoweringError(f"{op.name}: shift {op.shift} and {f} fraction bits need a shift of {shift}, at most 31")
+        fields = self.mac_fields(
+            mode=Mode.HIDDEN,
+            pot=int(op.hidden.scheme == "pot"),
+            in_signed=int(source_value.signed),
+            out_planes=8,
+            gap=max(shape.steps + shift, 9),
+            shift=shift,
+            groups=self.groups,
+            slots=self.slots(source_value),
+            source=source,
+            target=hidden,
+            in_group=source.block,
+            **common,
+        )
+        lists = bank_lists(op.hidden.codes, source, shape.banks, replicated=False, start=0)
+        parameters = _Affine(op.hidden_bias)
+        self.mac(
+            f"{op.name}.hidden",
+            fields,
+            {"in_base": (source.name, source.offset())},
+            self.outputs(lists, {}, hidden, parameters.neuron(), f - op.hidden_fraction_bits),
+            target=hidden.name,
+        )
+        self.touch(hidden.name)
+        fields = self.mac_fields(
+            mode=Mode.SCORE,
+            pot=int(op.score.scheme == "pot"),
+            out_planes=1,
+            gap=shape.steps + shape.tokens,
+            groups=1,
+            last_steps=1,
+            slots=self.slots(source_value),
+            source=hidden,
+            target=None,
+            in_group=0,
+            **(common | {"in_planes": 8}),
+        )
+        lists = bank_lists(op.score.codes, hidden, shape.banks, replicated=False, start=0)
+        self.mac(
+            f"{op.name}.score",
+            fields,
+            {"in_base": (hidden.name, hidden.offset())},
+            self.flat_outputs(lists, op.score_bias, f - op.score_fraction_bits),
+            target=None,
+        )
+        self.compact(op, source_value, source)
+
+    def flat_outputs(self, lists: list[list[list[Entry]]], bias: np.ndarray, scaled: int) -> list[OutputSlot]:
+        """Outputs that go to the selector or the results, not to spike memory."""
+        return [
+            OutputSlot(tuple(tuple(entries) for entries in found), int(bias[c]) << scaled, 0, c % self.shape.banks, 0)
+            for c, found in enumerate(lists)
+        ]
+
+    def compact(self, op: Select, value: Value, source: Buffer) -> None:
+        shape = self.shape
+        made = self.graph.values[op.name]
+        tokens = self.slots(value)
+        targets = self.tiles(op.keep)
+        taps = min(shape.tokens, tokens - op.keep + self.tiles(tokens))
+        entries = targets * taps
+        assert op.score_accumulator is not None
+        first = self.out.plan_entries
+        self.out.plan_entries += entries
+        bits = op.score_accumulator.bits + int(not op.score_accumulator.signed)
+        bits += self.out.fraction_bits - op.score_fraction_bits
+        self.append(
+            Kind.SELECT,
+            op.name,
+            {
+                "tokens": tokens,
+                "keep": op.keep,
+                "score_bits": bits,
+                "taps": taps,
+                "entries": entries,
+                "tile_stride": source.tile_stride,
+            },
+            {"table": (PLAN_TAPS, first), "mask": (PLAN_MASKS, first)},
+            cost.select_cycles(tokens=tokens, score_bits=bits, entries=entries),
+        )
+        if self.in_place(op):
+            target = source
+            self.out.homes[made.name] = source.name
+        else:
+            # the plan knows one distance from tile to tile, for reading and writing
+            target = self.new_buffer(made, planes=source.planes, placement=source.placement)
+        self.touch(value.name, made.name)
+        fields = {
+            "source_row": source.row_words,
+            "source_tile": 0,
+            "source_group": source.block,
+            "target_row": target.row_words,
+            "target_tile": 0,
+            "target_group": target.block,
+            "rows": source.rows,
+            "tiles": 1,
+            "groups": self.groups,
+            "words": targets,
+            "taps": taps,
+            "planes": value.planes,
+            "mask_tile": 0,
+        }
+        self.append(
+            Kind.MOVE,
+            op.name,
+            fields,
+            {"source": (source.name, 0), "target": (target.name, 0), "table": (PLAN_TAPS, first)},
+            cost.move_cycles(
+                rows=source.rows, tiles=1, groups=self.groups, words=targets, planes=value.planes, taps=taps
+            ),
+        )
+
+    def head(self, op: Head) -> None:
+        shape = self.shape
+        value, source = self.graph.values[op.inputs[0]], self.out.home(op.inputs[0])
+        if self.tile_size(value) != (1, 1):
+            raise LoweringError(f"{op.name}: the head reads the token grid {self.token_grid}, not {value.grid}")
+        fields = self.mac_fields(
+            mode=Mode.HEAD,
+            pot=int(op.weights.scheme == "pot"),
+            in_planes=value.planes,
+            in_signed=int(value.signed),
+            out_planes=1,
+            gap=shape.steps + shape.tokens,
+            columns=1,
+            rows=1,
+            tiles=self.tiles(self.slots(value)),
+            groups=self.groups,
+            fold_groups=1,
+            slots=self.slots(value),
+            source=source,
+            target=None,
+            in_group=source.block,
+        )
+        lists = bank_lists(op.weights.codes, source, shape.banks, replicated=False, start=0)
+        self.touch(value.name)
+        self.mac(
+            op.name,
+            fields,
+            {"in_base": (source.name, source.offset())},
+            self.flat_outputs(lists, op.bias, self.out.fraction_bits - op.fraction_bits),
+            target=None,
+        )
+
+
+@dataclass(frozen=True)
+class _Affine:
+    """A bias without a neuron, in the shape that ``outputs`` wants."""
+
+    bias: np.ndarray
+
+    def neuron(self) -> Neuron:
+        return Neuron(8, Reset.HARD, Compare.GE, 0, np.zeros_like(self.bias), self.bias)

@@ -1,0 +1,213 @@
+"""Attention unit: K^T V by AND and popcount, kept as integers that the lanes gate with q."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import Kind, layout
+from spikewright.compiler.structure import Structure
+
+from .memory import Bank
+from .spikes import SpikeMemory
+
+
+def popcount(bits: Sequence[Value]) -> Value:
+    """Number of set bits, as a balanced tree of adders."""
+    level: list[Value] = list(bits)
+    while len(level) > 1:
+        level = [level[i] + level[i + 1] if i + 1 < len(level) else level[i] for i in range(0, len(level), 2)]
+    return level[0]
+
+
+class ProductMemory(wiring.Component):
+    """K^T V elements: a word holds one element for each of S steps; one bank for each (stream, channel bank).
+
+    Read latency 2 cycles, one read and one write a cycle; the streams read their own copies. No reset.
+    """
+
+    latency = 2
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape = structure.shape
+        self.word = data.ArrayLayout(structure.product_bits, shape.steps)
+        address = range(structure.product_depth)
+        self.ports = shape.streams * shape.banks
+        super().__init__(
+            {
+                "read_addr": In(address).array(self.ports),
+                "read": Out(self.word).array(self.ports),
+                "write_en": In(1),
+                "write_addr": In(address),
+                "write": In(self.word).array(shape.banks),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape = self.structure, self.structure.shape
+        m = Module()
+        for port in range(self.ports):
+            bank = Bank(width=self.word.size, depth=s.product_depth)
+            m.submodules[f"product{port}"] = bank
+            m.d.comb += [
+                bank.read_addr.eq(self.read_addr[port]),
+                bank.write_en.eq(self.write_en),
+                bank.write_addr.eq(self.write_addr),
+                bank.write_data.eq(self.write[port % shape.banks]),
+            ]
+            m.d.sync += self.read[port].eq(bank.read_data)
+        return m
+
+
+class AttentionUnit(wiring.Component):
+    """K^T V of the heads of a descriptor: element (i, j) = number of tokens where k_i and v_j both spike, each step apart.
+
+    For each head, step group, row of k keys (one a bank) and token tile: the key words are held, then one value word a
+    cycle is ANDed with all of them. A pass takes ``channels + 1`` cycles and gives ``banks · channels`` elements;
+    later tiles add to the elements of the first. Elements lie at
+    ``((head · groups + group) · channels + j) · rows + row``. In all
+    ``heads · groups · rows · tiles · (channels + 1)`` cycles and ``latency``. At least 3 channels (the compiler pads).
+    Overflow cannot happen: an element is at most the number of tokens. Reset: idle.
+
+    Members
+    -------
+    start: In(1); config: In(PRODUCT descriptor), held
+    read_addr: Out, for all banks; words: In(lanes) a bank, three cycles later
+    product_addr: Out; product: In a bank, two cycles later; write_en, write_addr, write: Out
+    finished: Out(1); busy: Out(1), from the cycle after ``start`` to ``finished``
+    """
+
+    latency = SpikeMemory.latency + 5
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape = structure.shape
+        word = data.ArrayLayout(structure.product_bits, shape.steps)
+        address = range(structure.product_depth)
+        super().__init__(
+            {
+                "start": In(1),
+                "config": In(data.StructLayout(layout(Kind.PRODUCT, structure))),
+                "read_addr": Out(structure.address_bits),
+                "words": In(shape.lanes).array(shape.banks),
+                "product_addr": Out(address),
+                "product": In(word).array(shape.banks),
+                "write_en": Out(1),
+                "write_addr": Out(address),
+                "write": Out(word).array(shape.banks),
+                "finished": Out(1),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape, config = self.structure, self.structure.shape, self.config
+        m = Module()
+        loop, address = s.loop_bits, s.address_bits
+        busy = Signal()
+        with m.If(self.start):
+            m.d.sync += self.busy.eq(1)
+        with m.Elif(self.finished):
+            m.d.sync += self.busy.eq(0)
+        head, group, row, tile, channel = (Signal(loop, name=n) for n in ("head", "group", "row", "tile", "channel"))
+        bank = Signal(range(shape.banks))
+        loads = Signal()  # this cycle reads keys, not a value
+        key, value = Signal(address), Signal(address)  # first key row and value row of the head, group 0, tile 0
+        group_base, tile_base = Signal(address), Signal(address)
+        value_row = Signal(address)
+        element = Signal(range(s.product_depth))  # of the current row, value 0
+        element_now = Signal(range(s.product_depth))
+        group_elements = Signal(range(s.product_depth))
+        last = {
+            "channel": channel == config.channels - 1,
+            "tile": tile == config.tiles - 1,
+            "row": row == config.rows - 1,
+            "group": group == config.groups - 1,
+            "head": head == config.heads - 1,
+        }
+        offset = Signal(address)
+        m.d.comb += offset.eq(group_base + tile_base)
+        with m.If(busy):
+            m.d.comb += self.read_addr.eq(
+                offset + Mux(loads, key + row[:address], value + value_row)
+            )
+        ending = Signal()
+        with m.If(self.start):
+            m.d.sync += [busy.eq(1), loads.eq(1), key.eq(config.key), value.eq(config.value)]
+            m.d.sync += [x.eq(0) for x in (head, group, row, tile, channel, group_base, tile_base, value_row, bank)]
+            m.d.sync += [x.eq(0) for x in (element, element_now, group_elements)]
+        with m.Elif(busy):
+            with m.If(loads):
+                m.d.sync += [loads.eq(0), channel.eq(0), value_row.eq(0), bank.eq(0), element_now.eq(element)]
+            with m.Else():
+                m.d.sync += [channel.eq(channel + 1), element_now.eq(element_now + config.rows), bank.eq(bank + 1)]
+                with m.If(bank == shape.banks - 1):
+                    m.d.sync += [bank.eq(0), value_row.eq(value_row + 1)]
+                with m.If(last["channel"]):
+                    m.d.sync += loads.eq(1)
+                    with m.If(~last["tile"]):
+                        m.d.sync += [tile.eq(tile + 1), tile_base.eq(tile_base + config.tile_stride)]
+                    with m.Else():
+                        m.d.sync += [tile.eq(0), tile_base.eq(0)]
+                        with m.If(~last["row"]):
+                            m.d.sync += [row.eq(row + 1), element.eq(element + 1)]
+                        with m.Else():
+                            # element_now is the last value's element of the last row: one further is the next block
+                            m.d.sync += [row.eq(0), element.eq(element_now + 1)]
+                            with m.If(~last["group"]):
+                                m.d.sync += [group.eq(group + 1), group_base.eq(group_base + config.group_stride)]
+                            with m.Else():
+                                m.d.sync += [
+                                    group.eq(0),
+                                    group_base.eq(0),
+                                    head.eq(head + 1),
+                                    key.eq(key + config.rows),
+                                    value.eq(value + config.rows),
+                                ]
+                                with m.If(last["head"]):
+                                    m.d.comb += ending.eq(1)
+                                    m.d.sync += busy.eq(0)
+
+        # the way of a value word: read (3), choose (1), AND and half the popcount (1), popcount (1), add (1), write
+        token = data.StructLayout({"key": 1, "value": 1, "bank": range(shape.banks), "add": 1, "last": 1})
+        tokens = [Signal(token, name="token")]
+        elements = [element_now]
+        m.d.comb += [
+            tokens[0].key.eq(busy & loads),
+            tokens[0].value.eq(busy & ~loads),
+            tokens[0].bank.eq(bank),
+            tokens[0].add.eq(tile != 0),
+            tokens[0].last.eq(ending),
+        ]
+        for i in range(7):
+            held, place = Signal(token, name=f"token{i}"), Signal.like(element_now, name=f"element{i}", reset_less=True)
+            m.d.sync += [held.eq(tokens[-1]), place.eq(elements[-1])]
+            tokens.append(held)
+            elements.append(place)
+        arrived = tokens[SpikeMemory.latency]
+        chosen = Signal(shape.lanes, reset_less=True)
+        m.d.sync += chosen.eq(Array(self.words)[arrived.bank])
+        m.d.comb += self.product_addr.eq(elements[SpikeMemory.latency + 1])
+        for b in range(shape.banks):
+            keys = Signal(shape.lanes, name=f"keys{b}", reset_less=True)
+            with m.If(arrived.key):
+                m.d.sync += keys.eq(self.words[b])
+            for t in range(shape.steps):
+                both = [chosen[p * shape.steps + t] & keys[p * shape.steps + t] for p in range(shape.tokens)]
+                half = len(both) // 2
+                parts = [popcount(both[:half]), popcount(both[half:])]
+                counts = [Signal(len(part), name=f"count{b}_{t}_{i}", reset_less=True) for i, part in enumerate(parts)]
+                total = Signal(s.product_bits, name=f"total{b}_{t}", reset_less=True)
+                m.d.sync += [count.eq(part) for count, part in zip(counts, parts, strict=True)]
+                m.d.sync += total.eq(counts[0] + counts[1])
+                m.d.sync += self.write[b][t].eq(
+                    total + Mux(tokens[SpikeMemory.latency + 3].add, self.product[b][t], 0)
+                )
+        m.d.comb += [
+            self.write_en.eq(tokens[SpikeMemory.latency + 4].value),
+            self.write_addr.eq(elements[SpikeMemory.latency + 4]),
+            self.finished.eq(tokens[SpikeMemory.latency + 4].last),
+        ]
+        return m

@@ -1,0 +1,232 @@
+"""Weight fetch: walks the non-zero lists of the weight ROMs, one list for each (stream, bank) and finished sum."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import Kind, layout
+from spikewright.compiler.structure import Structure
+
+from .memory import Rom, RomStream
+from .nest import LoopNest
+
+
+def row_layout(structure: Structure) -> data.StructLayout:
+    """Two entries on their way to the lanes: addresses of plane 0, codes (or product addresses), valid, end of list."""
+    entry = data.StructLayout(
+        {"addr": structure.address_bits, "code": operand_bits(structure), "valid": 1}
+    )
+    return data.StructLayout({"entries": data.ArrayLayout(entry, 2), "last": 1})
+
+
+def operand_bits(structure: Structure) -> int:
+    """Bits that name an entry's value: a weight code, or the address of a K^T V element."""
+    return max(structure.code_bits, (structure.product_depth - 1).bit_length(), 1)
+
+
+class WeightFetch(wiring.Component):
+    """Sequencer and ROMs of the weight streams.
+
+    For each output of a MAC descriptor, each place of its loop nest replays the output's lists. A list is
+    ``count`` entries from the list pointer on; ROM rows hold two entries, so a row a cycle and walker brings one or two.
+    All walkers work at one place; the nest moves on in the cycle in which the last of them finishes, so a place takes
+    ``max(1, rows of the longest list)`` cycles. An empty list is one row without entries and with ``last``.
+    With ``gate`` the entries are made, not read: rows 0 … of an attention head, the code being a product address.
+
+    Latency from ``start`` to the first row 5 cycles. ``hold[w]`` stops walker w; up to 4 more rows follow it.
+    Code 0 is no weight: the entry names a word of the residual stream to capture, in that stream's own layout.
+    Lists follow one another in program order: ``rewind`` (before each image) goes back to the first.
+    Reset: idle, rewound.
+
+    Members (walker w = stream * banks + bank)
+    -------
+    start, rewind: In(1); config: In(MAC descriptor), held from ``start`` on
+    hold: In(1) a walker
+    rows: Out(row_layout) a walker; valid: Out(1) a walker
+    ready: Out(1), the counts of the next output are there: ``start`` only then
+    busy: Out(1), from the cycle after ``start`` until the last row has left the sequencer
+    """
+
+    latency = 5
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape = structure.shape
+        self.walkers = shape.streams * shape.banks
+        super().__init__(
+            {
+                "start": In(1),
+                "rewind": In(1),
+                "config": In(data.StructLayout(layout(Kind.MAC, structure))),
+                "hold": In(1).array(self.walkers),
+                "rows": Out(row_layout(structure)).array(self.walkers),
+                "valid": Out(1).array(self.walkers),
+                "ready": Out(1),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape, config = self.structure, self.structure.shape, self.config
+        m = Module()
+        m.submodules.nest = nest = LoopNest(structure=s)
+        # the residual stream that a list captures lies in another layout: its own addresses, walked in step
+        m.submodules.capture_nest = capture_nest = LoopNest(structure=s)
+        m.submodules.counts = counts = RomStream(
+            width=self.walkers * s.count_bits, depth=s.outputs, file="counts.hex"
+        )
+        m.d.comb += counts.rewind.eq(self.rewind)
+        for walk, side in ((nest, "in"), (capture_nest, "capture")):
+            m.d.comb += [
+                walk.columns.eq(config.columns),
+                walk.rows.eq(config.rows),
+                walk.tiles.eq(config.tiles),
+                walk.groups.eq(config.groups),
+                walk.x.eq(config[f"{side}_x"]),
+                walk.y.eq(config[f"{side}_y"]),
+                walk.tile.eq(config[f"{side}_tile"]),
+                walk.group.eq(config[f"{side}_group"]),
+                walk.start.eq(self.start),
+            ]
+        m.d.comb += capture_nest.advance.eq(nest.advance)
+
+        output = Signal(s.loop_bits)
+        head_output = Signal(s.loop_bits)
+        in_base = Signal(s.address_bits)
+        product_base = Signal(range(s.product_depth))  # of the current output, first step group
+        product_addr = Signal(range(s.product_depth))
+        done_all, last_output = Signal(), Signal()
+        m.d.comb += [
+            self.ready.eq(counts.o.valid),
+            last_output.eq(output == config.outputs - 1),
+            nest.advance.eq(self.busy & done_all),
+        ]
+        new_output = Signal()  # the next place is the first of another output
+        m.d.comb += new_output.eq(nest.advance & nest.last & ~last_output)
+        m.d.comb += counts.o.ready.eq(~config.gate & (self.start | new_output))
+
+        head_end = Signal()
+        m.d.comb += head_end.eq(head_output == config.head_outputs - 1)
+        with m.If(self.start):
+            m.d.sync += [
+                self.busy.eq(1),
+                output.eq(0),
+                head_output.eq(0),
+                in_base.eq(config.in_base),
+                product_base.eq(0),
+                product_addr.eq(0),
+            ]
+        with m.Elif(nest.advance):
+            with m.If(nest.last):
+                m.d.sync += output.eq(output + 1)
+                with m.If(last_output):
+                    m.d.sync += self.busy.eq(0)
+                next_product = Signal.like(product_base)
+                with m.If(head_end):
+                    m.d.sync += [head_output.eq(0), in_base.eq(in_base + Mux(config.gate, config.head_rows, 0))]
+                    m.d.comb += next_product.eq(product_base + config.product_head)
+                with m.Else():
+                    m.d.sync += head_output.eq(head_output + 1)
+                    m.d.comb += next_product.eq(product_base + config.product_output)
+                m.d.sync += [product_base.eq(next_product), product_addr.eq(next_product)]
+            with m.Elif(nest.last_group):
+                m.d.sync += product_addr.eq(product_base)
+            with m.Else():
+                m.d.sync += product_addr.eq(product_addr + config.product_group)
+
+        base, capture_base = Signal.like(in_base), Signal.like(in_base)
+        m.d.comb += [base.eq(in_base + nest.addr), capture_base.eq(config.capture_base + capture_nest.addr)]
+
+        finished = Signal(self.walkers)
+        m.d.comb += done_all.eq(finished.all())
+        place = [self._delay(m, value, 2, f"place{i}") for i, value in enumerate((base, capture_base, product_addr))]
+        for w in range(self.walkers):
+            stream, bank = divmod(w, shape.banks)
+            rom = Rom(width=s.row_bits, depth=s.rom_depth, file=f"weights_{stream}_{bank}.hex")
+            m.submodules[f"weight_rom_{stream}_{bank}"] = rom
+            pointer = Signal(s.pointer_bits, name=f"pointer{w}")  # first entry of the current list
+            cursor = Signal(s.pointer_bits, name=f"cursor{w}")
+            left = Signal(s.count_bits, name=f"left{w}")
+            count = Signal(s.count_bits, name=f"count{w}")  # of the current list
+            done = Signal(name=f"done{w}")
+            fetch, ends, two, one = (Signal(name=f"{n}{w}") for n in ("fetch", "ends", "two", "one"))
+            gate_count = Signal(s.count_bits, name=f"gate_count{w}")
+            m.d.comb += [
+                gate_count.eq(config.head_rows - ((config.head_rest != 0) & (config.head_rest <= bank))),
+                fetch.eq(self.busy & ~done & ~self.hold[w]),
+                two.eq(~cursor[0] & (left >= 2)),
+                one.eq(left != 0),
+                ends.eq((left <= 1) | two & (left == 2)),
+                finished[w].eq(done | (fetch & ends)),
+                rom.addr.eq(cursor >> 1),
+            ]
+            following = counts.o.payload.word_select(w, s.count_bits)
+            with m.If(self.start):
+                m.d.sync += done.eq(0)
+                with m.If(config.gate):
+                    m.d.sync += [cursor.eq(0), left.eq(gate_count), count.eq(gate_count)]
+                with m.Else():
+                    m.d.sync += [cursor.eq(pointer), left.eq(following), count.eq(following)]
+            with m.Elif(nest.advance):
+                m.d.sync += done.eq(0)
+                with m.If(config.gate):
+                    m.d.sync += [cursor.eq(0), left.eq(count)]
+                with m.Elif(nest.last):
+                    beyond = Signal.like(pointer, name=f"beyond{w}")
+                    m.d.comb += beyond.eq(pointer + count)
+                    m.d.sync += [pointer.eq(beyond), cursor.eq(beyond), left.eq(following), count.eq(following)]
+                with m.Else():
+                    m.d.sync += [cursor.eq(pointer), left.eq(count)]
+            with m.Elif(fetch):
+                m.d.sync += [
+                    done.eq(ends),
+                    cursor.eq(cursor + Mux(two, 2, one)),
+                    left.eq(left - Mux(two, 2, one)),
+                ]
+            with m.If(self.rewind):
+                m.d.sync += pointer.eq(0)
+
+            self._deliver(m, w, rom, place, Cat(fetch, ends, one & (two | ~cursor[0]), one & (two | cursor[0])), cursor)
+        return m
+
+    def _delay(self, m: Module, value: Signal, cycles: int, name: str) -> Signal:
+        for i in range(cycles):
+            delayed = Signal.like(value, name=f"{name}_{i}", reset_less=True)
+            m.d.sync += delayed.eq(value)
+            value = delayed
+        return value
+
+    def _deliver(self, m: Module, w: int, rom: Rom, place: list[Signal], flags: Signal, cursor: Signal) -> None:
+        """The row's way through the ROM (two cycles) and the address adder (one)."""
+        s, config = self.structure, self.config
+        shape = s.shape
+        control = Signal(4, name=f"flags{w}")
+        m.d.comb += control.eq(flags)
+        row_flags = control
+        for i in range(Rom.latency):
+            held = Signal(4, name=f"flags{w}_{i}")
+            m.d.sync += held.eq(row_flags)
+            row_flags = held
+        row_number = self._delay(m, cursor, 2, f"row{w}")
+        base, capture_base, product = place
+        words = [rom.data.word_select(i, s.entry_bits) for i in range(2)]
+        m.d.sync += [
+            self.valid[w].eq(row_flags[0]),
+            self.rows[w].last.eq(row_flags[1]),
+        ]
+        stream = w // shape.banks
+        for i in range(2):
+            entry = self.rows[w].entries[i]
+            word = words[i]
+            m.d.sync += entry.valid.eq(row_flags[2 + i])
+            with m.If(config.gate):
+                index = (row_number & ~1) | i
+                # the second stream works on the next output of the same head
+                product_row = index + (config.head_rows if stream else 0)
+                m.d.sync += [entry.addr.eq(base + index), entry.code.eq(product + product_row)]
+            with m.Else():
+                code = word[s.offset_bits :]
+                m.d.sync += [
+                    entry.addr.eq(Mux(code == 0, capture_base, base) + word[: s.offset_bits]),
+                    entry.code.eq(code),
+                ]

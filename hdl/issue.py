@@ -1,0 +1,114 @@
+"""Issue: one (entry, plane) a cycle and bank, until all banks have finished their list."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import GAP_BITS
+from spikewright.compiler.structure import Structure
+
+from .fetch import operand_bits
+from .silence import piece_layout
+
+
+def request_layout(structure: Structure) -> data.StructLayout:
+    """A spike word to read, and the value to broadcast for it."""
+    return data.StructLayout(
+        {
+            "addr": structure.address_bits,
+            "code": operand_bits(structure),
+            "plane": range(structure.planes),
+            "valid": 1,
+        }
+    )
+
+
+class Issue(wiring.Component):
+    """Takes filtered rows from every walker and issues their pairs, lowest entry and plane first.
+
+    Throughput: one pair a cycle and walker. A sum ends (``end``) in the cycle in which its last walker issues its last
+    pair, but not before ``gap`` cycles have passed since the sum before, so a sum takes
+    ``max(gap, pairs of the busiest walker, 1)`` cycles where rows are always at hand. Latency: requests and ``end``
+    are registered (1 cycle). Reset: nothing held.
+
+    Members (a walker each where marked w)
+    -------
+    piece: In(piece_layout) w, piece_valid: In(1) w, piece_ready: Out(1) w
+    gap: In, at least 1
+    request: Out(request_layout) w; end: Out(1)
+    issued: Out, pairs issued in this cycle, over all walkers
+    """
+
+    latency = 1
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        self.walkers = structure.shape.streams * structure.shape.banks
+        super().__init__(
+            {
+                "piece": In(piece_layout(structure)).array(self.walkers),
+                "piece_valid": In(1).array(self.walkers),
+                "piece_ready": Out(1).array(self.walkers),
+                "gap": In(GAP_BITS),
+                "request": Out(request_layout(structure)).array(self.walkers),
+                "end": Out(1),
+                "issued": Out(range(self.walkers + 1)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s = self.structure
+        m = Module()
+        finished = Signal(self.walkers)
+        end = Signal()
+        wait = Signal(GAP_BITS)
+        m.d.comb += end.eq(finished.all() & (wait == 0))
+        m.d.sync += self.end.eq(end)
+        with m.If(end):
+            m.d.sync += wait.eq(self.gap - 1)
+        with m.Elif(wait != 0):
+            m.d.sync += wait.eq(wait - 1)
+
+        for w in range(self.walkers):
+            row = Signal(piece_layout(s), name=f"row{w}", reset_less=True)
+            held = Signal(name=f"held{w}")
+            pending = Signal(2 * s.planes, name=f"pending{w}")
+            rest = Signal(2 * s.planes, name=f"rest{w}")
+            drained, load = Signal(name=f"drained{w}"), Signal(name=f"load{w}")
+            m.d.comb += [
+                rest.eq(pending & (pending - 1)),
+                drained.eq(held & (rest == 0)),
+                finished[w].eq(drained & row.last),
+                load.eq(~held | (drained & ~row.last) | end),
+                self.piece_ready[w].eq(load),
+            ]
+            with m.If(load):
+                m.d.sync += [
+                    held.eq(self.piece_valid[w]),
+                    row.eq(self.piece[w]),
+                    pending.eq(self.piece[w].pending),
+                ]
+            with m.Else():
+                m.d.sync += pending.eq(rest)
+
+            request = self.request[w]
+            low = pending[: s.planes]
+            chosen = Signal(s.planes, name=f"chosen{w}")
+            second = Signal(name=f"second{w}")
+            plane = Signal(range(s.planes), name=f"plane{w}")
+            m.d.comb += [second.eq(low == 0), chosen.eq(low)]
+            with m.If(second):
+                m.d.comb += chosen.eq(pending[s.planes :])
+            for p in reversed(range(s.planes)):
+                with m.If(chosen[p]):
+                    m.d.comb += plane.eq(p)
+            m.d.sync += [
+                request.valid.eq(held & pending.any()),
+                request.plane.eq(plane),
+                request.addr.eq(row.addr[0]),
+                request.code.eq(row.code[0]),
+            ]
+            with m.If(second):
+                m.d.sync += [request.addr.eq(row.addr[1]), request.code.eq(row.code[1])]
+        m.d.comb += self.issued.eq(sum(request.valid for request in self.request))
+        return m

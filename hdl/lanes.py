@@ -1,0 +1,82 @@
+"""Lane array: gated broadcast. Each lane adds the values whose spikes it holds, through a tree over the banks."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.structure import Structure
+
+
+class LaneArray(wiring.Component):
+    """``lanes`` accumulators; lane l = token slot · S + step adds Σ over banks of (spike ? value : 0) every cycle.
+
+    The values are broadcast: one for each bank and step (equal over the steps for weights, different for K^T V).
+    ``end`` marks the last cycle of a sum: ``latency`` cycles later ``done`` pulses, the sums stand in the hold register
+    and the next sum starts from 0 without a gap. ``shift`` moves every token's held sums one step down, so that
+    ``row[p]`` is step 0, then 1, …; ``done`` wins over ``shift``. Reset: accumulators 0.
+    Overflow cannot happen: the compiler sizes the accumulators by interval analysis.
+
+    Members
+    -------
+    words: In(lanes) a bank; values: In(signed) a bank and step (index bank · S + step); end: In(1)
+    shift: In(1); row: Out(signed) a token slot; done: Out(1)
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape = structure.shape
+        super().__init__(
+            {
+                "words": In(shape.lanes).array(shape.banks),
+                "values": In(signed(structure.value_bits)).array(shape.banks * shape.steps),
+                "end": In(1),
+                "shift": In(1),
+                "row": Out(signed(structure.accumulator_bits)).array(shape.tokens),
+                "done": Out(1),
+            }
+        )
+
+    @property
+    def tree_levels(self) -> int:
+        return max(1, (self.structure.shape.banks - 1).bit_length())
+
+    @property
+    def latency(self) -> int:
+        return self.tree_levels + 1
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape = self.structure, self.structure.shape
+        m = Module()
+        ends = self.end
+        for i in range(self.tree_levels):
+            held = Signal(name=f"end{i}")
+            m.d.sync += held.eq(ends)
+            ends = held
+        m.d.sync += self.done.eq(ends)
+
+        sums = Signal(data.ArrayLayout(signed(s.accumulator_bits), shape.lanes))
+        holds = Signal(data.ArrayLayout(signed(s.accumulator_bits), shape.lanes), reset_less=True)
+        for lane in range(shape.lanes):
+            step = lane % shape.steps
+            terms = [
+                Mux(self.words[b][lane], self.values[b * shape.steps + step], 0) for b in range(shape.banks)
+            ]
+            width = s.value_bits
+            for level in range(self.tree_levels):
+                width = min(width + 1, s.accumulator_bits)
+                pairs = []
+                for i in range(0, len(terms), 2):
+                    node = Signal(signed(width), name=f"tree{level}_{i}_{lane}", reset_less=True)
+                    m.d.sync += node.eq(terms[i] + terms[i + 1] if i + 1 < len(terms) else terms[i])
+                    pairs.append(node)
+                terms = pairs
+            total = Signal(signed(s.accumulator_bits), name=f"total{lane}")
+            m.d.comb += total.eq(sums[lane] + terms[0])
+            m.d.sync += sums[lane].eq(Mux(ends, 0, total))
+            with m.If(ends):
+                m.d.sync += holds[lane].eq(total)
+            if step + 1 < shape.steps:
+                with m.Elif(self.shift):
+                    m.d.sync += holds[lane].eq(holds[lane + 1])
+        m.d.comb += [self.row[p].eq(holds[p * shape.steps]) for p in range(shape.tokens)]
+        return m

@@ -1,0 +1,133 @@
+"""LIF array: the membranes of one tile, and the sums of selector and head."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.structure import Structure
+
+
+def step_layout() -> data.StructLayout:
+    """What the array does with one row of sums."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "first": 1,  # the membrane starts from 0
+            "add": 1,  # the row is added (else 0)
+            "leak": 1,  # the membrane is halved first
+            "fire": 1,  # compare with the threshold and reset
+            "spike": 1,  # the step exists: its spikes count
+        }
+    )
+
+
+class LifArray(wiring.Component):
+    """One membrane for each token slot; one step of all of them a cycle.
+
+    ``u ← halve(u) + row · 2^F + bias`` where F is ``fraction_bits``; with ``leak`` halve is floor (``strict``: ceiling),
+    else nothing. With ``fire`` a token spikes if u ≥ threshold (``strict``: u > threshold) and u becomes 0, or
+    u − threshold with ``soft``. Spikes enter each token's word from the top: after S steps bit s is step s.
+    Latency from ``step`` to ``spikes`` and ``membrane`` 3 cycles; one step a cycle. ``drain`` (when no step is on its
+    way) moves every membrane one token slot down. Reset: control only. Overflow cannot happen: interval analysis.
+
+    Members
+    -------
+    row: In(signed) a token slot; step: In(step_layout)
+    bias, threshold: In(signed); soft, strict: In(1): held as long as the step's cycle and the one after
+    drain: In(1)
+    spikes: Out(lanes), lane = token slot · S + step; membrane: Out(signed) a token slot
+    """
+
+    latency = 3
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape = structure.shape
+        super().__init__(
+            {
+                "row": In(signed(structure.accumulator_bits)).array(shape.tokens),
+                "step": In(step_layout()),
+                "bias": In(signed(structure.parameter_bits)),
+                "threshold": In(signed(structure.parameter_bits)),
+                "soft": In(1),
+                "strict": In(1),
+                "drain": In(1),
+                "spikes": Out(shape.lanes),
+                "membrane": Out(signed(structure.membrane_bits)).array(shape.tokens),
+            }
+        )
+
+    def model(
+        self, rows: list[int], *, bias: int, threshold: int, soft: bool, strict: bool
+    ) -> tuple[list[int], list[int]]:
+        """Spikes and membranes of one token over consecutive steps, as integers."""
+        u, spikes, membranes = 0, [], []
+        for row in rows:
+            u = ((u + int(strict)) >> 1) + (row << self.structure.fraction_bits) + bias
+            fires = u > threshold if strict else u >= threshold
+            if fires:
+                u = u - threshold if soft else 0
+            spikes.append(int(fires))
+            membranes.append(u)
+        return spikes, membranes
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape = self.structure, self.structure.shape
+        m = Module()
+        width = s.membrane_bits
+        steps = [self.step]
+        for i in range(2):
+            held = Signal(step_layout(), name=f"step{i}")
+            m.d.sync += held.eq(steps[-1])
+            steps.append(held)
+        threshold = Signal(signed(s.parameter_bits), reset_less=True)
+        m.d.sync += threshold.eq(self.threshold)
+        now = steps[2]
+        for p in range(shape.tokens):
+            u = Signal(signed(width), name=f"u{p}", reset_less=True)
+            scaled = Signal(signed(width), name=f"scaled{p}", reset_less=True)
+            drive, over, above = (
+                Signal(signed(width), name=f"{n}{p}", reset_less=True) for n in ("drive", "over", "above")
+            )
+            m.d.sync += [
+                scaled.eq(Mux(self.step.add, (self.row[p] << s.fraction_bits) + self.bias, 0)),
+                drive.eq(scaled),
+                over.eq(scaled - threshold),
+                # for ">" the comparison is with threshold + 1
+                above.eq(scaled - threshold - self.strict),
+            ]
+            # the carry-in of the ceiling rides in an extra lowest bit, so that each sum is one carry chain
+            carry = Signal(name=f"carry{p}")
+            start = Signal(signed(width), name=f"start{p}")
+            m.d.comb += carry.eq(u[0] & self.strict & now.leak & ~now.first)
+            with m.If(now.first):
+                m.d.comb += start.eq(0)
+            with m.Elif(now.leak):
+                m.d.comb += start.eq(u >> 1)
+            with m.Else():
+                m.d.comb += start.eq(u)
+            one = Cat(Const(1, 1), start).as_signed()
+            added, reduced, compared = (
+                Signal(signed(width + 1), name=f"{n}{p}") for n in ("added", "reduced", "compared")
+            )
+            m.d.comb += [
+                added.eq(one + Cat(carry, drive).as_signed()),
+                reduced.eq(one + Cat(carry, over).as_signed()),
+                compared.eq(one + Cat(carry, above).as_signed()),
+            ]
+            fires = Signal(name=f"fires{p}")
+            m.d.comb += fires.eq(~compared[-1] & now.fire)
+            word = self.spikes.word_select(p, shape.steps)
+            with m.If(now.valid):
+                m.d.sync += word.eq(Cat(word[1:], fires & now.spike))
+                with m.If(~fires):
+                    m.d.sync += u.eq(added[1:].as_signed())
+                with m.Elif(self.soft):
+                    m.d.sync += u.eq(reduced[1:].as_signed())
+                with m.Else():
+                    m.d.sync += u.eq(0)
+            if p + 1 < shape.tokens:
+                with m.Elif(self.drain):
+                    m.d.sync += u.eq(self.membrane[p + 1])
+            m.d.comb += self.membrane[p].eq(u)
+        return m

@@ -1,0 +1,166 @@
+"""Pixel loader: takes bytes, turns them into input codes, and builds the bit-planes of the first layer's words."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import Kind, layout
+from spikewright.compiler.structure import Structure, bits_for
+
+from .memory import Bank, Rom
+
+
+class PixelLoader(wiring.Component):
+    """Buffers one image (raster order, channel innermost), then gathers it lane by lane.
+
+    Every byte passes the input table (256 codes a channel). The next image is taken in while the accelerator computes;
+    ``full`` says that a whole image is there. After ``start`` each word of spike memory is gathered one lane (``fold``)
+    or one token slot a cycle, all bit-planes at once, then written plane by plane; lanes past ``used`` are 0. All banks
+    get the same words. The buffer is free again when ``finished`` pulses.
+    Cycles from ``start``: see the compiler's cost model. Reset: empty; contents undefined.
+
+    Members
+    -------
+    pixels: In(stream of 8 bits); size_en: In(1), size: In, bytes of an image, channels: In; full: Out(1)
+    start: In(1); config: In(LOAD descriptor), held; finished: Out(1)
+    write_en: Out(1), write_addr: Out, write_data: Out(lanes); live_en: Out(1), live_addr, live_planes: Out
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape, address = structure.shape, structure.address_bits
+        super().__init__(
+            {
+                "pixels": In(stream.Signature(8)),
+                "size_en": In(1),
+                "size": In(bits_for(structure.pixel_depth)),
+                "channels": In(structure.loop_bits),
+                "full": Out(1),
+                "start": In(1),
+                "config": In(data.StructLayout(layout(Kind.LOAD, structure))),
+                "finished": Out(1),
+                "write_en": Out(1),
+                "write_addr": Out(address),
+                "write_data": Out(shape.lanes),
+                "live_en": Out(1),
+                "live_addr": Out(address),
+                "live_planes": Out(structure.planes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape, config = self.structure, self.structure.shape, self.config
+        m = Module()
+        m.submodules.table = table = Rom(width=s.image_bits, depth=256 * s.image_channels, file="pixels.hex")
+        m.submodules.buffer = buffer = Bank(width=s.image_bits, depth=s.pixel_depth)
+        self._take_in(m, table, buffer)
+        self._gather(m, buffer)
+        return m
+
+    def _take_in(self, m: Module, table: Rom, buffer: Bank) -> None:
+        s = self.structure
+        size, taken = Signal(len(self.size)), Signal(len(self.size))
+        channels, channel = Signal(s.loop_bits), Signal(s.loop_bits)
+        with m.If(self.size_en):
+            m.d.sync += [size.eq(self.size), channels.eq(self.channels)]
+        accept = Signal()
+        m.d.comb += [
+            self.pixels.ready.eq(taken != size),
+            accept.eq(self.pixels.valid & self.pixels.ready),
+            table.addr.eq(Cat(self.pixels.payload, channel)),
+        ]
+        writes, places = accept, taken
+        for i in range(Rom.latency):
+            held, place = Signal(name=f"write{i}"), Signal.like(taken, name=f"place{i}", reset_less=True)
+            m.d.sync += [held.eq(writes), place.eq(places)]
+            writes, places = held, place
+        m.d.comb += [buffer.write_en.eq(writes), buffer.write_addr.eq(places), buffer.write_data.eq(table.data)]
+        with m.If(self.finished):
+            m.d.sync += [taken.eq(0), channel.eq(0)]
+        with m.Elif(accept):
+            m.d.sync += [taken.eq(taken + 1), channel.eq(Mux(channel == channels - 1, 0, channel + 1))]
+        whole = Signal(Rom.latency + 1)
+        m.d.sync += whole.eq(Cat((size != 0) & (taken == size), whole))
+        m.d.comb += self.full.eq((size != 0) & (taken == size) & whole[-1])
+
+    def _gather(self, m: Module, buffer: Bank) -> None:
+        s, shape, config = self.structure, self.structure.shape, self.config
+        loop, address, pixel = s.loop_bits, s.address_bits, len(buffer.read_addr)
+        slot, column_slot, used = (Signal(loop, name=n) for n in ("slot", "column_slot", "used"))
+        tile, column, row, channel = (Signal(loop, name=n) for n in ("tile", "column", "row", "channel"))
+        cursor, corner, row_corner, channel_corner = (
+            Signal(pixel, name=n) for n in ("cursor", "corner", "row_corner", "channel_corner")
+        )
+        word, position, channel_word = (Signal(address, name=n) for n in ("word", "position", "channel_word"))
+        slots = Signal(loop)
+        m.d.comb += [slots.eq(Mux(config.fold, shape.lanes, shape.tokens)), buffer.read_addr.eq(cursor)]
+
+        planes = Signal(data.ArrayLayout(shape.lanes, s.image_bits), reset_less=True)
+        read, live = [Signal(name=f"read{i}") for i in range(2)], [Signal(name=f"live{i}") for i in range(2)]
+        m.d.sync += [read[1].eq(read[0]), live[1].eq(live[0])]
+        with m.If(read[1]):
+            for p in range(s.image_bits):
+                bit = Signal(name=f"bit{p}")
+                m.d.comb += bit.eq(buffer.read_data[p] & live[1])
+                shifted = Mux(
+                    config.fold,
+                    Cat(planes[p][1:], bit),
+                    Cat(planes[p][shape.steps :], bit.replicate(shape.steps)),
+                )
+                m.d.sync += planes[p].eq(shifted)
+
+        plane = Signal(range(s.image_bits + 1))
+        seen = Signal(s.planes)
+        m.d.comb += [self.write_addr.eq(word + plane), self.write_data.eq(planes[0]), self.live_addr.eq(word)]
+        m.d.comb += self.live_planes.eq(seen)
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.d.sync += [
+                        x.eq(0)
+                        for x in (slot, column_slot, used, tile, column, row, channel)
+                        + (cursor, corner, row_corner, channel_corner)
+                    ]
+                    m.d.sync += [x.eq(config.base) for x in (word, position, channel_word)]
+                    m.next = "GATHER"
+            with m.State("GATHER"):
+                m.d.comb += [read[0].eq(1), live[0].eq(used < config.used)]
+                m.d.sync += [slot.eq(slot + 1), used.eq(used + 1)]
+                m.d.sync += [column_slot.eq(column_slot + 1), cursor.eq(cursor + config.pixel_x)]
+                with m.If(column_slot == config.slots - 1):
+                    m.d.sync += [column_slot.eq(0), cursor.eq(cursor + config.pixel_wrap)]
+                with m.If(slot == slots - 1):
+                    m.d.sync += [slot.eq(0), plane.eq(0), seen.eq(0)]
+                    m.next = "SETTLE"
+            with m.State("SETTLE"):
+                m.next = "WRITE"
+            with m.State("WRITE"):
+                m.d.comb += self.write_en.eq(1)
+                m.d.sync += [plane.eq(plane + 1), seen.eq(seen | (planes[0].any() << plane))]
+                m.d.sync += [planes[p].eq(planes[p + 1]) for p in range(s.image_bits - 1)]
+                with m.If(plane == config.planes - 1):
+                    m.next = "NEXT"
+            with m.State("NEXT"):
+                m.d.comb += self.live_en.eq(1)
+                m.next = "GATHER"
+                with m.If(tile != config.tiles - 1):
+                    m.d.sync += [tile.eq(tile + 1), word.eq(word + config.tile_stride)]
+                with m.Else():
+                    m.d.sync += [tile.eq(0), used.eq(0), column_slot.eq(0)]
+                    with m.If(column != config.columns - 1):
+                        m.d.sync += [column.eq(column + 1)]
+                        m.d.sync += [x.eq(position + config.x_step) for x in (word, position)]
+                        m.d.sync += [x.eq(corner + config.pixel_column) for x in (cursor, corner)]
+                    with m.Elif(row != config.rows - 1):
+                        m.d.sync += [column.eq(0), row.eq(row + 1)]
+                        m.d.sync += [x.eq(position + config.y_step) for x in (word, position)]
+                        m.d.sync += [x.eq(row_corner + config.pixel_row) for x in (cursor, corner, row_corner)]
+                    with m.Else():
+                        m.d.sync += [column.eq(0), row.eq(0), channel.eq(channel + 1)]
+                        m.d.sync += [x.eq(channel_word + config.channel_stride) for x in (word, position, channel_word)]
+                        m.d.sync += [
+                            x.eq(channel_corner + 1) for x in (cursor, corner, row_corner, channel_corner)
+                        ]
+                        with m.If(channel == config.channels - 1):
+                            m.d.comb += self.finished.eq(1)
+                            m.next = "IDLE"

@@ -1,0 +1,234 @@
+"""Mover: makes spike words out of other spike words: halo copies, OR-pool, compaction of kept tokens."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import Kind, layout
+from spikewright.compiler.structure import Structure, bits_for
+
+from .memory import Bank
+from .spikes import SpikeMemory
+
+
+def tap_layout(structure: Structure) -> data.StructLayout:
+    """One tap: a source word, turned by ``rotate`` lanes, masked, OR-ed into a target word.
+
+    ``source`` and ``target`` are offsets, modulo the address space; the first tap of a word gives its target.
+    Lane l of the turned word is lane (l + rotate) mod lanes of the source.
+    """
+    return data.StructLayout(
+        {
+            "source": structure.address_bits,
+            "target": structure.address_bits,
+            "rotate": range(structure.shape.lanes),
+            "mask": range(structure.mask_depth),
+        }
+    )
+
+
+class Mover(wiring.Component):
+    """Walks rows, tiles, step groups, target words, planes and taps (innermost) of a MOVE descriptor.
+
+    All banks move the same addresses at once. One tap a cycle: ``rows · tiles · groups · words · planes · taps`` cycles
+    and ``latency``. A tap reads the source offset of the current row, tile, step group and plane; its mask is
+    ``mask + tile · mask_tile``, so that a tap over the border of a tile or of the image is simply masked. The silence
+    bits of a target word are written with its last plane. Taps and masks come from ROM; the token selector writes
+    its plan behind them at run time. Reset: idle.
+
+    Members
+    -------
+    start: In(1); config: In(MOVE descriptor), held; finished: Out(1)
+    read_addr: Out, for all banks; words: In(lanes) a bank, three cycles later
+    write_en: Out(1); write_addr: Out; write_data: Out(lanes) a bank
+    live_en: Out(1); live_addr: Out; live_data: Out(planes) a bank
+    tap_en: In(1), tap_addr: In, tap: In(tap_layout); mask_en: In(1), mask_addr: In, mask: In(lanes)
+    """
+
+    latency = SpikeMemory.latency + 8
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape, address = structure.shape, structure.address_bits
+        super().__init__(
+            {
+                "start": In(1),
+                "config": In(data.StructLayout(layout(Kind.MOVE, structure))),
+                "finished": Out(1),
+                "read_addr": Out(address),
+                "words": In(shape.lanes).array(shape.banks),
+                "write_en": Out(1),
+                "write_addr": Out(address),
+                "write_data": Out(shape.lanes).array(shape.banks),
+                "live_en": Out(1),
+                "live_addr": Out(address),
+                "live_data": Out(structure.planes).array(shape.banks),
+                "tap_en": In(1),
+                "tap_addr": In(bits_for(structure.table_depth - 1)),
+                "tap": In(tap_layout(structure)),
+                "mask_en": In(1),
+                "mask_addr": In(bits_for(structure.mask_depth - 1)),
+                "mask": In(shape.lanes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape, config = self.structure, self.structure.shape, self.config
+        m = Module()
+        loop, address = s.loop_bits, s.address_bits
+        m.submodules.table = table = Bank(width=tap_layout(s).size, depth=s.table_depth, file="taps.hex")
+        m.submodules.masks = masks = Bank(width=shape.lanes, depth=s.mask_depth, file="masks.hex")
+        m.d.comb += [
+            table.write_en.eq(self.tap_en),
+            table.write_addr.eq(self.tap_addr),
+            table.write_data.eq(self.tap),
+            masks.write_en.eq(self.mask_en),
+            masks.write_addr.eq(self.mask_addr),
+            masks.write_data.eq(self.mask),
+        ]
+
+        # the walk
+        busy = Signal()
+        tap, plane, word, group, tile, row = (Signal(loop, name=n) for n in ("tap", "plane", "word", "group", "tile", "row"))
+        pointer, word_pointer = Signal(len(table.read_addr)), Signal(len(table.read_addr))
+        names = ("group", "tile", "row")
+        source = {n: Signal(address, name=f"source_{n}") for n in names}
+        target = {n: Signal(address, name=f"target_{n}") for n in names}
+        mask_base = Signal(len(masks.read_addr))
+        last_tap, last_plane, last_word, last_group, last_tile, last_row = (
+            Signal(name=f"last_{n}") for n in ("tap", "plane", "word", "group", "tile", "row")
+        )
+        m.d.comb += [
+            last_tap.eq(tap == config.taps - 1),
+            last_plane.eq(plane == config.planes - 1),
+            last_word.eq(word == config.words - 1),
+            last_group.eq(group == config.groups - 1),
+            last_tile.eq(tile == config.tiles - 1),
+            last_row.eq(row == config.rows - 1),
+            table.read_addr.eq(pointer),
+        ]
+
+        def to(names: tuple[str, ...], level: str) -> list[object]:
+            """Set the running addresses of ``names`` to the next ``level``."""
+            statements: list[object] = []
+            for side, base in (("source", source), ("target", target)):
+                step = getattr(config, f"{side}_{level}")
+                statements += [base[n].eq(base[level] + step) for n in names]
+            return statements
+
+        finishing = Signal()
+        with m.If(self.start):
+            m.d.sync += [x.eq(0) for x in (tap, plane, word, group, tile, row, mask_base)]
+            m.d.sync += [busy.eq(1), pointer.eq(config.table), word_pointer.eq(config.table)]
+            m.d.sync += [source[n].eq(config.source) for n in names] + [target[n].eq(config.target) for n in names]
+        with m.Elif(busy):
+            m.d.sync += [tap.eq(tap + 1), pointer.eq(pointer + 1)]
+            with m.If(last_tap):
+                m.d.sync += [tap.eq(0), plane.eq(plane + 1), pointer.eq(word_pointer)]
+                with m.If(last_plane):
+                    m.d.sync += [plane.eq(0), word.eq(word + 1), pointer.eq(pointer + 1), word_pointer.eq(pointer + 1)]
+                    with m.If(last_word):
+                        m.d.sync += [word.eq(0), pointer.eq(config.table), word_pointer.eq(config.table)]
+                        with m.If(~last_group):
+                            m.d.sync += [group.eq(group + 1), *to(("group",), "group")]
+                        with m.Elif(~last_tile):
+                            m.d.sync += [group.eq(0), tile.eq(tile + 1), mask_base.eq(mask_base + config.mask_tile)]
+                            m.d.sync += to(("group", "tile"), "tile")
+                        with m.Else():
+                            m.d.sync += [group.eq(0), tile.eq(0), mask_base.eq(0), row.eq(row + 1)]
+                            m.d.sync += to(("group", "tile", "row"), "row")
+                            with m.If(last_row):
+                                m.d.sync += busy.eq(0)
+                                m.d.comb += finishing.eq(1)
+
+        # the way of a tap: table (1), register (1), address register … word (3), turn (2), OR (1), write
+        control = data.StructLayout(
+            {
+                "valid": 1,
+                "first": 1,
+                "last": 1,
+                "last_plane": 1,
+                "plane": range(s.planes),
+                "finish": 1,
+            }
+        )
+        now = Signal(control, name="now")
+        m.d.comb += [
+            now.valid.eq(busy),
+            now.first.eq(tap == 0),
+            now.last.eq(busy & last_tap),
+            now.last_plane.eq(busy & last_tap & last_plane),
+            now.plane.eq(plane),
+            now.finish.eq(finishing),
+        ]
+        stages = [now]
+        for i in range(10):
+            held = Signal(control, name=f"now{i}")
+            m.d.sync += held.eq(stages[-1])
+            stages.append(held)
+        delayed_source, delayed_target, delayed_mask = source["group"], target["group"], mask_base
+        for i in range(2):
+            items = []
+            for item, n in ((delayed_source, "source"), (delayed_target, "target"), (delayed_mask, "mask")):
+                held = Signal.like(item, name=f"{n}_now{i}", reset_less=True)
+                m.d.sync += held.eq(item)
+                items.append(held)
+            delayed_source, delayed_target, delayed_mask = items
+        entry = Signal(tap_layout(s), reset_less=True)
+        m.d.sync += entry.eq(table.read_data)
+        with m.If(stages[2].valid):
+            m.d.comb += self.read_addr.eq(delayed_source + entry.source + stages[2].plane)
+        m.d.comb += masks.read_addr.eq(entry.mask + delayed_mask)
+
+        depth = 2 + SpikeMemory.latency  # the stage in which the word has come
+        mask = masks.read_data  # stage 3
+        rotate, place = entry.rotate, Signal(address, reset_less=True)
+        with m.If(stages[2].first):
+            m.d.sync += place.eq(delayed_target + entry.target + stages[2].plane)
+        for i in range(3, depth + 2):
+            held_mask = Signal(shape.lanes, name=f"mask{i}", reset_less=True)
+            m.d.sync += held_mask.eq(mask)
+            mask = held_mask
+        for i in range(2, depth):
+            held_rotate = Signal.like(entry.rotate, name=f"rotate{i}", reset_less=True)
+            m.d.sync += held_rotate.eq(rotate)
+            rotate = held_rotate
+        for i in range(3, depth + 3):
+            held_place = Signal.like(place, name=f"place{i}", reset_less=True)
+            m.d.sync += held_place.eq(place)
+            place = held_place
+        bits = len(rotate)
+        fine = bits // 2
+        fine_rotate, coarse_rotate = rotate[:fine], Signal(bits - fine, reset_less=True)
+        m.d.sync += coarse_rotate.eq(rotate[fine:])
+        turned_stage, or_stage = stages[depth + 2], stages[depth + 3]
+        for b in range(shape.banks):
+            finely, turned, gathered = (Signal(shape.lanes, name=f"{n}{b}", reset_less=True) for n in ("fine", "turned", "gathered"))
+            m.d.sync += [
+                finely.eq(self._turn(self.words[b], fine_rotate, 1)),
+                turned.eq(self._turn(finely, coarse_rotate, 1 << fine)),
+                gathered.eq(Mux(turned_stage.first, 0, gathered) | Mux(turned_stage.valid, turned & mask, 0)),
+            ]
+            m.d.comb += self.write_data[b].eq(gathered)
+            live = Signal(s.planes, name=f"live{b}", reset_less=True)
+            with m.If(or_stage.last):
+                m.d.sync += live.eq(live | (gathered.any() << or_stage.plane))
+                with m.If(or_stage.plane == 0):
+                    m.d.sync += live.eq(gathered.any())
+            m.d.comb += self.live_data[b].eq(live)
+        m.d.comb += [self.write_en.eq(or_stage.last), self.write_addr.eq(place)]
+        m.d.sync += [
+            self.live_en.eq(or_stage.last_plane),
+            self.finished.eq(or_stage.finish),
+        ]
+        with m.If(or_stage.last & (or_stage.plane == 0)):
+            m.d.sync += self.live_addr.eq(place)
+        return m
+
+    def _turn(self, word: Signal, rotate: Signal, unit: int) -> Signal:
+        """Turn ``word`` by ``rotate · unit`` lanes (the lane count need not be a power of two)."""
+        lanes = self.structure.shape.lanes
+        for i in range(len(rotate)):
+            step = (unit << i) % lanes
+            word = Mux(rotate[i], Cat(word[step:], word[:step]), word)
+        return word

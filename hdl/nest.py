@@ -1,0 +1,70 @@
+"""Loop nest: the order in which an output's positions, token tiles and step groups are walked."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.structure import Structure
+
+
+class LoopNest(wiring.Component):
+    """Address of the current (row, column, tile, step group), step group innermost.
+
+    One step a cycle, no latency: ``addr`` and the flags are those of the current place, and ``advance`` moves on at the
+    clock edge. From the last place it goes back to the first. ``start`` wins over ``advance`` and goes to the first
+    place. Reset: the first place, address 0. Addresses wrap at their width.
+
+    Members
+    -------
+    columns, rows, tiles, groups: In, loop counts (1 …), held during a run
+    x, y, tile, group: In, address steps: to the next column; from the last column of a row to the first of the next;
+        to the next tile; to the next step group
+    start, advance: In(1)
+    addr: Out, relative to the first place
+    first_group, last_group, last_tile, last: Out(1), ``last`` is the end of the whole nest
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        loop, address = structure.loop_bits, structure.address_bits
+        super().__init__(
+            {name: In(loop) for name in ("columns", "rows", "tiles", "groups")}
+            | {name: In(address) for name in ("x", "y", "tile", "group")}
+            | {"start": In(1), "advance": In(1), "addr": Out(address)}
+            | {name: Out(1) for name in ("first_group", "last_group", "last_tile", "last")}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        column, row, tile, group = (Signal.like(self.columns, name=n) for n in ("column", "row", "in_tile", "in_group"))
+        position, tile_base = (Signal.like(self.addr, name=n) for n in ("position", "tile_base"))
+        last_column, last_row = Signal(), Signal()
+        m.d.comb += [
+            self.first_group.eq(group == 0),
+            self.last_group.eq(group == self.groups - 1),
+            self.last_tile.eq(tile == self.tiles - 1),
+            last_column.eq(column == self.columns - 1),
+            last_row.eq(row == self.rows - 1),
+            self.last.eq(self.last_group & self.last_tile & last_column & last_row),
+        ]
+        to_tile, to_position = Signal.like(self.addr), Signal.like(self.addr)
+        m.d.comb += [
+            to_tile.eq(tile_base + self.tile),
+            to_position.eq(position + self.x),
+        ]
+        with m.If(last_column):
+            m.d.comb += to_position.eq(position + self.y)
+        with m.If(self.start | (self.advance & self.last)):
+            m.d.sync += [s.eq(0) for s in (column, row, tile, group, position, tile_base, self.addr)]
+        with m.Elif(self.advance):
+            with m.If(~self.last_group):
+                m.d.sync += [group.eq(group + 1), self.addr.eq(self.addr + self.group)]
+            with m.Elif(~self.last_tile):
+                m.d.sync += [group.eq(0), tile.eq(tile + 1), tile_base.eq(to_tile), self.addr.eq(to_tile)]
+            with m.Else():
+                m.d.sync += [group.eq(0), tile.eq(0)]
+                m.d.sync += [s.eq(to_position) for s in (position, tile_base, self.addr)]
+                with m.If(last_column):
+                    m.d.sync += [column.eq(0), row.eq(row + 1)]
+                with m.Else():
+                    m.d.sync += column.eq(column + 1)
+        return m

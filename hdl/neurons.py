@@ -1,0 +1,223 @@
+"""Neuron control: drives the LIF arrays after each finished sum, and says where the result goes."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import Kind, Mode, layout
+from spikewright.compiler.structure import Structure, bits_for
+
+from .lif import LifArray, step_layout
+from .memory import RomStream
+from .nest import LoopNest
+
+
+def parameter_layout(structure: Structure) -> data.StructLayout:
+    """One neuron-ROM row of one stream."""
+    return data.StructLayout(
+        {
+            "bias": signed(structure.parameter_bits),
+            "threshold": signed(structure.parameter_bits),
+            "target": structure.address_bits,  # first word of the channel in its bank
+            "bank": bits_for(structure.shape.banks - 1),
+            "enable": 1,  # 0: the stream has no output here
+        }
+    )
+
+
+def place_layout(structure: Structure) -> data.StructLayout:
+    """Where a finished word goes."""
+    return data.StructLayout(
+        {"addr": structure.address_bits, "bank": bits_for(structure.shape.banks - 1), "enable": 1}
+    )
+
+
+class NeuronControl(wiring.Component):
+    """Sequencer of the LIF arrays: both streams walk in step, each with its own parameters.
+
+    After ``done`` the rows of the lanes' hold register are stepped through, beginning in the same cycle:
+    - SPIKE, RESIDUAL: S steps, then ``emit``. With ``fold`` every row is a position of a still image and is replayed for
+      all steps: S rows · ``fold_groups`` step groups · S steps, an ``emit`` after each step group.
+    - HIDDEN: the steps in use are summed; after the last step group ``shift`` halvings, then ``emit``.
+    - SCORE, HEAD: as HIDDEN without halvings; then ``drain`` for as many cycles as there are token slots.
+    The next ``done`` must not come earlier than ``gap`` of the descriptor (the compiler's ``lif_cycles``).
+    ``emit``, its place and ``drain`` are aligned with the LIF array's outputs (3 cycles after the step).
+    ``finished`` pulses once, after the last ``emit`` or ``drain`` of the descriptor. Reset: idle, parameters rewound.
+
+    Members
+    -------
+    start, rewind: In(1); config: In(MAC descriptor); done: In(1)
+    shift: Out(1), to the hold register; step: Out(step_layout)
+    bias, threshold: Out(signed) a stream
+    emit: Out(1); place: Out(place_layout) a stream; last_tile: Out(1)
+    drain: Out(1); token: Out, drained token slot; drain_last: Out(1), last token slot; drain_output: Out(1), the tile
+        is the last of its output; drain_enable: Out(1) a stream, the stream has an output here
+    finished: Out(1)
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape = structure.shape
+        super().__init__(
+            {
+                "start": In(1),
+                "rewind": In(1),
+                "config": In(data.StructLayout(layout(Kind.MAC, structure))),
+                "done": In(1),
+                "shift": Out(1),
+                "step": Out(step_layout()),
+                "bias": Out(signed(structure.parameter_bits)).array(shape.streams),
+                "threshold": Out(signed(structure.parameter_bits)).array(shape.streams),
+                "emit": Out(1),
+                "place": Out(place_layout(structure)).array(shape.streams),
+                "last_tile": Out(1),
+                "drain": Out(1),
+                "drain_last": Out(1),
+                "drain_output": Out(1),
+                "drain_enable": Out(1).array(shape.streams),
+                "token": Out(range(shape.tokens)),
+                "finished": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape, config = self.structure, self.structure.shape, self.config
+        m = Module()
+        parameters = data.ArrayLayout(parameter_layout(s), shape.streams)
+        m.submodules.rom = rom = RomStream(width=parameters.size, depth=s.neurons, file="neurons.hex")
+        current = Signal(parameters, reset_less=True)
+        loaded = Signal()
+        next_output = Signal()
+        m.d.comb += [rom.rewind.eq(self.rewind), rom.o.ready.eq(~loaded | next_output)]
+        with m.If(self.rewind):
+            m.d.sync += loaded.eq(0)
+        with m.Elif(rom.o.ready):
+            m.d.sync += [loaded.eq(rom.o.valid), current.eq(rom.o.payload)]
+
+        m.submodules.nest = nest = LoopNest(structure=s)
+        m.d.comb += [
+            nest.columns.eq(config.columns),
+            nest.rows.eq(config.rows),
+            nest.tiles.eq(config.tiles),
+            nest.groups.eq(config.groups),
+            nest.x.eq(config.out_x),
+            nest.y.eq(config.out_y),
+            nest.tile.eq(config.out_tile),
+            nest.group.eq(config.out_group),
+            nest.start.eq(self.start),
+        ]
+        fires, summing, drains = Signal(), Signal(), Signal()
+        m.d.comb += [
+            fires.eq((config.mode == Mode.SPIKE) | (config.mode == Mode.RESIDUAL)),
+            summing.eq(~fires),
+            drains.eq((config.mode == Mode.SCORE) | (config.mode == Mode.HEAD)),
+        ]
+
+        active = Signal()
+        step = Signal(range(shape.steps))
+        group = Signal(s.loop_bits)
+        row = Signal(range(shape.steps))
+        halvings = Signal(5)
+        halving = Signal()
+        run = Signal()
+        last_step, last_replay, over, existing = Signal(), Signal(), Signal(), Signal()
+        final_group = Signal()
+        m.d.comb += [
+            run.eq(self.done | active),
+            last_step.eq(step == shape.steps - 1),
+            last_replay.eq(~config.fold | ((group == config.fold_groups - 1) & (row == shape.steps - 1))),
+            final_group.eq(Mux(config.fold, group == config.fold_groups - 1, nest.last_group)),
+            existing.eq(~final_group | (step < config.last_steps)),
+        ]
+        to_halve = Signal()
+        m.d.comb += to_halve.eq((config.mode == Mode.HIDDEN) & nest.last_group & (config.shift != 0))
+        with m.If(halving):
+            m.d.comb += over.eq(halvings == config.shift - 1)
+        with m.Else():
+            m.d.comb += over.eq(last_step & last_replay & ~to_halve)
+
+        fold_row, fold_addr = Signal(s.address_bits), Signal(s.address_bits)
+        next_row = Signal(s.address_bits)
+        m.d.comb += next_row.eq(fold_row + config.out_fold)
+        row_end = Signal()
+        m.d.comb += row_end.eq(last_step & (~config.fold | (group == config.fold_groups - 1)))
+        with m.If(run):
+            m.d.sync += active.eq(~over)
+            with m.If(halving):
+                m.d.sync += halvings.eq(halvings + 1)
+                with m.If(over):
+                    m.d.sync += [halving.eq(0), halvings.eq(0)]
+            with m.Elif(last_step):
+                m.d.sync += [step.eq(0), halving.eq(to_halve)]
+                with m.If(over | to_halve):
+                    m.d.sync += [group.eq(0), row.eq(0), fold_row.eq(0), fold_addr.eq(0)]
+                with m.Elif(row_end):
+                    m.d.sync += [group.eq(0), row.eq(row + 1), fold_row.eq(next_row), fold_addr.eq(next_row)]
+                with m.Else():
+                    m.d.sync += [group.eq(group + 1), fold_addr.eq(fold_addr + config.out_group)]
+            with m.Else():
+                m.d.sync += step.eq(step + 1)
+        m.d.comb += [
+            self.shift.eq(run & ~halving & Mux(config.fold, row_end, 1)),
+            self.step.valid.eq(run & (halving | fires | existing)),
+            self.step.first.eq(~halving & (step == 0) & Mux(config.fold, group == 0, nest.first_group)),
+            self.step.add.eq(~halving),
+            self.step.leak.eq(fires | halving),
+            self.step.fire.eq(fires),
+            self.step.spike.eq(existing),
+        ]
+        outputs = Signal(s.loop_bits)
+        place_end, output_end, all_end = Signal(), Signal(), Signal()
+        m.d.comb += [
+            place_end.eq(run & over),
+            output_end.eq(place_end & nest.last),
+            all_end.eq(output_end & (outputs == config.outputs - 1)),
+            nest.advance.eq(place_end),
+            next_output.eq(output_end),
+        ]
+        with m.If(self.start):
+            m.d.sync += outputs.eq(0)
+        with m.Elif(output_end):
+            m.d.sync += outputs.eq(outputs + 1)
+        for i in range(shape.streams):
+            m.d.comb += [self.bias[i].eq(current[i].bias), self.threshold[i].eq(current[i].threshold)]
+
+        emits = Signal()
+        m.d.comb += emits.eq(run & Mux(fires, last_step, over & (config.mode == Mode.HIDDEN) & nest.last_group))
+        self._align(m, Cat(emits, nest.last_tile, place_end & drains & nest.last_group, nest.last, all_end), drains)
+        offset = Signal(s.address_bits, reset_less=True)
+        m.d.sync += offset.eq(nest.addr + fold_addr)
+        for i in range(shape.streams):
+            held = Signal(parameter_layout(s), name=f"held{i}", reset_less=True)
+            early = Signal(place_layout(s), name=f"early{i}", reset_less=True)
+            m.d.sync += [
+                held.eq(current[i]),
+                early.addr.eq(held.target + offset),
+                early.bank.eq(held.bank),
+                early.enable.eq(held.enable),
+                self.place[i].eq(early),
+            ]
+        return m
+
+    def _align(self, m: Module, flags: Signal, drains: Signal) -> None:
+        """Delay the flags to the LIF array's outputs; run the drain."""
+        tokens = self.structure.shape.tokens
+        for i in range(LifArray.latency):
+            held = Signal(5, name=f"flags{i}")
+            m.d.sync += held.eq(flags)
+            flags = held
+        emit, last_tile, drain, last, all_end = flags
+        held_last, held_end, held_tile, draining = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            self.emit.eq(emit),
+            self.last_tile.eq(Mux(draining, held_tile, last_tile)),
+            self.drain.eq(drain | draining),
+            self.drain_last.eq(self.drain & (self.token == tokens - 1)),
+            self.drain_output.eq(Mux(draining, held_last, last)),
+            self.finished.eq(Mux(drains, self.drain_last & Mux(draining, held_end, all_end), all_end)),
+        ]
+        with m.If(drain):
+            m.d.sync += [held_last.eq(last), held_end.eq(all_end), held_tile.eq(last_tile)]
+            m.d.sync += [enable.eq(place.enable) for enable, place in zip(self.drain_enable, self.place, strict=True)]
+        with m.If(self.drain):
+            m.d.sync += [self.token.eq(Mux(self.drain_last, 0, self.token + 1)), draining.eq(~self.drain_last)]

@@ -1,0 +1,67 @@
+"""PoT (shift) multiplier: a weight code and a bit-plane number become the value that is broadcast to the lanes."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .memory import check_positive
+
+
+class PotMultiplier(wiring.Component):
+    """Shift-based multiplier of the weight decoders, one for each (stream, bank), none in the lanes.
+
+    A code is a magnitude with the sign in the top bit. Power of two: value = ±2^(magnitude − 1), 0 for magnitude 0.
+    Uniform: value = ±magnitude. Bit-plane p of the activation shifts the value by p more; the sign plane of a signed
+    activation (``negate``) flips its sign. One shifter serves both schemes; no multiplier is used.
+
+    Latency 2 cycles, one value a cycle. No reset (data only). Overflow cannot happen when ``value_bits`` holds the
+    largest shifted magnitude, which the compiler guarantees.
+
+    Parameters
+    ----------
+    code_bits: bits of a code, sign included (2 … 8)
+    planes: most bit-planes
+    value_bits: signed result
+
+    Members
+    -------
+    code: In(code_bits), plane: In, pot: In(1), negate: In(1), value: Out(signed(value_bits))
+    """
+
+    latency = 2
+
+    def __init__(self, *, code_bits: int, planes: int, value_bits: int) -> None:
+        check_positive(code_bits=code_bits, planes=planes, value_bits=value_bits)
+        self.code_bits, self.planes, self.value_bits = code_bits, planes, value_bits
+        super().__init__(
+            {
+                "code": In(code_bits),
+                "plane": In(range(planes)),
+                "pot": In(1),
+                "negate": In(1),
+                "value": Out(signed(value_bits)),
+            }
+        )
+
+    def model(self, code: int, plane: int, pot: bool, negate: bool) -> int:
+        """The value for one packed code, as an integer."""
+        magnitude = code & ((1 << (self.code_bits - 1)) - 1)
+        sign = (code >> (self.code_bits - 1)) ^ int(negate)
+        value = ((1 << (magnitude - 1)) if pot and magnitude else magnitude) << plane
+        return -value if sign else value
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        magnitude = self.code[:-1]
+        mantissa = Signal(self.code_bits - 1, reset_less=True)
+        exponent = Signal(range(self.planes + (1 << min(3, self.code_bits - 1))), reset_less=True)
+        sign = Signal(reset_less=True)
+        shifted = Signal(self.value_bits - 1)
+        m.d.sync += [
+            mantissa.eq(Mux(self.pot, magnitude != 0, magnitude)),
+            exponent.eq(self.plane + Mux(self.pot & (magnitude != 0), magnitude - 1, 0)),
+            sign.eq(self.code[-1] ^ self.negate),
+            self.value.eq(Mux(sign, -shifted, shifted)),
+        ]
+        m.d.comb += shifted.eq(mantissa << exponent)
+        return m

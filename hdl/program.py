@@ -1,0 +1,66 @@
+"""Program (configuration) memory: the descriptors, one after the other, the next one ready while one is worked on."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import KIND_BITS, Kind, descriptor_words, layout
+from spikewright.compiler.structure import WORD_BITS, Structure
+
+from .memory import RomStream
+
+
+class ProgramMemory(wiring.Component):
+    """Reads descriptors from ``program.hex`` and shows the next one.
+
+    A descriptor is ``words`` 32-bit words; it is gathered in ``words`` cycles and more while the one before is worked
+    on. ``take`` (only with ``valid``) moves it to ``current``; ``rewind`` starts over with the first and may come with
+    ``take``. Reset: rewound, ``current`` zero (END).
+
+    Members
+    -------
+    take, rewind: In(1); valid: Out(1)
+    kind: Out, of ``current``; next_kind: Out, with ``valid``
+    current, following: Out(bits of the longest descriptor)
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        self.words = descriptor_words(structure)
+        bits = self.words * WORD_BITS
+        super().__init__(
+            {
+                "take": In(1),
+                "rewind": In(1),
+                "valid": Out(1),
+                "kind": Out(KIND_BITS),
+                "next_kind": Out(KIND_BITS),
+                "current": Out(bits),
+                "following": Out(bits),
+            }
+        )
+
+    def view(self, kind: Kind, which: Signal | None = None) -> data.View:
+        """The fields of ``current`` (or ``which``) read as ``kind``."""
+        shape = data.StructLayout(layout(kind, self.structure))
+        source = self.current if which is None else which
+        return data.View(shape, source[: shape.size])
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.rom = rom = RomStream(width=WORD_BITS, depth=self.structure.program_depth, file="program.hex")
+        count = Signal(range(self.words + 1))
+        m.d.comb += [
+            rom.rewind.eq(self.rewind),
+            rom.o.ready.eq(count != self.words),
+            self.valid.eq(count == self.words),
+            self.kind.eq(self.current[:KIND_BITS]),
+            self.next_kind.eq(self.following[:KIND_BITS]),
+        ]
+        with m.If(rom.o.valid & rom.o.ready):
+            m.d.sync += [self.following.eq(Cat(self.following[WORD_BITS:], rom.o.payload)), count.eq(count + 1)]
+        with m.If(self.take):
+            m.d.sync += [self.current.eq(self.following), count.eq(0)]
+        with m.If(self.rewind):
+            m.d.sync += count.eq(0)
+        return m

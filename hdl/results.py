@@ -1,0 +1,81 @@
+"""Results: class scores and cycle counters of one image, collected and then sent as a stream."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.structure import WORD_BITS, Structure, bits_for
+
+from .memory import Bank
+
+RESULT = data.StructLayout({"data": WORD_BITS, "last": 1})
+
+
+class Results(wiring.Component):
+    """Two lists, class scores and counters, that ``send`` streams out: all scores, then all counters, ``last`` on the end.
+
+    One word in a cycle and list. ``busy`` from ``send`` until the last word is taken: nothing may be pushed then.
+    The lists are empty after that. Up to one word every second cycle goes out. Reset: empty.
+
+    Members
+    -------
+    score_en: In(1), score: In(32); counter_en: In(1), counter: In(32); send: In(1); busy: Out(1)
+    o: Out(stream of {data: 32, last: 1})
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.depth = structure.result_depth
+        super().__init__(
+            {
+                "score_en": In(1),
+                "score": In(WORD_BITS),
+                "counter_en": In(1),
+                "counter": In(WORD_BITS),
+                "send": In(1),
+                "busy": Out(1),
+                "o": Out(stream.Signature(RESULT)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.scores = scores = Bank(width=WORD_BITS, depth=self.depth)
+        m.submodules.counters = counters = Bank(width=WORD_BITS, depth=self.depth)
+        lists = ((scores, self.score_en, self.score), (counters, self.counter_en, self.counter))
+        counts = [Signal(bits_for(self.depth), name=f"count{i}") for i in range(2)]
+        index = Signal(bits_for(self.depth))
+        which = Signal()
+        final = Signal()
+        for i, (bank, enable, value) in enumerate(lists):
+            m.d.comb += [
+                bank.write_en.eq(enable),
+                bank.write_addr.eq(counts[i]),
+                bank.write_data.eq(value),
+                bank.read_addr.eq(index),
+            ]
+            with m.If(enable):
+                m.d.sync += counts[i].eq(counts[i] + 1)
+        m.d.comb += [
+            final.eq(which & (index == counts[1] - 1)),
+            self.o.payload.data.eq(Mux(which, counters.read_data, scores.read_data)),
+            self.o.payload.last.eq(final),
+        ]
+        with m.FSM() as fsm:
+            with m.State("COLLECT"):
+                m.d.sync += [index.eq(0), which.eq(0)]
+                with m.If(self.send):
+                    m.next = "READ"
+            with m.State("READ"):
+                m.next = "OFFER"
+            with m.State("OFFER"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.next = "READ"
+                    m.d.sync += index.eq(index + 1)
+                    with m.If(~which & (index == counts[0] - 1)):
+                        m.d.sync += [index.eq(0), which.eq(1)]
+                    with m.If(final):
+                        m.d.sync += [counts[0].eq(0), counts[1].eq(0)]
+                        m.next = "COLLECT"
+            m.d.comb += self.busy.eq(~fsm.ongoing("COLLECT"))
+        return m

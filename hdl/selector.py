@@ -1,0 +1,272 @@
+"""Token selector: ranks the tokens by their scores and plans the compaction for the mover."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import Kind, layout
+from spikewright.compiler.structure import Structure, bits_for
+
+from .memory import Bank
+from .mover import tap_layout
+
+
+class TokenSelector(wiring.Component):
+    """Keeps the ``keep`` tokens with the greatest scores, ties to the lower index (paper 1; DESIGN: serial radix top-k).
+
+    Scores arrive first, in token order, one in a cycle at most. After ``start``: one pass over the scores for each score
+    bit, top bit first, finds the least kept score and how many tokens that tie with it are kept; the plan's region of
+    the mover's tables is cleared; a last walk writes a tap for every run of kept tokens that move by one distance.
+    Latency from ``start`` to ``finished``: ``score_bits · (tokens + 4) + entries + tokens + 5`` cycles.
+    ``clear`` restarts the score index (before a descriptor that makes scores). Reset: idle, index 0.
+
+    Members
+    -------
+    score: In(signed), score_en: In(1), clear: In(1)
+    start: In(1), config: In(SELECT descriptor), held; finished: Out(1)
+    tap_en, tap_addr, tap; mask_en, mask_addr, mask: Out, to the mover's tables
+    kept_en: Out(1), kept: Out, index of a kept token, ascending, for traces
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape = structure.shape
+        super().__init__(
+            {
+                "score": In(signed(structure.membrane_bits)),
+                "score_en": In(1),
+                "clear": In(1),
+                "start": In(1),
+                "config": In(data.StructLayout(layout(Kind.SELECT, structure))),
+                "finished": Out(1),
+                "tap_en": Out(1),
+                "tap_addr": Out(bits_for(structure.table_depth - 1)),
+                "tap": Out(tap_layout(structure)),
+                "mask_en": Out(1),
+                "mask_addr": Out(bits_for(structure.mask_depth - 1)),
+                "mask": Out(shape.lanes),
+                "kept_en": Out(1),
+                "kept": Out(range(structure.selector_tokens + 1)),
+            }
+        )
+
+    @staticmethod
+    def cycles(tokens: int, score_bits: int, entries: int) -> int:
+        """Cycles from ``start`` to ``finished``."""
+        return score_bits * (tokens + 4) + entries + tokens + 5
+
+    @staticmethod
+    def model(scores: list[int], keep: int) -> list[int]:
+        """Indices of the kept tokens, ascending."""
+        order = sorted(range(len(scores)), key=lambda n: (-scores[n], n))
+        return sorted(order[:keep])
+
+    def elaborate(self, platform: object) -> Module:
+        s, config = self.structure, self.config
+        width = s.membrane_bits
+        m = Module()
+        m.submodules.scores = scores = Bank(width=width, depth=max(2, s.selector_tokens))
+        incoming = Signal(len(scores.write_addr))
+        m.d.comb += [
+            scores.write_en.eq(self.score_en),
+            scores.write_addr.eq(incoming),
+            scores.write_data.eq(self.score),
+        ]
+        with m.If(self.clear):
+            m.d.sync += incoming.eq(0)
+        with m.Elif(self.score_en):
+            m.d.sync += incoming.eq(incoming + 1)
+
+        index = Signal(range(s.selector_tokens + 5))
+        bit = Signal(range(width + 1))
+        left = Signal(range(s.selector_tokens + 1))  # tokens still to keep among those that tie so far
+        ones = Signal.like(left)
+        threshold, settled = Signal(width), Signal(width)  # its settled bits
+        probe = Signal(width)  # the bit under test
+        # a score, its sign bit turned so that unsigned order is score order; two cycles after its index
+        raw = Signal(width, reset_less=True)
+        score = Signal(width)
+        top = Signal(width, reset_less=True)
+        m.d.comb += [scores.read_addr.eq(index), score.eq((raw ^ top) & ((top << 1) - 1))]
+        m.d.sync += [raw.eq(scores.read_data), top.eq((1 << config.score_bits) >> 1)]
+        valid = [Signal(name=f"valid{i}") for i in range(3)]
+        scanning = Signal()
+        m.d.comb += valid[0].eq(scanning & (index < config.tokens))
+        m.d.sync += [valid[i + 1].eq(valid[i]) for i in range(2)]
+        entry = Signal(s.loop_bits)
+
+        walker = _Plan(structure=s)
+        m.submodules.plan = walker
+        m.d.comb += [
+            walker.taps.eq(config.taps),
+            walker.tile_stride.eq(config.tile_stride),
+            walker.mask_base.eq(config.mask),
+        ]
+        above, tied = Signal(), Signal()
+        m.d.comb += [above.eq(score > threshold), tied.eq((score == threshold) & (left != 0))]
+
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.d.sync += [
+                        index.eq(0),
+                        bit.eq(config.score_bits),
+                        probe.eq((1 << config.score_bits) >> 1),
+                        left.eq(config.keep),
+                        ones.eq(0),
+                        threshold.eq(0),
+                        settled.eq(0),
+                        entry.eq(0),
+                    ]
+                    m.next = "COUNT"
+            with m.State("COUNT"):
+                m.d.comb += scanning.eq(1)
+                m.d.sync += index.eq(index + 1)
+                with m.If(valid[2] & (((score ^ threshold) & settled) == 0) & (score & probe).any()):
+                    m.d.sync += ones.eq(ones + 1)
+                with m.If(index == config.tokens + 2):
+                    m.next = "SETTLE"
+            with m.State("SETTLE"):
+                with m.If(ones >= left):
+                    m.d.sync += threshold.eq(threshold | probe)
+                with m.Else():
+                    m.d.sync += left.eq(left - ones)
+                m.d.sync += [
+                    settled.eq(settled | probe),
+                    probe.eq(probe >> 1),
+                    ones.eq(0),
+                    index.eq(0),
+                    bit.eq(bit - 1),
+                ]
+                m.next = "COUNT"
+                with m.If(bit == 1):
+                    m.next = "CLEAR"
+            with m.State("CLEAR"):
+                m.d.comb += [self.tap_en.eq(1), self.mask_en.eq(1), walker.clear.eq(1)]
+                m.d.comb += [
+                    self.tap_addr.eq(config.table + entry),
+                    self.mask_addr.eq(config.mask + entry),
+                    self.tap.mask.eq(config.mask + entry),
+                ]
+                m.d.sync += entry.eq(entry + 1)
+                with m.If(entry == config.entries - 1):
+                    m.d.sync += index.eq(0)
+                    m.next = "WALK"
+            with m.State("WALK"):
+                m.d.sync += index.eq(index + 1)
+                m.d.comb += [
+                    scanning.eq(1),
+                    walker.step.eq(valid[2]),
+                    walker.keep.eq(valid[2] & (above | tied)),
+                ]
+                with m.If(valid[2] & ~above & tied):
+                    m.d.sync += left.eq(left - 1)
+                with m.If(index == config.tokens + 2):
+                    m.next = "FLUSH"
+            with m.State("FLUSH"):
+                m.d.comb += walker.flush.eq(1)
+                m.next = "DONE"
+            with m.State("DONE"):
+                m.d.comb += self.finished.eq(1)
+                m.next = "IDLE"
+        with m.If(walker.tap_en):
+            m.d.comb += [
+                self.tap_en.eq(1),
+                self.mask_en.eq(1),
+                self.tap_addr.eq(config.table + walker.number),
+                self.mask_addr.eq(config.mask + walker.number),
+                self.tap.eq(walker.tap),
+                self.mask.eq(walker.mask),
+            ]
+        kept = Signal.like(self.kept)
+        with m.If(self.start):
+            m.d.sync += kept.eq(0)
+        with m.Elif(walker.step):
+            m.d.sync += kept.eq(kept + 1)
+        m.d.comb += [self.kept_en.eq(walker.keep), self.kept.eq(kept)]
+        return m
+
+
+class _Plan(wiring.Component):
+    """Turns the keep flags of consecutive tokens into taps: a run of kept tokens that moves by one distance is a tap.
+
+    A tap leaves (``tap_en``) in the cycle in which the next run starts, or with ``flush``. One token a cycle.
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        super().__init__(
+            {
+                "clear": In(1),
+                "step": In(1),
+                "keep": In(1),
+                "flush": In(1),
+                "taps": In(structure.loop_bits),
+                "tile_stride": In(structure.address_bits),
+                "mask_base": In(bits_for(structure.mask_depth - 1)),
+                "tap_en": Out(1),
+                "tap": Out(tap_layout(structure)),
+                "mask": Out(structure.shape.lanes),
+                "number": Out(structure.loop_bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape = self.structure, self.structure.shape
+        m = Module()
+        slot_from, slot_to = Signal(range(shape.tokens)), Signal(range(shape.tokens))
+        tile_from, tile_to = Signal(s.address_bits), Signal(s.address_bits)  # offsets of the tiles
+        distance = Signal(range(shape.tokens))  # token slots that the current token moves down, modulo the tile
+        word_number = Signal(s.loop_bits)  # number of the target tile's first tap
+        number = Signal(s.loop_bits)
+        running = Signal()
+        run_distance = Signal.like(distance)
+        run_from = Signal(s.address_bits)
+        mask = Signal(shape.lanes)
+        m.d.comb += distance.eq(
+            Mux(slot_from >= slot_to, slot_from - slot_to, slot_from - slot_to + shape.tokens)
+        )
+        breaks = Signal()  # the current token cannot join the run
+        m.d.comb += breaks.eq((distance != run_distance) | (tile_from != run_from) | (slot_to == 0))
+        m.d.comb += [
+            self.tap_en.eq(running & ((self.keep & breaks) | self.flush)),
+            self.tap.source.eq(run_from),
+            self.tap.rotate.eq(run_distance * shape.steps),
+            self.mask.eq(mask),
+            self.number.eq(number),
+            self.tap.mask.eq(self.mask_base + number),
+        ]
+        run_to = Signal(s.address_bits)
+        m.d.comb += self.tap.target.eq(run_to)
+        bit = Signal(shape.lanes)
+        m.d.comb += bit.eq(((1 << shape.steps) - 1) << (slot_to * shape.steps))
+        with m.If(self.step):
+            with m.If(slot_from == shape.tokens - 1):
+                m.d.sync += [slot_from.eq(0), tile_from.eq(tile_from + self.tile_stride)]
+            with m.Else():
+                m.d.sync += slot_from.eq(slot_from + 1)
+        with m.If(self.keep):
+            with m.If(slot_to == shape.tokens - 1):
+                m.d.sync += [
+                    slot_to.eq(0),
+                    tile_to.eq(tile_to + self.tile_stride),
+                    word_number.eq(word_number + self.taps),
+                ]
+            with m.Else():
+                m.d.sync += slot_to.eq(slot_to + 1)
+            with m.If(breaks | ~running):
+                m.d.sync += [
+                    running.eq(1),
+                    run_distance.eq(distance),
+                    run_from.eq(tile_from),
+                    run_to.eq(tile_to),
+                    mask.eq(bit),
+                    number.eq(Mux(running & (slot_to != 0), number + 1, word_number)),
+                ]
+            with m.Else():
+                m.d.sync += mask.eq(mask | bit)
+        with m.If(self.clear):
+            m.d.sync += [
+                x.eq(0) for x in (slot_from, slot_to, tile_from, tile_to, word_number, number, running, mask)
+            ]
+        return m

@@ -1,0 +1,151 @@
+"""Silence filter: drops weight entries whose spike words are silent, before they cost a cycle in the lanes."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.structure import Structure
+
+from .fetch import operand_bits, row_layout
+from .memory import Bank
+
+
+def piece_layout(structure: Structure) -> data.StructLayout:
+    """A filtered row: both entries' addresses and codes, and a bit for each (entry, plane) left to do."""
+    return data.StructLayout(
+        {
+            "addr": data.ArrayLayout(structure.address_bits, 2),
+            "code": data.ArrayLayout(operand_bits(structure), 2),
+            "pending": 2 * structure.planes,
+            "last": 1,
+        }
+    )
+
+
+class LiveMemory(wiring.Component):
+    """One bank's silence bits: for the address of a value's plane 0, which of its planes hold any spike.
+
+    ``ports`` read ports, each with two cycles of latency (memory, register); one write port. No reset.
+    """
+
+    latency = 2
+
+    def __init__(self, *, structure: Structure, ports: int) -> None:
+        self.structure, self.ports = structure, ports
+        address = structure.address_bits
+        super().__init__(
+            {
+                "write_en": In(1),
+                "write_addr": In(address),
+                "write_planes": In(structure.planes),
+                "read_addr": In(address).array(ports),
+                "planes": Out(structure.planes).array(ports),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for i in range(self.ports):
+            bank = Bank(width=self.structure.planes, depth=self.structure.bank_depth)
+            m.submodules[f"live{i}"] = bank
+            m.d.comb += [
+                bank.write_en.eq(self.write_en),
+                bank.write_addr.eq(self.write_addr),
+                bank.write_data.eq(self.write_planes),
+                bank.read_addr.eq(self.read_addr[i]),
+            ]
+            m.d.sync += self.planes[i].eq(bank.read_data)
+        return m
+
+
+class SilenceFilter(wiring.Component):
+    """Looks up both entries of a row, keeps the (entry, plane) pairs that hold spikes, and queues what is left.
+
+    A row in a cycle. A row of which nothing is left is dropped, unless it ends its list. Without ``shape.skip`` there
+    is no memory to ask: every plane of every valid entry is kept. Latency from ``valid`` to ``o.valid``: 4 cycles
+    (2 without skipping). ``hold`` asks the fetch to stop while there is still room for the rows on their way.
+    ``skipped`` pulses the number of dropped (entry, plane) pairs. Reset: empty.
+
+    Members
+    -------
+    row: In(row_layout), valid: In(1)
+    in_planes: In, planes of the value that is read; capture_planes: In, those of a captured word (code 0), if
+        captures: In(1), code 0 means that
+    live_addr: Out a look-up; live_planes: In a look-up, two cycles later
+    hold: Out(1); piece: Out(piece_layout), piece_valid: Out(1), piece_ready: In(1)
+    skipped: Out
+    """
+
+    DEPTH = 16
+    #: rows that may still come after ``hold``: fetch pipeline (4) and this one's (4)
+    RESERVE = 9
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        super().__init__(
+            {
+                "row": In(row_layout(structure)),
+                "valid": In(1),
+                "in_planes": In(range(structure.planes + 1)),
+                "capture_planes": In(range(structure.planes + 1)),
+                "captures": In(1),
+                "live_addr": Out(structure.address_bits).array(2),
+                "live_planes": In(structure.planes).array(2),
+                "hold": Out(1),
+                "piece": Out(piece_layout(structure)),
+                "piece_valid": Out(1),
+                "piece_ready": In(1),
+                "skipped": Out(range(2 * structure.planes + 1)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        return (LiveMemory.latency if self.structure.shape.skip else 0) + 2
+
+    def elaborate(self, platform: object) -> Module:
+        s = self.structure
+        m = Module()
+        width = s.planes
+        row, valid = self.row, self.valid
+        m.d.comb += [self.live_addr[i].eq(row.entries[i].addr) for i in range(2)]
+        if s.shape.skip:
+            for i in range(LiveMemory.latency):
+                held = Signal(row_layout(s), name=f"row{i}", reset_less=True)
+                held_valid = Signal(name=f"valid{i}")
+                m.d.sync += [held.eq(row), held_valid.eq(valid)]
+                row, valid = held, held_valid
+
+        piece = Signal(piece_layout(s), reset_less=True)
+        push = Signal()
+        skipped = [Signal(range(width + 1), name=f"skipped{i}") for i in range(2)]
+        pending = []
+        for i in range(2):
+            entry = row.entries[i]
+            mask, every = Signal(width, name=f"mask{i}"), Signal(width, name=f"every{i}")
+            capture = self.captures & (entry.code[: s.code_bits] == 0)
+            m.d.comb += every.eq((1 << Mux(capture, self.capture_planes, self.in_planes)) - 1)
+            m.d.comb += mask.eq(Mux(entry.valid, self.live_planes[i] & every if s.shape.skip else every, 0))
+            m.d.sync += [
+                piece.addr[i].eq(entry.addr),
+                piece.code[i].eq(entry.code),
+                skipped[i].eq(Mux(valid & entry.valid, sum((every & ~mask)[p] for p in range(width)), 0)),
+            ]
+            pending.append(mask)
+        m.d.sync += [
+            piece.pending.eq(Cat(*pending)),
+            piece.last.eq(row.last),
+            push.eq(valid & (row.last | Cat(*pending).any())),
+            self.skipped.eq(skipped[0] + skipped[1]),
+        ]
+        m.submodules.fifo = fifo = SyncFIFO(width=piece.shape().size, depth=self.DEPTH)
+        m.d.comb += [
+            fifo.w_data.eq(piece),
+            fifo.w_en.eq(push),
+            self.piece.eq(fifo.r_data),
+            self.piece_valid.eq(fifo.r_rdy),
+            fifo.r_en.eq(self.piece_ready),
+        ]
+        m.d.sync += self.hold.eq(fifo.level >= self.DEPTH - self.RESERVE - 1)
+        return m

@@ -1,0 +1,172 @@
+"""Write-back: a finished word (spikes, residual planes or hidden values) goes to its spike bank, plane by plane."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.compiler.descriptors import Mode
+from spikewright.compiler.structure import Structure
+
+from .neurons import place_layout
+
+
+def token_mask(tokens: int, steps: int, count: Signal) -> Cat:
+    """Lanes of the first ``count`` token slots."""
+    return Cat(*((p < count).replicate(steps) for p in range(tokens)))
+
+
+class ResidualCapture(wiring.Component):
+    """Collects the planes of the residual stream that a sum's list names with code 0.
+
+    A spike word with ``capture`` set is kept as plane ``plane`` of the current sum (silent planes are never read and stay
+    0). At ``end`` the planes move to ``planes``, ``latency`` cycles later: lanes and LIF array, so that they stand there when
+    the spikes of the sum do, and until those of the next.
+    Reset: all planes 0.
+    """
+
+    def __init__(self, *, structure: Structure, latency: int) -> None:
+        self.structure, self.latency = structure, latency
+        shape = structure.shape
+        super().__init__(
+            {
+                "words": In(shape.lanes).array(shape.banks),
+                "capture": In(shape.banks),
+                "plane": In(range(structure.planes)).array(shape.banks),
+                "end": In(1),
+                "planes": Out(shape.lanes).array(structure.residual_planes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape = self.structure, self.structure.shape
+        m = Module()
+        word, plane, capture, end = (
+            Signal(shape.lanes, reset_less=True),
+            Signal(range(s.planes), reset_less=True),
+            Signal(),
+            Signal(),
+        )
+        chosen_word, chosen_plane = 0, 0
+        for b in range(shape.banks):
+            chosen_word = chosen_word | Mux(self.capture[b], self.words[b], 0)
+            chosen_plane = chosen_plane | Mux(self.capture[b], self.plane[b], 0)
+        m.d.sync += [
+            word.eq(chosen_word),
+            plane.eq(chosen_plane),
+            capture.eq(self.capture.any()),
+            end.eq(self.end),
+        ]
+        for i in range(self.latency - 2):
+            items = [
+                (item, Signal.like(item, name=f"{n}{i}"))
+                for item, n in ((word, "word"), (plane, "plane"), (capture, "capture"), (end, "end"))
+            ]
+            m.d.sync += [held.eq(item) for item, held in items]
+            word, plane, capture, end = (held for _, held in items)
+        for p in range(s.residual_planes):
+            kept, following = Signal(shape.lanes, name=f"kept{p}"), Signal(shape.lanes, name=f"following{p}")
+            m.d.comb += following.eq(Mux(capture & (plane == p), word, kept))
+            m.d.sync += kept.eq(Mux(end, 0, following))
+            with m.If(end):
+                m.d.sync += self.planes[p].eq(following)
+        return m
+
+
+class WriteBack(wiring.Component):
+    """Builds the planes of a finished word and writes them, one a cycle, then the word's silence bits.
+
+    - SPIKE: the spikes. RESIDUAL: residual planes + spikes (a ripple of half adders; the compiler's plane count makes
+      overflow impossible). HIDDEN: each token's membrane, negative values 0, above 255 → 255, in step lane 0.
+    Token slots past ``last_tokens`` of the last tile are written as 0. Latency from ``emit`` to the first write 1 cycle,
+    to the last write of ``n`` planes n cycles, the silence bits follow one later; ``emit`` may come every n cycles.
+    Reset: idle.
+
+    Members
+    -------
+    emit: In(1); place: In(place_layout); mode: In; out_planes: In
+    spikes: In(lanes); membrane: In(signed) a token slot; residual: In(lanes) a plane; tokens: In, slots in use
+    write_en: Out(banks), write_addr, write_data: Out; live_en: Out(banks), live_addr, live_planes: Out
+    word: Out(lanes), the masked spikes, valid with ``word_en``, for traces; busy: Out(1)
+    """
+
+    def __init__(self, *, structure: Structure) -> None:
+        self.structure = structure
+        shape = structure.shape
+        super().__init__(
+            {
+                "emit": In(1),
+                "place": In(place_layout(structure)),
+                "mode": In(3),
+                "out_planes": In(range(structure.planes + 1)),
+                "spikes": In(shape.lanes),
+                "membrane": In(signed(structure.membrane_bits)).array(shape.tokens),
+                "residual": In(shape.lanes).array(structure.residual_planes),
+                "tokens": In(range(shape.tokens + 1)),
+                "write_en": Out(shape.banks),
+                "write_addr": Out(structure.address_bits),
+                "write_data": Out(shape.lanes),
+                "live_en": Out(shape.banks),
+                "live_addr": Out(structure.address_bits),
+                "live_planes": Out(structure.planes),
+                "word": Out(shape.lanes),
+                "word_en": Out(1),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        s, shape = self.structure, self.structure.shape
+        m = Module()
+        mask = Signal(shape.lanes)
+        m.d.comb += [mask.eq(token_mask(shape.tokens, shape.steps, self.tokens)), self.word.eq(self.spikes & mask)]
+        planes = Signal(data.ArrayLayout(shape.lanes, s.planes), reset_less=True)
+        built = [Signal(shape.lanes, name=f"built{p}") for p in range(s.planes)]
+        with m.Switch(self.mode):
+            with m.Case(Mode.RESIDUAL):
+                carry = self.word
+                for p in range(s.residual_planes):
+                    m.d.comb += built[p].eq(self.residual[p] ^ carry)
+                    following = Signal(shape.lanes, name=f"carry{p}")
+                    m.d.comb += following.eq(self.residual[p] & carry)
+                    carry = following
+            with m.Case(Mode.HIDDEN):
+                clipped = []
+                for t in range(shape.tokens):
+                    u = self.membrane[t]
+                    value = Signal(8, name=f"value{t}")
+                    with m.If(~u[-1] & mask[t * shape.steps]):
+                        m.d.comb += value.eq(Mux(u[8:-1].any(), 255, u[:8]))
+                    clipped.append(value)
+                rest = Const(0, shape.steps - 1)
+                for p in range(min(8, s.planes)):
+                    m.d.comb += built[p].eq(Cat(Cat(value[p], rest) for value in clipped))
+            with m.Default():
+                m.d.comb += built[0].eq(self.word)
+
+        place = Signal(place_layout(s), reset_less=True)
+        left = Signal(range(s.planes + 1))
+        first, live = Signal(), Signal()
+        m.d.sync += [first.eq(self.emit), live.eq(first)]
+        with m.If(self.emit):
+            m.d.sync += [left.eq(self.out_planes), place.eq(self.place)]
+            m.d.sync += [planes[p].eq(built[p]) for p in range(s.planes)]
+        with m.Elif(left != 0):
+            m.d.sync += [left.eq(left - 1), place.addr.eq(place.addr + 1)]
+            m.d.sync += [planes[p].eq(planes[p + 1]) for p in range(s.planes - 1)]
+        chosen, live_bank = Signal(shape.banks), Signal(shape.banks, reset_less=True)
+        m.d.comb += [
+            chosen.eq(Mux(place.enable, 1 << place.bank, 0)),
+            self.write_en.eq(Mux(left != 0, chosen, 0)),
+            self.write_addr.eq(place.addr),
+            self.write_data.eq(planes[0]),
+            self.word_en.eq(self.emit & self.place.enable),
+            self.live_en.eq(Mux(live, live_bank, 0)),
+            self.busy.eq(self.emit | (left != 0) | live),
+        ]
+        with m.If(first):
+            m.d.sync += [
+                live_bank.eq(chosen),
+                self.live_addr.eq(place.addr),
+                self.live_planes.eq(Cat(planes[p].any() for p in range(s.planes))),
+            ]
+        return m
