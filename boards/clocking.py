@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, Signal
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from spikewright.boards.schema import Board
@@ -47,7 +47,7 @@ class PllSettings:
 
 
 class ClockGenerator(wiring.Component):
-    """Makes the `sync` domain of a board: PLL, and reset held until the PLL has locked.
+    """Drives the `sync` domain (which the top defines): PLL, and reset held until the PLL has locked.
 
     Reset: asserted asynchronously without lock, released synchronously. The oscillator feeds the design directly
     where it already has the frequency asked for. The tools derive the clock's constraint from the oscillator's.
@@ -61,7 +61,6 @@ class ClockGenerator(wiring.Component):
         m = Module()
         board = self._board
         m.submodules.buffer = buffer = io.Buffer("i", platform.request(board.oscillator.resource, 0, dir="-"))
-        m.domains.sync = ClockDomain("sync")
         clock, locked = Signal(name="pll_clock"), Signal(name="pll_locked")
         if board.clock_mhz == board.oscillator.mhz:
             m.d.comb += [ClockSignal("sync").eq(buffer.i), locked.eq(1)]

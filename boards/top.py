@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module
+from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.lib import io
 from spikewright.boards.clocking import ClockGenerator
 from spikewright.boards.link import LinkedAccelerator
 from spikewright.boards.schema import Board
@@ -31,8 +32,11 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        m.domains.sync = ClockDomain("sync")
         m.submodules.clock = self._clock
         m.submodules.linked = linked = self._linked
-        uart = platform.request(self._board.uart.resource, self._board.uart.number)
-        m.d.comb += [linked.rx.eq(uart.rx.i), uart.tx.o.eq(linked.tx)]
+        uart = platform.request(self._board.uart.resource, self._board.uart.number, dir="-")
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [linked.rx.eq(rx.i), tx.o.eq(linked.tx)]
         return m

@@ -56,7 +56,7 @@ def fingerprint(sources, inputs, outputs, folder):
     return into.read_text()
 
 
-def test_netlist_equals_its_source(tmp_path):
+def test_netlist_equals_its_source(tmp_path, synthesis):
     rom = tmp_path / "small_rom.v"
     rom.write_text(ROM)
     source = elaborate(Design(), "design", tmp_path)
@@ -76,7 +76,7 @@ def test_netlist_equals_its_source(tmp_path):
     assert len(set(runs[0].splitlines())) > 50
 
 
-def test_faults_are_one_sentence(tmp_path):
+def test_faults_are_one_sentence(tmp_path, synthesis):
     source = tmp_path / "broken.v"
     source.write_text("module broken(input clk, output q);\n  absent a (.clk(clk), .q(q));\nendmodule\n")
     with pytest.raises(NetlistError, match=r"yosys failed: Module .*absent.* is not part of the design") as caught:
@@ -86,7 +86,7 @@ def test_faults_are_one_sentence(tmp_path):
         make_netlist("broken", [source], [], tmp_path / "out", timeout=0.01)
 
 
-def test_cell_without_model(tmp_path, monkeypatch):
+def test_cell_without_model(tmp_path, monkeypatch, synthesis):
     monkeypatch.setattr(netlist, "cell_models", lambda yosys, names: {})
     source = tmp_path / "gate.v"
     source.write_text("module gate(input a, b, output q);\n  assign q = a ^ b;\nendmodule\n")

