@@ -602,6 +602,7 @@ class _Lowering:
             out_planes=8,
             gap=max(shape.steps + shift, 9),
             shift=shift,
+            out_group=0,  # one word for all step groups
             groups=self.groups,
             slots=self.slots(source_value),
             source=source,

@@ -206,7 +206,7 @@ class Program:
         for i, step in enumerate(self.steps):
             name = adds.get(step.layer, step.layer)
             writes = step.kind is Kind.MOVE or (step.kind is Kind.MAC and step.target is not None)
-            if writes and name in lowered.homes and name != "input":
+            if writes and name in graph.values and name != "input":
                 value = graph.values[name]
                 homes[name] = ValueHome(i, lowered.home(name), value.planes, value.signed)
         return homes

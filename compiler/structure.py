@@ -120,8 +120,8 @@ class Structure:
 
     @property
     def neuron_bits(self) -> int:
-        """Bits of one neuron-ROM row of one stream: bias, threshold, bank, destination offset."""
-        return 2 * self.parameter_bits + bits_for(self.shape.banks - 1) + self.address_bits
+        """Bits of one neuron-ROM row of one stream: bias, threshold, destination address and bank, enable."""
+        return 2 * self.parameter_bits + self.address_bits + bits_for(self.shape.banks - 1) + 1
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)

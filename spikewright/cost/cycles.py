@@ -12,7 +12,7 @@ from collections.abc import Sequence
 LOAD_OVERHEAD = 1
 MOVE_OVERHEAD = 11
 PRODUCT_OVERHEAD = 9
-SELECT_OVERHEAD = 3
+SELECT_OVERHEAD = 2
 #: MAC: fetch, silence filter, issue, memory, lanes (without the adder tree), LIF array, write-back.
 MAC_OVERHEAD = 17
 SKIP_OVERHEAD = 2  # the silence look-up
