@@ -6,6 +6,7 @@ from typing import Any
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
+
 from spikewright.boards.schema import Board
 
 #: Limits of the EHXPLLL, MHz: phase detector from, oscillator from … to.

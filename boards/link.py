@@ -5,6 +5,7 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from spikewright.boards.receiver import FrameReceiver, ImageBuffer
 from spikewright.boards.sender import RESULT, FrameSender
 from spikewright.boards.uart import UartReceiver, UartTransmitter

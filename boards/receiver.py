@@ -11,6 +11,7 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
 from spikewright.boards.frame import HOST_MAGIC, ErrorCode, Reply, Request
 
 #: Replies that may wait for the line.

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+
 from spikewright.boards.schema import Board
 
 FOLDER = Path(__file__).parent

@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.crc.catalog import CRC16_IBM_3740
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
+
 from spikewright.boards.frame import BOARD_MAGIC, INFO_BYTES, MAX_PAYLOAD, WORD_BYTES, Reply, info_payload
 from spikewright.boards.receiver import REPLY
 

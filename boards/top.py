@@ -4,6 +4,7 @@ from typing import Any
 
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib import io
+
 from spikewright.boards.clocking import ClockGenerator
 from spikewright.boards.link import LinkedAccelerator
 from spikewright.boards.schema import Board

@@ -1,6 +1,7 @@
 """Package to IR."""
 
 import numpy as np
+
 from spikewright.models.package import (
     IMAGE,
     AddOp,

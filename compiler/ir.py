@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+
 from spikewright.models.package_schema import Compare, Reset, Scheme
 
 __all__ = [

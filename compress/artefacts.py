@@ -13,8 +13,9 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from spikewright.compress.recipe import Recipe, RecipeError
 from torch import Tensor
+
+from spikewright.compress.recipe import Recipe, RecipeError
 
 
 def write_whole(path: Path, data: bytes) -> None:

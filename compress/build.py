@@ -7,12 +7,13 @@ from typing import cast
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
+
 from spikewright.compress.quantise import Quantised, quantised_layer
 from spikewright.compress.recipe import Recipe
 from spikewright.compress.tokens import QuantSelector, TokenSelector, keep_counts
 from spikewright.models.layers import Conv3, Dense, Pointwise
 from spikewright.models.spikformer import Head, Spikformer
-from torch import Tensor, nn
 
 
 def dense_model(recipe: Recipe) -> Spikformer:

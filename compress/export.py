@@ -7,6 +7,8 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+
 from spikewright.compress.build import selectors
 from spikewright.compress.quantise import QuantHead, Quantised, WeightFormat
 from spikewright.compress.recipe import Recipe
@@ -14,7 +16,6 @@ from spikewright.compress.tokens import QuantSelector
 from spikewright.models.neurons import LIF
 from spikewright.models.package import Network, Package
 from spikewright.models.spikformer import Spikformer
-from torch import nn
 
 Arrays = dict[str, NDArray[Any]]
 

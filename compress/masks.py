@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-from spikewright.compress.tokens import TokenSelector
 from torch import Tensor, nn
+
+from spikewright.compress.tokens import TokenSelector
 
 Masks = dict[str, Tensor]
 

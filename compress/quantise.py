@@ -12,11 +12,12 @@ from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from spikewright.compress.fold import Folded, fold_norm, round_through
 from spikewright.models.layers import Conv3, Dense, Pointwise
 from spikewright.models.neurons import LIF
 from spikewright.models.spikformer import Head
-from torch import Tensor, nn
 
 Scheme = Literal["uniform", "pot"]
 

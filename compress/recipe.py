@@ -13,6 +13,7 @@ from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
 from spikewright.compress.quantise import Scheme, WeightFormat
 from spikewright.models.spikformer import SpikformerConfig
 

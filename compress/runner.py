@@ -13,6 +13,7 @@ import torch
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
 from spikewright.compress.artefacts import Checkpoints, recipe_hash, save_tensors, to_json, write_whole
 from spikewright.compress.build import add_selectors, dense_model, layer_names, quantised_from
 from spikewright.compress.export import export_package, weight_statistics

@@ -13,10 +13,11 @@ from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from spikewright.compress.fold import round_through
 from spikewright.compress.quantise import Quantised, WeightFormat, best_step, integer_values
 from spikewright.models.layers import Dense
-from torch import Tensor, nn
 
 #: Greatest hidden value of the integer selector (8 bits).
 HIDDEN_TOP = 255

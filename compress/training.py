@@ -12,13 +12,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor, nn
+
 from spikewright.compress.build import selectors, set_mode
 from spikewright.compress.masks import Masks, apply_masks
 from spikewright.compress.recipe import Recipe
 from spikewright.compress.tokens import distillation_loss, ratio_loss
 from spikewright.models.data import Dataset, Split, encode, input_table, load
 from spikewright.models.spikformer import Spikformer
-from torch import Tensor, nn
 
 Record = dict[str, Any]
 

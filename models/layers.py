@@ -8,8 +8,9 @@ whole triple on the integer membrane grid.
 from __future__ import annotations
 
 import torch.nn.functional as F
-from spikewright.models.neurons import LIF
 from torch import Tensor, nn
+
+from spikewright.models.neurons import LIF
 
 
 def normalise_tokens(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:

@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple, Protocol, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from torch import Tensor, nn
+
 from spikewright.models.layers import Conv3, Dense, Pointwise, or_pool
 from spikewright.models.neurons import LIF, Surrogate
-from torch import Tensor, nn
 
 
 class SpikformerConfig(BaseModel):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from spikewright.models.package import (
     AddOp,
     AttentionOp,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+
 from spikewright.models.package import (
     AddOp,
     AttentionOp,

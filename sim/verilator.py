@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 
 import cocotb_tools.config
 from cocotb_tools.runner import Verilator
+
 from spikewright.sim.elaborate import elaborate, port_names
 from spikewright.sim.toolchain import SimulationTools, require_wave_headers, simulation_tools
 

@@ -6,9 +6,10 @@ not). Below 2**53 all of those are float64 numbers, so no rounding takes place. 
 """
 
 import torch
-from spikewright.models.package import Compare, NeuronFormat, Reset
 from torch import Tensor
 from torch.nn import functional
+
+from spikewright.models.package import Compare, NeuronFormat, Reset
 
 LIMIT = 1 << 53
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from spikewright.models.package import (
     IMAGE,
     AddOp,
@@ -20,7 +22,6 @@ from spikewright.models.package import (
     shapes,
     weight_values,
 )
-from torch import Tensor
 
 from . import exact
 

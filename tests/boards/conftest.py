@@ -1,6 +1,7 @@
 """Shared by the tests of boards/."""
 
 import pytest
+
 from spikewright.sim.toolchain import ToolError, synthesis_tools
 
 

@@ -2,6 +2,7 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
+
 from spikewright.boards.link import ACCELERATOR
 
 RESULT_WORDS = 3

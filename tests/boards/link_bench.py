@@ -2,6 +2,7 @@
 
 import cocotb
 from cocotb.triggers import Timer
+
 from spikewright.boards.frame import ErrorCode, Reply, Request, info_payload
 from spikewright.boards.host import Decoder, encode
 from spikewright.sim.serial_bench import SerialPort

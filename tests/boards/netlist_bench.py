@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cocotb
 from cocotb.triggers import RisingEdge
+
 from spikewright.sim.stream_bench import given, seeded, start
 
 

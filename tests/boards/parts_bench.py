@@ -2,6 +2,7 @@
 
 import cocotb
 from cocotb.triggers import RisingEdge
+
 from spikewright.boards.frame import BOARD_MAGIC, ErrorCode, Reply, info_payload
 from spikewright.boards.host import Decoder, encode
 from spikewright.sim.stream_bench import StreamSink, StreamSource, given, seeded, start

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spikewright.boards import host
 from spikewright.boards.frame import BOARD_MAGIC, HOST_MAGIC, ErrorCode, Reply, Request, info_payload
 from spikewright.boards.host import Decoder, Host, Info, LinkError, encode, open_serial

@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+
 from spikewright.boards.link import Link, LinkedAccelerator
 from spikewright.sim.verilator import bench
 

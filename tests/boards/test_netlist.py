@@ -7,6 +7,7 @@ from amaranth.hdl import ClockSignal, Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
 from spikewright.boards import netlist
 from spikewright.boards.netlist import NetlistError, make_netlist, read_stat
 from spikewright.sim.elaborate import elaborate, port_names

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from spikewright.boards.receiver import ImageBuffer
 from spikewright.boards.sender import FrameSender
 from spikewright.sim.verilator import bench

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from spikewright.boards.clocking import PllSettings
 from spikewright.boards.frame import markdown
 from spikewright.boards.registry import FOLDER, BoardError, board_names, load_board, platform_for

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from spikewright.boards.report import ReportError, Use, Utilisation, read_nextpnr
 from spikewright.boards.synthesis import first_error
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from amaranth.hdl import ClockSignal, Instance, Module, Signal
 from amaranth.lib import wiring
+
 from spikewright.boards.link import ACCELERATOR
 from spikewright.boards.registry import load_board
 from spikewright.boards.synthesis import SynthesisError, synthesize

@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from spikewright.boards.uart import UartReceiver, UartTransmitter, divisor_for
 from spikewright.sim.verilator import bench
 

@@ -2,6 +2,7 @@
 
 import cocotb
 from cocotb.triggers import RisingEdge, Timer
+
 from spikewright.sim.serial_bench import SerialPort
 from spikewright.sim.stream_bench import PERIOD, StreamSource, given, seeded, start
 

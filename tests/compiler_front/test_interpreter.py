@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from spikewright.compiler.importer import import_package
 from spikewright.compiler.interpreter import interpret
 from spikewright.compiler.ir import Graph, IRError

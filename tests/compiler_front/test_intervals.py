@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from spikewright.compiler.importer import import_package
 from spikewright.compiler.interpreter import interpret
 from spikewright.compiler.ir import Compare, Interval, IRError, Neuron, Reset, Scheme, Weights

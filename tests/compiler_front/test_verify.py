@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from spikewright.compiler.importer import import_package
 from spikewright.compiler.ir import Interval, IRError, Scheme
 from spikewright.compiler.passes import run_passes

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from spikewright.compress.fold import CONSTANT_LEVEL, fold_norm
 from spikewright.compress.quantise import QuantConv3, QuantDense, QuantPointwise, WeightFormat, quantised_layer
 from spikewright.models.layers import Conv3, Dense, Pointwise
 from spikewright.models.neurons import LIF
-from torch import nn
 
 
 def random_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+
 from spikewright.compress.build import add_selectors, dense_model
 from spikewright.compress.masks import apply_masks, magnitude_masks, prunable, rewind, selector_weights, survivors
 from spikewright.compress.recipe import Recipe

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from spikewright.compress.quantise import WeightFormat, best_step, fake_quantise, integer_values
 
 FORMATS = [WeightFormat("uniform", b) for b in (2, 3, 4, 8)] + [WeightFormat("pot", b) for b in (3, 4)]

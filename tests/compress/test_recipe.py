@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from spikewright.compress.build import add_selectors, dense_model, layer_names
 from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+
 from spikewright.compress import stages
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import load_quantised, selectors

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from spikewright.compress.quantise import WeightFormat
 from spikewright.compress.tokens import (
     QuantSelector,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from spikewright.compiler import ir
 from spikewright.compiler.interpreter import _fire
 from spikewright.models.package import Compare, NeuronFormat, Reset

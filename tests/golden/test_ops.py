@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from spikewright.models.package import Package, SelectOp
 from spikewright.sim import golden
 from spikewright.sim.golden import exact

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from spikewright.models.package import Scheme, shapes, write_package
 from spikewright.sim import golden
 from spikewright.sim.random_networks import (

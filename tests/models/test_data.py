@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from spikewright.models.data import Dataset, encode, input_table, load, split_indices
 
 NAMES = ("digits", "clutter-digits")

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+
 from spikewright.models.neurons import LIF, fire, surrogate_slope
 
 

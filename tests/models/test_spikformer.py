@@ -3,6 +3,7 @@
 import pytest
 import torch
 from pydantic import ValidationError
+
 from spikewright.models.spikformer import Spikformer, SpikformerConfig, column_mask
 
 CIFAR = SpikformerConfig(height=32, width=32, channels=3, dim=384, depth=4, heads=12)

@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import pytest
 from safetensors.numpy import save
+
 from spikewright.models.package import PackageError, read_package, write_package
 from spikewright.sim.random_networks import NetworkSpec, random_package
 

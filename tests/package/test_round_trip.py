@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from spikewright.models.package import (
     Package,
     PackageError,

@@ -1,6 +1,7 @@
 """cocotb bench of the small stream devices in test_runner.py."""
 
 import cocotb
+
 from spikewright.sim.stream_bench import exchange, given, seeded, start
 
 

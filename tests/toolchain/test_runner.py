@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from spikewright.sim import verilator
 from spikewright.sim.elaborate import elaborate, port_names
 from spikewright.sim.verilator import BenchError, BuildError, bench, build

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from spikewright.sim import toolchain
 from spikewright.sim.toolchain import ToolError, require_wave_headers, simulation_tools, synthesis_tools
 from spikewright.sim.verilator import BenchError, bench, build, default_cache
