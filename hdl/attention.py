@@ -1,6 +1,7 @@
 """Attention unit: K^T V by AND and popcount, kept as integers that the lanes gate with q."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -9,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure
 
-from .memory import Bank
+from .memory import Bank, check_structure
 from .spikes import SpikeMemory
 
 
@@ -28,9 +29,10 @@ class ProductMemory(wiring.Component):
     """
 
     latency = 2
+    model = staticmethod(Bank.model)  # of one bank
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape = structure.shape
         self.word = data.ArrayLayout(structure.product_bits, shape.steps)
         address = range(structure.product_depth)
@@ -82,7 +84,7 @@ class AttentionUnit(wiring.Component):
     latency = SpikeMemory.latency + 5
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape = structure.shape
         word = data.ArrayLayout(structure.product_bits, shape.steps)
         address = range(structure.product_depth)
@@ -101,6 +103,23 @@ class AttentionUnit(wiring.Component):
                 "busy": Out(1),
             }
         )
+
+    def model(self, config: Mapping[str, int], read: Callable[[int, int], int]) -> dict[int, list[list[int]]]:
+        """Product words by address: an element for each bank and step. ``read(bank, address)`` gives a spike word."""
+        shape = self.structure.shape
+        heads, groups, rows, tiles = (range(config[name]) for name in ("heads", "groups", "rows", "tiles"))
+        channels = config["channels"]
+        found: dict[int, list[list[int]]] = {}
+        for head, group, row, j in product(heads, groups, rows, range(channels)):
+            elements = [[0] * shape.steps for _ in range(shape.banks)]
+            for tile, b in product(tiles, range(shape.banks)):
+                offset = head * config["rows"] + group * config["group_stride"] + tile * config["tile_stride"]
+                value = read(j % shape.banks, config["value"] + offset + j // shape.banks)
+                both = read(b, config["key"] + offset + row) & value
+                for lane in range(shape.lanes):
+                    elements[b][lane % shape.steps] += both >> lane & 1
+            found[((head * config["groups"] + group) * channels + j) * config["rows"] + row] = elements
+        return found
 
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config

@@ -1,5 +1,7 @@
 """Weight fetch: walks the non-zero lists of the weight ROMs, one list for each (stream, bank) and finished sum."""
 
+from collections.abc import Mapping, Sequence
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure
 
-from .memory import Rom, RomStream
+from .memory import Rom, RomStream, check_structure
 from .nest import LoopNest
 
 
@@ -22,6 +24,10 @@ def row_layout(structure: Structure) -> data.StructLayout:
 def operand_bits(structure: Structure) -> int:
     """Bits that name an entry's value: a weight code, or the address of a K^T V element."""
     return max(structure.code_bits, (structure.product_depth - 1).bit_length(), 1)
+
+
+#: A row as the models see it: both entries (address, code), None where there is none, and the end of the list.
+Row = tuple[tuple[tuple[int, int] | None, ...], bool]
 
 
 class WeightFetch(wiring.Component):
@@ -50,7 +56,7 @@ class WeightFetch(wiring.Component):
     latency = 5
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape = structure.shape
         self.walkers = shape.streams * shape.banks
         super().__init__(
@@ -65,6 +71,53 @@ class WeightFetch(wiring.Component):
                 "busy": Out(1),
             }
         )
+
+    def model(
+        self,
+        config: Mapping[str, int],
+        lists: Sequence[Sequence[Sequence[tuple[int, int]]]] = (),
+        pointers: Sequence[int] = (),
+    ) -> list[list[Row]]:
+        """Rows of each walker for one descriptor.
+
+        lists: output → walker → entries (offset, code); pointers: number of each walker's first entry in its ROM.
+        """
+        s, shape = self.structure, self.structure.shape
+        loops = {name: config[name] for name in ("columns", "rows", "tiles", "groups")}
+        walk, captured = (
+            LoopNest(structure=s).model(**loops, **{n: config[f"{side}_{n}"] for n in ("x", "y", "tile", "group")})
+            for side in ("in", "capture")
+        )
+        rows: list[list[Row]] = [[] for _ in range(self.walkers)]
+        starts = list(pointers)
+        for output in range(config["outputs"]):
+            head, within = divmod(output, max(1, config["head_outputs"]))
+            product = within * config["product_output"]
+            product += head * ((config["head_outputs"] - 1) * config["product_output"] + config["product_head"])
+            for i, (place, other) in enumerate(zip(walk, captured, strict=True)):
+                for w in range(self.walkers):
+                    stream, bank = divmod(w, shape.banks)
+                    base, capture = config["in_base"] + place.addr, config["capture_base"] + other.addr
+                    if config["gate"]:
+                        base += head * config["head_rows"]
+                        element = product + i % config["groups"] * config["product_group"]
+                        element += stream * config["head_rows"]
+                        count = config["head_rows"] - (0 < config["head_rest"] <= bank)
+                        entries, skew = [(base + n, element + n) for n in range(count)], 0
+                    else:
+                        entries = [((base if code else capture) + offset, code) for offset, code in lists[output][w]]
+                        skew = starts[w] % 2
+                    rows[w] += self._rows([(addr % (1 << s.address_bits), code) for addr, code in entries], skew)
+            if not config["gate"]:
+                starts = [start + len(entries) for start, entries in zip(starts, lists[output], strict=True)]
+        return rows
+
+    @staticmethod
+    def _rows(entries: list[tuple[int, int]], skew: int) -> list[Row]:
+        """Entries two by two; the first stands alone where its list begins in the middle of a ROM row."""
+        slots = [*[None] * (skew if entries else 0), *entries]
+        slots += [None] * (len(slots) % 2 or 2 * (not slots))
+        return [(tuple(slots[i : i + 2]), i + 2 == len(slots)) for i in range(0, len(slots), 2)]
 
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config

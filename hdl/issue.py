@@ -1,5 +1,7 @@
 """Issue: one (entry, plane) a cycle and bank, until all banks have finished their list."""
 
+from collections.abc import Iterable
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -8,6 +10,7 @@ from spikewright.compiler.descriptors import GAP_BITS
 from spikewright.compiler.structure import Structure
 
 from .fetch import operand_bits
+from .memory import check_structure
 from .silence import piece_layout
 
 
@@ -42,7 +45,7 @@ class Issue(wiring.Component):
     latency = 1
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         self.walkers = structure.shape.streams * structure.shape.banks
         super().__init__(
             {
@@ -55,6 +58,20 @@ class Issue(wiring.Component):
                 "issued": Out(range(self.walkers + 1)),
             }
         )
+
+    def model(
+        self, pieces: Iterable[tuple[tuple[int, int], tuple[int, int], int]]
+    ) -> tuple[list[tuple[int, int, int]], int]:
+        """Requests (address, code, plane) of one walker's list, and the cycles they take.
+
+        pieces: both addresses, both codes, planes left of both entries (those of the second in the high half).
+        """
+        requests, cycles = [], 0
+        for addr, code, pending in pieces:
+            left = [divmod(bit, self.structure.planes) for bit in range(pending.bit_length()) if pending >> bit & 1]
+            requests += [(addr[i], code[i], plane) for i, plane in left]
+            cycles += max(1, len(left))
+        return requests, cycles
 
     def elaborate(self, platform: object) -> Module:
         s = self.structure

@@ -1,10 +1,14 @@
 """Lane array: gated broadcast. Each lane adds the values whose spikes it holds, through a tree over the banks."""
 
+from collections.abc import Iterable, Sequence
+
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.structure import Structure
+
+from .memory import check_structure
 
 
 class LaneArray(wiring.Component):
@@ -23,7 +27,7 @@ class LaneArray(wiring.Component):
     """
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape = structure.shape
         super().__init__(
             {
@@ -35,6 +39,16 @@ class LaneArray(wiring.Component):
                 "done": Out(1),
             }
         )
+
+    def model(self, cycles: Iterable[tuple[Sequence[int], Sequence[int]]]) -> list[int]:
+        """Every lane's sum over cycles of (a word for each bank, the values)."""
+        shape = self.structure.shape
+        sums = [0] * shape.lanes
+        for words, values in cycles:
+            for lane in range(shape.lanes):
+                own = values[lane % shape.steps :: shape.steps]
+                sums[lane] += sum(value for word, value in zip(words, own, strict=True) if word >> lane & 1)
+        return sums
 
     @property
     def tree_levels(self) -> int:

@@ -6,6 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.structure import Structure
 
+from .memory import check_structure
+
 
 def step_layout() -> data.StructLayout:
     """What the array does with one row of sums."""
@@ -41,7 +43,7 @@ class LifArray(wiring.Component):
     latency = 3
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape = structure.shape
         super().__init__(
             {
@@ -57,16 +59,33 @@ class LifArray(wiring.Component):
             }
         )
 
+    def step_model(
+        self,
+        u: int,
+        row: int,
+        *,
+        bias: int,
+        threshold: int,
+        soft: bool = False,
+        strict: bool = False,
+        first: bool = False,
+        add: bool = True,
+        leak: bool = True,
+        fire: bool = True,
+    ) -> tuple[bool, int]:
+        """Whether one token with membrane ``u`` fires in a step, and its membrane after it."""
+        u = 0 if first else (u + int(strict)) >> 1 if leak else u
+        u += (row << self.structure.fraction_bits) + bias if add else 0
+        fires = fire and (u > threshold if strict else u >= threshold)
+        return fires, (u - threshold if soft else 0) if fires else u
+
     def model(
         self, rows: list[int], *, bias: int, threshold: int, soft: bool, strict: bool
     ) -> tuple[list[int], list[int]]:
         """Spikes and membranes of one token over consecutive steps, as integers."""
         u, spikes, membranes = 0, [], []
         for row in rows:
-            u = ((u + int(strict)) >> 1) + (row << self.structure.fraction_bits) + bias
-            fires = u > threshold if strict else u >= threshold
-            if fires:
-                u = u - threshold if soft else 0
+            fires, u = self.step_model(u, row, bias=bias, threshold=threshold, soft=soft, strict=strict)
             spikes.append(int(fires))
             membranes.append(u)
         return spikes, membranes

@@ -1,5 +1,8 @@
 """Pixel loader: takes bytes, turns them into input codes, and builds the bit-planes of the first layer's words."""
 
+from collections.abc import Mapping, Sequence
+from itertools import product
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure, bits_for
 
-from .memory import Bank, Rom
+from .memory import Bank, Rom, check_structure
 
 
 class PixelLoader(wiring.Component):
@@ -27,7 +30,7 @@ class PixelLoader(wiring.Component):
     """
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape, address = structure.shape, structure.address_bits
         super().__init__(
             {
@@ -47,6 +50,30 @@ class PixelLoader(wiring.Component):
                 "live_planes": Out(structure.planes),
             }
         )
+
+    def model(self, config: Mapping[str, int], codes: Sequence[int]) -> list[tuple[int, list[int]]]:
+        """All words in order: address of plane 0, the planes. ``codes``: the image behind the input table."""
+        shape = self.structure.shape
+        copies = 1 if config["fold"] else shape.steps
+        slots = shape.lanes // copies
+        wrap = config["pixel_wrap"] + (config["slots"] - 1) * config["pixel_x"]
+        words = []
+        loops = (range(config[name]) for name in ("channels", "rows", "columns", "tiles"))
+        for channel, row, column, tile in product(*loops):
+            address = config["base"] + channel * config["channel_stride"] + tile * config["tile_stride"]
+            address += row * ((config["columns"] - 1) * config["x_step"] + config["y_step"]) + column * config["x_step"]
+            planes = [0] * config["planes"]
+            for slot in range(slots):
+                number = tile * slots + slot
+                if number >= config["used"]:
+                    break
+                line, place = divmod(number, config["slots"])
+                pixel = channel + row * config["pixel_row"] + column * config["pixel_column"]
+                code = codes[pixel + line * wrap + place * config["pixel_x"]]
+                for p in range(config["planes"]):
+                    planes[p] |= (code >> p & 1) * ((1 << copies) - 1) << slot * copies
+            words.append((address % (1 << self.structure.address_bits), planes))
+        return words
 
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config

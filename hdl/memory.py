@@ -1,11 +1,13 @@
 """Memories: the weight ROM, the spike banks, and a ROM read as a stream."""
 
+from collections.abc import Iterable, Sequence
+
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.structure import bits_for
+from spikewright.compiler.structure import Structure, bits_for
 
 
 def check_positive(**values: int) -> None:
@@ -13,6 +15,13 @@ def check_positive(**values: int) -> None:
     for name, value in values.items():
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be a positive integer, not {value!r}")
+
+
+def check_structure(structure: Structure) -> Structure:
+    """``structure`` itself; ``ValueError`` where it is none."""
+    if not isinstance(structure, Structure):
+        raise ValueError(f"structure must be a Structure, not {structure!r}")
+    return structure
 
 
 class Rom(wiring.Component):
@@ -37,6 +46,11 @@ class Rom(wiring.Component):
         check_positive(width=width, depth=depth)
         self.width, self.depth, self.file = width, depth, file
         super().__init__({"addr": In(bits_for(depth - 1)), "data": Out(width)})
+
+    @staticmethod
+    def model(words: Sequence[int], addresses: Iterable[int]) -> list[int]:
+        """The word of each address, which ``data`` shows ``latency`` cycles later."""
+        return [words[address] for address in addresses]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -80,6 +94,16 @@ class Bank(wiring.Component):
             }
         )
 
+    @staticmethod
+    def model(words: list[int], accesses: Iterable[tuple[int | None, int, int]]) -> list[int]:
+        """The words that accesses (address written or None, word written, address read) read; changes ``words``."""
+        found = []
+        for where, word, read in accesses:
+            found.append(words[read])
+            if where is not None:
+                words[where] = word
+        return found
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         extra = {} if self.file is None else {"p_FILE": self.file}
@@ -103,7 +127,8 @@ class RomStream(wiring.Component):
     """A ROM read from its first word on, as a stream.
 
     Up to one word a cycle, four words prefetched. ``rewind`` drops what is prefetched and starts over: the first word
-    is valid four cycles later. ``rewind`` wins over a transfer in the same cycle. After reset the stream is rewound.
+    is valid ``latency`` cycles later. ``rewind`` wins over a transfer in the same cycle. After reset the stream is
+    rewound. Behind the last word the contents are undefined.
 
     Members
     -------
@@ -111,10 +136,16 @@ class RomStream(wiring.Component):
     """
 
     DEPTH = 4
+    latency = Rom.latency + 3
 
     def __init__(self, *, width: int, depth: int, file: str) -> None:
         self.rom = Rom(width=width, depth=depth, file=file)
         super().__init__({"rewind": In(1), "o": Out(stream.Signature(width))})
+
+    @staticmethod
+    def model(words: Sequence[int], count: int) -> list[int]:
+        """The first ``count`` items after reset or ``rewind``."""
+        return list(words[:count])
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

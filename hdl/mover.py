@@ -1,5 +1,8 @@
 """Mover: makes spike words out of other spike words: halo copies, OR-pool, compaction of kept tokens."""
 
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure, bits_for
 
-from .memory import Bank
+from .memory import Bank, check_structure
 from .spikes import SpikeMemory
 
 
@@ -48,7 +51,7 @@ class Mover(wiring.Component):
     latency = SpikeMemory.latency + 8
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape, address = structure.shape, structure.address_bits
         super().__init__(
             {
@@ -71,6 +74,32 @@ class Mover(wiring.Component):
                 "mask": In(shape.lanes),
             }
         )
+
+    def model(
+        self,
+        config: Mapping[str, int],
+        taps: Sequence[Mapping[str, int]],
+        masks: Sequence[int],
+        read: Callable[[int, int], int],
+    ) -> list[tuple[int, list[int]]]:
+        """All writes in order: address, a word for each bank. ``read(bank, address)`` gives a source word."""
+        shape, space = self.structure.shape, 1 << self.structure.address_bits
+        writes = []
+        loops = (range(config[name]) for name in ("rows", "tiles", "groups", "words", "planes"))
+        for row, tile, group, word, plane in product(*loops):
+            source, target = (
+                config[n] + row * config[f"{n}_row"] + tile * config[f"{n}_tile"] + group * config[f"{n}_group"] + plane
+                for n in ("source", "target")
+            )
+            first = config["table"] + word * config["taps"]
+            words = [0] * shape.banks
+            for tap in taps[first : first + config["taps"]]:
+                mask = masks[tap["mask"] + tile * config["mask_tile"]]
+                for b in range(shape.banks):
+                    found = read(b, (source + tap["source"]) % space)
+                    words[b] |= (found >> tap["rotate"] | found << shape.lanes - tap["rotate"]) & mask
+            writes.append(((target + taps[first]["target"]) % space, words))
+        return writes
 
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config

@@ -1,10 +1,25 @@
 """Loop nest: the order in which an output's positions, token tiles and step groups are walked."""
 
+from itertools import product
+from typing import NamedTuple
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.structure import Structure
+
+from .memory import check_structure
+
+
+class Place(NamedTuple):
+    """What a loop nest shows at one place."""
+
+    addr: int
+    first_group: bool
+    last_group: bool
+    last_tile: bool
+    last: bool
 
 
 class LoopNest(wiring.Component):
@@ -25,6 +40,7 @@ class LoopNest(wiring.Component):
     """
 
     def __init__(self, *, structure: Structure) -> None:
+        self.structure = check_structure(structure)
         loop, address = structure.loop_bits, structure.address_bits
         super().__init__(
             {name: In(loop) for name in ("columns", "rows", "tiles", "groups")}
@@ -32,6 +48,18 @@ class LoopNest(wiring.Component):
             | {"start": In(1), "advance": In(1), "addr": Out(address)}
             | {name: Out(1) for name in ("first_group", "last_group", "last_tile", "last")}
         )
+
+    def model(
+        self, *, columns: int, rows: int, tiles: int, groups: int, x: int, y: int, tile: int, group: int
+    ) -> list[Place]:
+        """All places of a run, in order."""
+        places = []
+        for r, c, t, g in product(range(rows), range(columns), range(tiles), range(groups)):
+            addr = r * ((columns - 1) * x + y) + c * x + t * tile + g * group
+            ends = (r, c, t, g) == (rows - 1, columns - 1, tiles - 1, groups - 1)
+            addr %= 1 << self.structure.address_bits
+            places.append(Place(addr, g == 0, g == groups - 1, t == tiles - 1, ends))
+        return places
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

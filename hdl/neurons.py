@@ -1,5 +1,9 @@
 """Neuron control: drives the LIF arrays after each finished sum, and says where the result goes."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -8,8 +12,8 @@ from spikewright.compiler.descriptors import Kind, Mode, layout
 from spikewright.compiler.structure import Structure, bits_for
 
 from .lif import LifArray, step_layout
-from .memory import RomStream
-from .nest import LoopNest
+from .memory import RomStream, check_structure
+from .nest import LoopNest, Place
 
 
 def parameter_layout(structure: Structure) -> data.StructLayout:
@@ -30,6 +34,24 @@ def place_layout(structure: Structure) -> data.StructLayout:
     return data.StructLayout(
         {"addr": structure.address_bits, "bank": bits_for(structure.shape.banks - 1), "enable": 1}
     )
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One cycle of the control after ``done``, as the model sees it.
+
+    ``first`` … ``spike`` as in the LIF array's step; ``offset``, where the step ends in an ``emit``: what the word's
+    address adds to the channel's.
+    """
+
+    shift: bool
+    valid: bool
+    first: bool = False
+    add: bool = True
+    leak: bool = True
+    fire: bool = False
+    spike: bool = False
+    offset: int | None = None
 
 
 class NeuronControl(wiring.Component):
@@ -56,7 +78,7 @@ class NeuronControl(wiring.Component):
     """
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape = structure.shape
         super().__init__(
             {
@@ -79,6 +101,40 @@ class NeuronControl(wiring.Component):
                 "finished": Out(1),
             }
         )
+
+    def model(self, config: Mapping[str, int]) -> Iterator[tuple[int, Place, list[Tick]]]:
+        """For each sum of a descriptor: number of the output, place in the loop nest, and the cycles from ``done`` on."""
+        loops = {name: config[name] for name in ("columns", "rows", "tiles", "groups")}
+        steps = {name: config[f"out_{name}"] for name in ("x", "y", "tile", "group")}
+        for output in range(config["outputs"]):
+            for place in LoopNest(structure=self.structure).model(**loops, **steps):
+                yield output, place, self._ticks(config, place)
+
+    def _ticks(self, config: Mapping[str, int], place: Place) -> list[Tick]:
+        steps, fires = self.structure.shape.steps, config["mode"] in (Mode.SPIKE, Mode.RESIDUAL)
+        ends = config["mode"] == Mode.HIDDEN and place.last_group
+        ticks = []
+        replays = list(product(range(steps), range(config["fold_groups"]))) if config["fold"] else [(0, 0)]
+        for (row, group), step in product(replays, range(steps)):
+            final = group == config["fold_groups"] - 1 if config["fold"] else place.last_group
+            exists, last = not final or step < config["last_steps"], step == steps - 1
+            emits = last and (fires or (ends and config["shift"] == 0))
+            ticks.append(
+                Tick(
+                    shift=last and final if config["fold"] else True,
+                    valid=fires or exists,
+                    first=step == 0 and (group == 0 if config["fold"] else place.first_group),
+                    leak=fires,
+                    fire=fires,
+                    spike=exists,
+                    # row and group are 0 without fold
+                    offset=place.addr + row * config["out_fold"] + group * config["out_group"] if emits else None,
+                )
+            )
+        for i in range(config["shift"] if ends else 0):
+            emits = i == config["shift"] - 1
+            ticks.append(Tick(shift=False, valid=True, add=False, offset=place.addr if emits else None))
+        return ticks
 
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config

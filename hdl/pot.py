@@ -10,7 +10,8 @@ from .memory import check_positive
 class PotMultiplier(wiring.Component):
     """Shift-based multiplier of the weight decoders, one for each (stream, bank), none in the lanes.
 
-    A code is a magnitude with the sign in the top bit. Power of two: value = ±2^(magnitude − 1), 0 for magnitude 0.
+    A code is a magnitude with the sign in the top bit. Power of two: value = ±2^(magnitude − 1), 0 for magnitude 0;
+    a magnitude above 8 is no power-of-two code.
     Uniform: value = ±magnitude. Bit-plane p of the activation shifts the value by p more; the sign plane of a signed
     activation (``negate``) flips its sign. One shifter serves both schemes; no multiplier is used.
 
@@ -32,6 +33,8 @@ class PotMultiplier(wiring.Component):
 
     def __init__(self, *, code_bits: int, planes: int, value_bits: int) -> None:
         check_positive(code_bits=code_bits, planes=planes, value_bits=value_bits)
+        if code_bits not in range(2, 9):
+            raise ValueError(f"code_bits must be an integer from 2 to 8, not {code_bits!r}")
         self.code_bits, self.planes, self.value_bits = code_bits, planes, value_bits
         super().__init__(
             {

@@ -1,5 +1,7 @@
 """Program (configuration) memory: the descriptors, one after the other, the next one ready while one is worked on."""
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.descriptors import KIND_BITS, Kind, descriptor_words, layout
 from spikewright.compiler.structure import WORD_BITS, Structure
 
-from .memory import RomStream
+from .memory import RomStream, check_structure
 
 
 class ProgramMemory(wiring.Component):
@@ -25,7 +27,7 @@ class ProgramMemory(wiring.Component):
     """
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         self.words = descriptor_words(structure)
         bits = self.words * WORD_BITS
         super().__init__(
@@ -39,6 +41,13 @@ class ProgramMemory(wiring.Component):
                 "following": Out(bits),
             }
         )
+
+    def model(self, words: Sequence[int]) -> list[int]:
+        """The packed descriptors, in order, from the words of ``program.hex``."""
+        return [
+            sum(word << (WORD_BITS * i) for i, word in enumerate(words[first : first + self.words]))
+            for first in range(0, len(words) - self.words + 1, self.words)
+        ]
 
     def view(self, kind: Kind, which: Signal | None = None) -> data.View:
         """The fields of ``current`` (or ``which``) read as ``kind``."""

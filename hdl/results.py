@@ -1,12 +1,14 @@
 """Results: class scores and cycle counters of one image, collected and then sent as a stream."""
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.structure import WORD_BITS, Structure, bits_for
 
-from .memory import Bank
+from .memory import Bank, check_structure
 
 RESULT = data.StructLayout({"data": WORD_BITS, "last": 1})
 
@@ -14,7 +16,7 @@ RESULT = data.StructLayout({"data": WORD_BITS, "last": 1})
 class Results(wiring.Component):
     """Two lists, class scores and counters, that ``send`` streams out: all scores, then all counters, ``last`` on the end.
 
-    One word in a cycle and list. ``busy`` from ``send`` until the last word is taken: nothing may be pushed then.
+    One word in a cycle and list, at least one in each list. ``busy`` from ``send`` until the last word is taken: nothing may be pushed then.
     The lists are empty after that. Up to one word every second cycle goes out. Reset: empty.
 
     Members
@@ -24,7 +26,7 @@ class Results(wiring.Component):
     """
 
     def __init__(self, *, structure: Structure) -> None:
-        self.depth = structure.result_depth
+        self.depth = check_structure(structure).result_depth
         super().__init__(
             {
                 "score_en": In(1),
@@ -36,6 +38,12 @@ class Results(wiring.Component):
                 "o": Out(stream.Signature(RESULT)),
             }
         )
+
+    @staticmethod
+    def model(scores: Sequence[int], counters: Sequence[int]) -> list[tuple[int, bool]]:
+        """The words (data, last) that ``send`` brings out."""
+        words = [*scores, *counters]
+        return [(word % (1 << WORD_BITS), i == len(words) - 1) for i, word in enumerate(words)]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure, bits_for
 
-from .memory import Bank
+from .memory import Bank, check_structure
 from .mover import tap_layout
 
 
@@ -29,7 +29,7 @@ class TokenSelector(wiring.Component):
     """
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape = structure.shape
         super().__init__(
             {

@@ -7,8 +7,8 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.structure import Structure
 
-from .fetch import operand_bits, row_layout
-from .memory import Bank
+from .fetch import Row, operand_bits, row_layout
+from .memory import Bank, check_positive, check_structure
 
 
 def piece_layout(structure: Structure) -> data.StructLayout:
@@ -30,9 +30,11 @@ class LiveMemory(wiring.Component):
     """
 
     latency = 2
+    model = staticmethod(Bank.model)
 
     def __init__(self, *, structure: Structure, ports: int) -> None:
-        self.structure, self.ports = structure, ports
+        check_positive(ports=ports)
+        self.structure, self.ports = check_structure(structure), ports
         address = structure.address_bits
         super().__init__(
             {
@@ -82,7 +84,7 @@ class SilenceFilter(wiring.Component):
     RESERVE = 9
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         super().__init__(
             {
                 "row": In(row_layout(structure)),
@@ -99,6 +101,20 @@ class SilenceFilter(wiring.Component):
                 "skipped": Out(range(2 * structure.planes + 1)),
             }
         )
+
+    def model(
+        self, row: Row, live: tuple[int, int], *, in_planes: int, capture_planes: int, captures: bool
+    ) -> tuple[tuple[int, int], bool, int]:
+        """Planes left of both entries, whether the row is dropped, and the number of pairs skipped."""
+        entries, last = row
+        every = [0, 0]
+        for i, entry in enumerate(entries):
+            if entry is not None:
+                captured = captures and entry[1] % (1 << self.structure.code_bits) == 0
+                every[i] = (1 << (capture_planes if captured else in_planes)) - 1
+        left = tuple(e & f if self.structure.shape.skip else e for e, f in zip(every, live, strict=True))
+        skipped = sum(e.bit_count() for e in every) - sum(n.bit_count() for n in left)
+        return (left[0], left[1]), not last and not any(left), skipped
 
     @property
     def latency(self) -> int:

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.structure import Structure
 
-from .memory import Bank
+from .memory import Bank, check_structure
 from .silence import LiveMemory
 
 
@@ -20,14 +20,15 @@ class SpikeMemory(wiring.Component):
     Members (read ports: index stream · banks + bank)
     -------
     read_addr: In; words: Out(lanes) a read port
-    live_addr: In; live: Out(planes), two a read port (2 · port + i)
-    write_en, live_en: In(banks); write_addr, live_addr_in, write_data, live_data: In a bank
+    live_addr: In; live: Out(planes), two a read port (2 · port + i); 0 without ``shape.skip``
+    write_en, live_en: In(banks); write_addr, live_write_addr, write_data, live_data: In a bank
     """
 
     latency = 3
+    model = staticmethod(Bank.model)  # of one bank, and of one bank's silence bits
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape, address = structure.shape, structure.address_bits
         self.ports = shape.streams * shape.banks
         super().__init__(

@@ -1,5 +1,7 @@
 """Write-back: a finished word (spikes, residual planes or hidden values) goes to its spike bank, plane by plane."""
 
+from collections.abc import Iterable, Sequence
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.descriptors import Mode
 from spikewright.compiler.structure import Structure
 
+from .memory import check_structure
 from .neurons import place_layout
 
 
@@ -22,10 +25,21 @@ class ResidualCapture(wiring.Component):
     0). At ``end`` the planes move to ``planes``, ``latency`` cycles later: lanes and LIF array, so that they stand there when
     the spikes of the sum do, and until those of the next.
     Reset: all planes 0.
+
+    Parameters
+    ----------
+    latency: cycles from ``end`` to ``planes``, at least 2
+
+    Members
+    -------
+    words: In(lanes) a bank; capture: In(1) a bank, of one bank at most in a cycle; plane: In a bank
+    end: In(1), with the last word of the sum; planes: Out(lanes) a residual plane
     """
 
     def __init__(self, *, structure: Structure, latency: int) -> None:
-        self.structure, self.latency = structure, latency
+        if not isinstance(latency, int) or latency < 2:
+            raise ValueError(f"latency must be an integer of at least 2, not {latency!r}")
+        self.structure, self.latency = check_structure(structure), latency
         shape = structure.shape
         super().__init__(
             {
@@ -36,6 +50,13 @@ class ResidualCapture(wiring.Component):
                 "planes": Out(shape.lanes).array(structure.residual_planes),
             }
         )
+
+    def model(self, captured: Iterable[tuple[int, int]]) -> list[int]:
+        """Planes of one sum, from the (plane, word) pairs that it captured."""
+        planes = [0] * self.structure.residual_planes
+        for plane, word in captured:
+            planes[plane] = word
+        return planes
 
     def elaborate(self, platform: object) -> Module:
         s, shape = self.structure, self.structure.shape
@@ -90,7 +111,7 @@ class WriteBack(wiring.Component):
     """
 
     def __init__(self, *, structure: Structure) -> None:
-        self.structure = structure
+        self.structure = check_structure(structure)
         shape = structure.shape
         super().__init__(
             {
@@ -113,6 +134,22 @@ class WriteBack(wiring.Component):
                 "busy": Out(1),
             }
         )
+
+    def model(
+        self, mode: Mode, tokens: int, *, spikes: int, membrane: Sequence[int], residual: Sequence[int]
+    ) -> list[int]:
+        """All planes of a finished word; the first ``out_planes`` are written."""
+        shape, planes = self.structure.shape, [0] * self.structure.planes
+        for lane in range(tokens * shape.steps):
+            if mode == Mode.HIDDEN:
+                value = 0 if lane % shape.steps else min(max(membrane[lane // shape.steps], 0), 255)
+            else:
+                value = spikes >> lane & 1
+                if mode == Mode.RESIDUAL:
+                    value += sum((word >> lane & 1) << p for p, word in enumerate(residual))
+            for p in range(self.structure.planes):
+                planes[p] |= (value >> p & 1) << lane
+        return planes
 
     def elaborate(self, platform: object) -> Module:
         s, shape = self.structure, self.structure.shape
