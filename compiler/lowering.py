@@ -13,6 +13,7 @@ from .buffers import Buffer, Placement, allocate
 from .descriptors import Descriptor, Kind, Mode
 from .ir import Add, Attention, Compare, Conv, Graph, Head, Linear, Neuron, Pool, Reset, Select, Value
 from .lists import Entry, OutputSlot, bank_lists, pair_outputs
+from .passes.placement import Reader, place
 from .structure import Shape
 from .taps import Grid, TapTable, halo_words, pool_words
 
@@ -144,7 +145,7 @@ class _Lowering:
             if value.name in self.heads:
                 placement = Placement.by_head(value.channels, self.heads[value.name].heads, self.shape.banks)
             else:
-                placement = Placement.interleaved(value.channels, self.shape.banks)
+                placement = place(value.channels, self.shape.banks, self.readers(value.name))
         now = len(self.out.steps)
         buffer = Buffer(
             name=value.name,
@@ -161,6 +162,23 @@ class _Lowering:
         self.out.buffers[value.name] = buffer
         self.out.homes[value.name] = value.name
         return buffer
+
+    def readers(self, name: str) -> list[Reader]:
+        """The layers whose lists depend on where the channels of this buffer lie."""
+        found = []
+        value = self.graph.values[name]
+        for user in self.uses.get(name, []):
+            op = self.graph.op(user)
+            codes = {"conv": "weights", "linear": "weights", "head": "weights", "select": "hidden"}.get(op.kind)
+            if codes is not None:
+                entries = (getattr(op, codes).codes != 0).reshape(-1, value.channels, 9 if op.kind == "conv" else 1)
+                rows, columns = self.tile_size(value)
+                repeats = rows * columns * self.tiles(self.slots(value)) * self.groups
+                found.append(Reader(entries.sum(axis=2), value.planes, repeats, self.shape.steps))
+            # the mover works inside a bank: what it makes, and what is updated in place, lies as its source does
+            if isinstance(op, Pool) or (isinstance(op, (Add, Select)) and op.inputs[0] == name and self.in_place(op)):
+                found += self.readers(op.name)
+        return found
 
     def touch(self, *names: str) -> None:
         """The step about to be appended reads these values."""
@@ -273,7 +291,7 @@ class _Lowering:
     def pool(self, op: Pool) -> None:
         value = self.graph.values[op.name]
         source = self.out.home(op.inputs[0])
-        target = self.new_buffer(value, planes=value.planes)
+        target = self.new_buffer(value, planes=value.planes, placement=source.placement)
         words = pool_words(self.out.table, self.grid(self.shape.steps), source, target)
         self.move(op.name, words, source, target, rows=source.rows, planes=1, values=(op.inputs[0], op.name))
         self.halo(op.name, op.name, unit=self.shape.steps, planes=1)
@@ -288,7 +306,7 @@ class _Lowering:
         if self.in_place(add):
             self.out.homes[value.name] = held.name
             return value, held, add
-        return value, self.new_buffer(value, planes=self.stream_planes(value.name), placement=held.placement), add
+        return value, self.new_buffer(value, planes=self.stream_planes(value.name)), add
 
     def in_place(self, op: Add | Select) -> bool:
         """Whether ``op`` may overwrite its residual stream: nothing reads it later, or around the word in work."""
@@ -590,7 +608,11 @@ class _Lowering:
         tiles = self.tiles(self.slots(source_value))
         common = {"in_planes": source_value.planes, "columns": 1, "rows": 1, "tiles": tiles, "fold_groups": 1}
         hidden_value = Value(f"{op.name}.hidden", 1, source_value.tokens, hidden_channels, None, False, None, 8)
-        hidden = self.new_buffer(hidden_value, planes=8, groups=1)
+        entries = (op.score.codes != 0).astype(np.int64)
+        placement = place(
+            hidden_channels, shape.banks, [Reader(entries, 8, self.tiles(self.slots(source_value)), 1)]
+        )
+        hidden = self.new_buffer(hidden_value, planes=8, groups=1, placement=placement)
         self.touch(source_value.name)
         shift = op.shift + f - op.hidden_fraction_bits
         if shift > 31:
