@@ -1,16 +1,25 @@
-"""Traces: what the accelerator wrote, read back as the values of the network."""
+"""Traces: what the accelerator wrote, read back as the values of the network.
 
+Which word is written when does not depend on the image, so the place of every value in the trace is worked out once
+and then gathered for all images together.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from spikewright.compiler.buffers import Buffer
-from spikewright.compiler.descriptors import Kind
-from spikewright.compiler.ir import Value
-from spikewright.compiler.program import Program, ValueHome
+from spikewright.compiler.program import Program
+from spikewright.sim.layout import Home, Layout, Size
 
 WRITE, WORD, KEPT = 0, 1, 2
+
+Array = np.ndarray
+
+
+class TraceError(ValueError):
+    """A trace is not that of the program: words are missing, or there are too many; the text is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -18,17 +27,30 @@ class Records:
     """Everything seen in a run, in order.
 
     kind: WRITE (a word into spike memory), WORD (a finished spike word), KEPT (a kept token); descriptor: number in the
-    program; port: bank or stream; addr: word address or token index; lanes: bool [n, lanes].
+    program; port: bank or stream; addr: word address or token index; packed: uint8 [n, bytes], the lanes, lowest first.
     """
 
-    kind: np.ndarray
-    descriptor: np.ndarray
-    port: np.ndarray
-    addr: np.ndarray
-    lanes: np.ndarray
+    kind: Array
+    descriptor: Array
+    port: Array
+    addr: Array
+    packed: Array
+    count: int  # lanes of a word
 
-    def select(self, mask: np.ndarray) -> "Records":
-        return Records(*(getattr(self, n)[mask] for n in ("kind", "descriptor", "port", "addr", "lanes")))
+    @property
+    def lanes(self) -> Array:
+        """bool [n, lanes]."""
+        return _lanes(self.packed, self.count).astype(bool)
+
+    def select(self, mask: Array | slice) -> "Records":
+        return Records(*(getattr(self, n)[mask] for n in ("kind", "descriptor", "port", "addr", "packed")), self.count)
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+def _lanes(packed: Array, lanes: int) -> Array:
+    return np.unpackbits(packed, axis=-1, bitorder="little", count=lanes)
 
 
 def read_records(path: Path, lanes: int) -> Records:
@@ -37,111 +59,154 @@ def read_records(path: Path, lanes: int) -> Records:
     raw = np.fromfile(path, dtype="<u4")
     raw = raw[: raw.size // (2 + pieces) * (2 + pieces)].reshape(-1, 2 + pieces)
     head = raw[:, 0]
-    bits = np.unpackbits(np.ascontiguousarray(raw[:, 2:]).view(np.uint8), axis=1, bitorder="little")[:, :lanes]
-    return Records((head >> 24).astype(int), (head & 0xFFFF).astype(int), ((head >> 16) & 0xFF).astype(int), raw[:, 1].astype(int), bits.astype(bool))
+    return Records(
+        (head >> 24).astype(np.uint8),
+        (head & 0xFFFF).astype(np.int32),
+        ((head >> 16) & 0xFF).astype(np.int16),
+        raw[:, 1].astype(np.int64),
+        np.ascontiguousarray(raw[:, 2:]).view(np.uint8),
+        lanes,
+    )
 
 
 def split_images(records: Records, images: int) -> list[Records]:
     """One ``Records`` an image: the descriptor number falls back at the start of each."""
     starts = np.flatnonzero(np.diff(records.descriptor) < 0) + 1
-    bounds = [0, *starts.tolist(), len(records.descriptor)]
+    bounds = [0, *starts.tolist(), len(records)]
     if len(bounds) - 1 != images:
-        raise ValueError(f"the trace holds {len(bounds) - 1} images, not {images}")
-    index = np.arange(len(records.descriptor))
-    return [records.select((index >= a) & (index < b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        raise TraceError(f"the trace holds {len(bounds) - 1} images, not {images}")
+    return [records.select(slice(a, b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
-def observed_values(program: Program, records: Records) -> dict[str, np.ndarray]:
+def observed_values(program: Program, records: Records) -> dict[str, Array]:
     """Every value of one image, int [T, N, C]: those in spike memory, and the spikes of layers that feed an add."""
-    structure = program.structure
-    shape = structure.shape
-    memory = np.zeros((shape.banks, structure.bank_depth, shape.lanes), bool)
-    found: dict[str, np.ndarray] = {}
-    writes = records.select(records.kind == WRITE)
-    homes = sorted(program.value_homes.items(), key=lambda item: item[1].ready)
-    position = 0
-    for name, home in homes:
-        end = int(np.searchsorted(writes.descriptor, home.ready, side="right"))
-        part = slice(position, end)
-        memory[writes.port[part], writes.addr[part]] = writes.lanes[part]
-        position = end
-        found[name] = read_value(memory, home, program.lowered.graph.values[name], program)
-    for name in program.word_streams:
-        if name not in found:
-            found[name] = read_words(program, name, records)
-    for step_number, step in enumerate(program.steps):
-        if step.kind is Kind.SELECT:
-            mask = (records.kind == KEPT) & (records.descriptor == step_number)
-            found[f"{step.layer}.kept"] = records.addr[mask]
+    return {name: values[0] for name, values in read_values(Layout.of(program), [records]).items()}
+
+
+def read_values(layout: Layout, images: list[Records]) -> dict[str, Array]:
+    """Every value of some images, int [B, T, N, C], and ``LAYER.kept``, the tokens a selector kept, int [B, keep]."""
+    found: dict[str, Array] = {}
+    for members in _alike(images):
+        packed = np.stack([images[i].packed for i in members])
+        kept = np.stack([images[i].addr for i in members])
+        for name, values in _Reader(layout, images[members[0]], packed, kept).all():
+            if name not in found:
+                found[name] = np.zeros((len(images), *values.shape[1:]), values.dtype)
+            elif found[name].shape[1:] != values.shape[1:]:
+                raise TraceError(f"{name}: {values.shape[1:]} values in one image, {found[name].shape[1:]} in another")
+            found[name][members] = values
     return found
 
 
-def _tokens(value: Value, program: Program) -> np.ndarray:
-    """[slots, rows, columns] token index of each position of each token slot."""
-    if value.grid is None:
-        return np.arange(value.tokens).reshape(-1, 1, 1)
-    grids = [v.grid for v in program.lowered.graph.values.values() if v.grid is not None]
-    rows, columns = min(grids, key=lambda g: g[0] * g[1])
-    high, wide = value.grid[0] // rows, value.grid[1] // columns
-    index = np.arange(value.tokens).reshape(rows, high, columns, wide)
-    return index.transpose(0, 2, 1, 3).reshape(rows * columns, high, wide)
+def _alike(images: list[Records]) -> list[list[int]]:
+    """Images whose words came in the same order, together."""
+    groups: dict[bytes, list[int]] = {}
+    for i, image in enumerate(images):
+        address = np.where(image.kind == KEPT, 0, image.addr)
+        key = b"".join(part.tobytes() for part in (image.kind, image.descriptor, image.port, address))
+        groups.setdefault(key, []).append(i)
+    return list(groups.values())
 
 
-def read_value(memory: np.ndarray, home: ValueHome, value: Value, program: Program) -> np.ndarray:
-    """A value out of spike memory (bool [banks, depth, lanes])."""
-    shape = program.structure.shape
-    buffer: Buffer = home.buffer
-    tokens = _tokens(value, program)
-    slots, rows, columns = tokens.shape
-    result = np.zeros((value.steps, value.tokens, value.channels), np.int32)
-    banks = np.array([b for b, _ in buffer.placement.slots])
-    bank_rows = np.array([r for _, r in buffer.placement.slots])
-    for y in range(rows):
-        for x in range(columns):
-            for tile in range(-(-slots // shape.tokens)):
-                first = tile * shape.tokens
-                here = min(shape.tokens, slots - first)
-                for group in range(-(-value.steps // shape.steps)):
-                    steps = min(shape.steps, value.steps - group * shape.steps)
-                    base = buffer.base + (tile * buffer.groups + group) * buffer.block
-                    address = base + buffer.offset(0, y, x) + bank_rows * buffer.row_words
-                    total = np.zeros((value.channels, shape.lanes), np.int32)
-                    for plane in range(home.planes):
-                        weight = 1 << plane
-                        if home.signed and plane == home.planes - 1:
-                            weight = -weight
-                        total += weight * memory[banks, address + plane]
-                    lanes = total.reshape(value.channels, shape.tokens, shape.steps)[:, :here, :steps]
-                    place = tokens[first : first + here, y, x]
-                    result[group * shape.steps : group * shape.steps + steps, place] = lanes.transpose(2, 1, 0)
-    return result
+class _Reader:
+    """Images whose words came in one order. packed: uint8 [B, n, bytes]; kept: int [B, n], addresses."""
 
+    def __init__(self, layout: Layout, order: Records, packed: Array, kept: Array) -> None:
+        self.layout, self.order, self.packed, self.kept = layout, order, packed, kept
 
-def read_words(program: Program, name: str, records: Records) -> np.ndarray:
-    """Spikes [T, N, C] of a layer, from the words in the order in which they were finished."""
-    graph, shape = program.lowered.graph, program.structure.shape
-    value = graph.values[name]
-    tokens = _tokens(value, program)
-    slots, rows, columns = tokens.shape
-    result = np.zeros((value.steps, value.tokens, value.channels), np.int32)
-    tiles, groups = -(-slots // shape.tokens), -(-value.steps // shape.steps)
-    for stream_words in program.word_streams[name]:
-        fields = program.steps[stream_words.step].fields
-        if fields["fold"]:
-            raise ValueError(f"{name}: words of a folded layer are read from spike memory")
-        for stream in range(shape.streams):
-            mask = (records.kind == WORD) & (records.descriptor == stream_words.step) & (records.port == stream)
-            lanes = records.lanes[mask].reshape(-1, rows, columns, tiles, groups, shape.tokens, shape.steps)
-            channels = [group[stream] for group in stream_words.channels if group[stream] >= 0]
-            if len(channels) != lanes.shape[0]:
-                raise ValueError(f"{name}: {lanes.shape[0]} outputs finished in stream {stream}, not {len(channels)}")
-            for tile in range(tiles):
-                here = min(shape.tokens, slots - tile * shape.tokens)
-                place = tokens[tile * shape.tokens : tile * shape.tokens + here]
-                for group in range(groups):
-                    steps = min(shape.steps, value.steps - group * shape.steps)
-                    part = lanes[:, :, :, tile, group, :here, :steps]  # [C, y, x, slot, step]
-                    for t in range(steps):
-                        values = part[..., t].transpose(3, 1, 2, 0)  # [slot, y, x, C]
-                        result[group * shape.steps + t, place[..., None], np.array(channels)] = values
-    return result
+    def all(self) -> Iterator[tuple[str, Array]]:
+        layout, order = self.layout, self.order
+        # record that wrote each word last; -1: none
+        last = np.full((layout.banks, layout.bank_depth), -1, np.int64)
+        writes = np.flatnonzero(order.kind == WRITE)
+        descriptors = order.descriptor[writes]
+        position, seen = 0, set()
+        for name, home in sorted(layout.homes.items(), key=lambda item: item[1].ready):
+            end = int(np.searchsorted(descriptors, home.ready, side="right"))
+            part = writes[position:end]
+            if part.size and int(order.addr[part].max()) >= layout.bank_depth:
+                raise TraceError(f"{name}: a word was written beyond the {layout.bank_depth} words of a bank")
+            last[order.port[part], order.addr[part]] = part
+            position = max(position, end)
+            seen.add(name)
+            yield name, self.value(last, home, layout.sizes[name])
+        for name in layout.words:
+            if name not in seen:
+                yield name, self.words(name)
+        for number, layer in layout.selects:
+            mask = (order.kind == KEPT) & (order.descriptor == number)
+            yield f"{layer}.kept", self.kept[:, mask]
+
+    def tokens(self, size: Size) -> Array:
+        """[slots, rows, columns] token index of each position of each token slot."""
+        if size.grid is None:
+            return np.arange(size.tokens).reshape(-1, 1, 1)
+        rows, columns = self.layout.token_grid
+        high, wide = size.grid[0] // rows, size.grid[1] // columns
+        index = np.arange(size.tokens).reshape(rows, high, columns, wide)
+        return index.transpose(0, 2, 1, 3).reshape(rows * columns, high, wide)
+
+    def gather(self, index: Array) -> Array:
+        """Lanes of the words of records ``index`` (-1: zeros): uint8 [B, *index.shape, tokens, steps]."""
+        words = self.packed[:, index] if len(self.order) else np.zeros((1, *index.shape, 1), np.uint8)
+        words = np.where((index >= 0)[None, ..., None], words, 0)
+        lanes = _lanes(words, self.layout.lanes)
+        return lanes.reshape(*lanes.shape[:-1], self.layout.tokens, self.layout.steps)
+
+    def value(self, last: Array, home: Home, size: Size) -> Array:
+        """A value out of spike memory."""
+        layout = self.layout
+        tokens = self.tokens(size)
+        slots, rows, columns = tokens.shape
+        tiles, groups = -(-slots // layout.tokens), -(-size.steps // layout.steps)
+        banks, offsets = (np.array([slot[i] for slot in home.slots]) for i in range(2))
+        at = np.arange(rows)[:, None, None, None, None] * home.y_stride
+        at = at + np.arange(columns)[:, None, None, None] * home.x_stride
+        at = at + np.arange(tiles)[:, None, None] * home.tile_stride
+        at = at + np.arange(groups)[:, None] * home.group_stride
+        address = home.base + at + offsets * home.row_stride  # [y, x, tile, group, channel]
+        total = np.zeros(0)
+        for plane in range(home.planes):
+            lanes = self.gather(last[banks, address + plane])
+            weight = -(1 << plane) if home.signed and plane == home.planes - 1 else 1 << plane
+            if home.planes == 1:
+                total = lanes.astype(np.int8) * np.int8(weight)
+            elif plane == 0:
+                total = lanes.astype(np.int32) * weight
+            else:
+                total += lanes.astype(np.int32) * weight
+        return self.place(total, tokens, size)
+
+    def place(self, lanes: Array, tokens: Array, size: Size) -> Array:
+        """[B, y, x, tile, group, channel, slot, step] → [B, T, N, C]."""
+        slots = tokens.shape[0]
+        count, rows, columns, tiles, groups, channels, _, _ = lanes.shape
+        # [B, group, step, tile, slot, y, x, C]
+        lanes = lanes.transpose(0, 4, 7, 3, 6, 1, 2, 5)
+        lanes = lanes.reshape(count, groups * self.layout.steps, tiles * self.layout.tokens, rows, columns, channels)
+        result = np.zeros((count, size.steps, size.tokens, channels), lanes.dtype)
+        result[:, :, tokens.reshape(-1)] = lanes[:, : size.steps, :slots].reshape(count, size.steps, -1, channels)
+        return result
+
+    def words(self, name: str) -> Array:
+        """Spikes of a layer, from the words in the order in which they were finished."""
+        layout, order, size = self.layout, self.order, self.layout.sizes[name]
+        tokens = self.tokens(size)
+        slots, rows, columns = tokens.shape
+        tiles, groups = -(-slots // layout.tokens), -(-size.steps // layout.steps)
+        result = np.zeros((len(self.packed), size.steps, size.tokens, size.channels), np.int8)
+        for part in layout.words[name]:
+            if layout.descriptors[part.step].folded:
+                raise TraceError(f"{name}: words of a folded layer are read from spike memory")
+            for stream in range(layout.streams):
+                mask = (order.kind == WORD) & (order.descriptor == part.step) & (order.port == stream)
+                index = np.flatnonzero(mask)
+                channels = [group[stream] for group in part.channels if group[stream] >= 0]
+                places = rows * columns * tiles * groups
+                if len(index) != len(channels) * places:
+                    raise TraceError(
+                        f"{name}: {len(index)} words finished in stream {stream}, not {len(channels) * places}"
+                    )
+                index = index.reshape(-1, rows, columns, tiles, groups).transpose(1, 2, 3, 4, 0)
+                result[..., channels] = self.place(self.gather(index).astype(np.int8), tokens, size)
+        return result
