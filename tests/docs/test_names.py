@@ -1,0 +1,49 @@
+"""What the documents name is there: files, folders, links, code names, commands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")])
+#: Made by commands: not in every clone.
+MADE = {"build", "runs", "dist", ".venv", "report.json", "docs/results.md", "docs/results.json"}
+SUFFIXES = (".py", ".md", ".yaml", ".toml", ".txt", ".v", ".sv", ".svg", ".json")
+
+
+def names(text: str) -> set[str]:
+    """Everything in backticks that looks like a path."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    found = {item.rstrip("/") for item in re.findall(r"`([\w.-]+(?:/[\w.-]*)+)`", text)}
+    return found | {item for item in re.findall(r"`([\w./-]+)`", text) if item.endswith(SUFFIXES)}
+
+
+def exists(name: str, document: Path) -> bool:
+    if name in MADE or name.split("/")[0] in MADE or "NAME" in name:  # NAME: a placeholder
+        return True
+    if (ROOT / name).exists() or (document.parent / name).exists():
+        return True
+    return "/" not in name and any(True for room in ROOT.glob(f"*/**/{name}") if ".venv" not in room.parts)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_exist(document):
+    missing = sorted(name for name in names(document.read_text()) if not exists(name, document))
+    assert not missing, f"{document.name} names {missing}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
+    broken = [link for link in links if "://" not in link and not (document.parent / link).exists()]
+    assert not broken, f"{document.name} links to {broken}"
+
+
+def test_units_of_the_architecture_are_in_their_files():
+    table = re.findall(r"^\| ([^|]+) \| `(hdl/\w+\.py)` \|", (ROOT / "docs" / "architecture.md").read_text(), re.M)
+    assert len(table) >= 12
+    for unit, file in table:
+        words = re.sub(r"\W+", " ", unit.lower()).split()
+        docstring = re.sub(r"\W+", " ", (ROOT / file).read_text().partition("\n")[0].lower())
+        assert any(word.rstrip("s") in docstring for word in words), f"{file} does not introduce the {unit}"
