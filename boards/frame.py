@@ -47,12 +47,16 @@ class ErrorCode(IntEnum):
 INFO_FIELDS = (("protocol", 1), ("build_id", 4), ("image_bytes", 2), ("result_words", 2))
 INFO_BYTES = sum(size for _, size in INFO_FIELDS)
 
-MEANING = {
+REQUEST_MEANING = {
     Request.IMAGE: "pixel bytes in raster order, channel innermost; exactly `image_bytes` of them",
     Request.INFO: "no payload; also serves as a ping",
+}
+REPLY_MEANING = {
     Reply.RESULT: "the result words of one image, 4 bytes each: class scores, then counters",
     Reply.INFO: ", ".join(f"{name} ({size})" for name, size in INFO_FIELDS),
     Reply.ERROR: "one byte, the error code",
+}
+ERROR_MEANING = {
     ErrorCode.BAD_CRC: "the frame's CRC is wrong; its payload was not used",
     ErrorCode.BAD_LENGTH: "the frame is sound, but this type has another length",
     ErrorCode.UNKNOWN_TYPE: "the frame is sound, but its type is not known",
@@ -70,8 +74,8 @@ def info_payload(build_id: int, image_bytes: int, result_words: int) -> bytes:
 def markdown() -> str:
     """The tables of docs/boards.md."""
     rows = ["| Frame | Code | Payload |", "|---|---|---|"]
-    rows += [f"| {kind.name} (to the board) | 0x{kind:02X} | {MEANING[kind]} |" for kind in Request]
-    rows += [f"| {kind.name} (reply) | 0x{kind:02X} | {MEANING[kind]} |" for kind in Reply]
+    rows += [f"| {kind.name} (to the board) | 0x{kind:02X} | {REQUEST_MEANING[kind]} |" for kind in Request]
+    rows += [f"| {kind.name} (reply) | 0x{kind:02X} | {REPLY_MEANING[kind]} |" for kind in Reply]
     rows += ["", "| Error | Code | Meaning |", "|---|---|---|"]
-    rows += [f"| {code.name} | {int(code)} | {MEANING[code]} |" for code in ErrorCode]
+    rows += [f"| {code.name} | {int(code)} | {ERROR_MEANING[code]} |" for code in ErrorCode]
     return "\n".join(rows)

@@ -199,7 +199,7 @@ def _read_results(path: Path) -> tuple[list[str], list[str]]:
         fault = next((f for tag in ("failure", "error") if (f := case.find(tag)) is not None), None)
         if fault is not None:
             text = fault.get("message") or (fault.text or "").strip()
-            failed.append(f"{case.get('name')}: {text}")
+            failed.append(f"{case.get('name')}: {text.partition(chr(10))[0]}")
         elif case.find("skipped") is None:
             passed.append(case.get("name") or "")
     return passed, failed

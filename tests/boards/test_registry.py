@@ -76,5 +76,8 @@ def test_pll_refuses(source, target):
 def test_document_holds_the_frames_and_every_field():
     text = DOC.read_text()
     assert markdown() in text
+    assert "| IMAGE (to the board) | 0x01 | pixel bytes in raster order" in text
+    assert "| INFO (to the board) | 0x02 | no payload" in text
+    assert "| BAD_CRC | 1 | the frame's CRC is wrong" in text
     for name in Board.model_fields:
         assert f"`{name}`" in text, name
