@@ -17,14 +17,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from xml.etree import ElementTree
 
 import cocotb_tools.config
-from cocotb_tools.runner import Verilator
 
+from spikewright.sim.cocotb_runner import QuietRunner
 from spikewright.sim.elaborate import elaborate, port_names
-from spikewright.sim.toolchain import SimulationTools, require_wave_headers, simulation_tools
+from spikewright.sim.toolchain import require_wave_headers, simulation_tools
 
 __all__ = ["BenchError", "BuildError", "Built", "Results", "bench", "build", "default_cache", "elaborate"]
 
@@ -54,54 +54,6 @@ class Results:
     seed: int
     log: Path
     waves: Path | None
-
-
-class _Runner(Verilator):
-    """cocotb's runner without `--public-flat-rw`, with the wheel's missing make settings and a time limit."""
-
-    def __init__(
-        self, tools: SimulationTools, timing: bool, runtime: Path | None = None, optimise: str = "-O3"
-    ) -> None:
-        super().__init__()
-        self._tools = tools
-        self._timing = timing
-        self._runtime = runtime
-        self._optimise = optimise
-        self._timeout: float | None = None
-
-    def _simulator_in_path_build_only(self) -> None:
-        self.executable = str(self._tools.verilator)
-
-    def _set_env_build(self) -> None:
-        super()._set_env_build()
-        for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VERILATOR_ROOT"):
-            self.env.pop(name, None)
-        self.env["PATH"] = self._tools.environment["PATH"]
-        if self._tools.ccache:
-            self.env.update(OBJCACHE="ccache", CCACHE_SLOPPINESS="pch_defines,time_macros")
-        flags = ["-j2", "CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_STD=-std=gnu++20", "CFG_LDLIBS_THREADS=-pthread"]
-        flags += [f"CXX={self._tools.cxx}", f"LINK={self._tools.cxx}", f"PYTHON3={sys.executable}", "AR=ar"]
-        flags += [f"OPT_FAST={self._optimise}", "OPT_GLOBAL=-O1"]
-        if self._timing:
-            flags.append("CFG_CXXFLAGS_COROUTINES=-fcoroutines")
-        self.env["MAKEFLAGS"] = " ".join(flag.replace(" ", "\\ ") for flag in flags)
-
-    def _build_command(self) -> list[list[str]]:
-        verilate, make = super()._build_command()
-        verilate = [word for word in verilate if word not in ("--public-flat-rw", "--trace")]
-        make[0] = self._tools.make
-        return [verilate, [word for word in make if word != "-j" and not word.isdecimal()]]
-
-    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Any, stdout: TextIO | None = None) -> None:
-        for cmd in cmds:
-            if self._runtime and Path(cmd[0]).name in ("make", "gmake"):
-                for compiled in self._runtime.glob("*.o"):  # newer than Vtop.mk: make takes them as they are
-                    shutil.copy(compiled, self.build_dir / compiled.name)
-            done = subprocess.run(
-                list(cmd), cwd=cwd, env=self.env, stdout=stdout, stderr=subprocess.STDOUT, timeout=self._timeout
-            )
-            if done.returncode != 0:
-                raise subprocess.CalledProcessError(done.returncode, list(cmd))
 
 
 @dataclass(frozen=True)
@@ -154,8 +106,8 @@ class Built:
         if isinstance(test_module, Path):
             module, path = test_module.stem, [str(test_module.resolve().parent), *path]
         log, results = cwd / "run.log", cwd / "results.xml"
-        runner = _Runner(simulation_tools(), self.timing)
-        runner._timeout = timeout
+        runner = QuietRunner(simulation_tools(), self.timing)
+        runner.timeout = timeout
         start = time.monotonic()
         reason = None
         saved, sys.path = sys.path, path  # the runner hands sys.path to the simulator's Python
@@ -283,7 +235,7 @@ def build(
         args += ["--timing" if timing else "--no-timing", "--timescale", "1ns/1ps"]
         args += ["--trace-fst"] if waves else []
         runtime = _runtime_cache() / _digest(kit)
-        runner = _Runner(tools, timing, runtime, optimise)
+        runner = QuietRunner(tools, timing, runtime, optimise)
         try:
             runner.build(
                 sources=[folder / "ports.vlt", *(path.resolve() for path in sources)],

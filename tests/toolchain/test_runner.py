@@ -108,7 +108,7 @@ def test_unchanged_build_is_reused(tmp_path, cache, monkeypatch):
     first = build([source], "dut", cache, inputs=inputs, outputs=outputs, optimise="-O1")
     text = source.read_text()
     assert elaborate(Adder(5), "dut", tmp_path).read_text() == text
-    monkeypatch.setattr(verilator._Runner, "build", None)
+    monkeypatch.setattr(verilator.QuietRunner, "build", None)
     assert build([source], "dut", cache, inputs=inputs, outputs=outputs, optimise="-O1") == first
 
 
