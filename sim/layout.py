@@ -92,6 +92,7 @@ class Layout:
     token_grid: tuple[int, int]
     descriptors: tuple[Step, ...]
     sizes: Mapping[str, Size]
+    planes: Mapping[str, int]  # bit-planes of every value, the image included
     homes: Mapping[str, Home]
     words: Mapping[str, tuple[Words, ...]]
 
@@ -134,6 +135,7 @@ class Layout:
                 for value in graph.values.values()
                 if value.name not in ("input", head.name)
             },
+            planes={value.name: value.planes for value in graph.values.values() if value.name != head.name},
             homes={name: Home.of(home) for name, home in program.value_homes.items()},
             words={
                 name: tuple(Words(stream.step, stream.channels) for stream in streams)

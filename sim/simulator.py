@@ -1,5 +1,7 @@
 """Runs an accelerator on Verilator: structure → simulator (built once), program and images → answers and trace."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,19 +42,31 @@ def memory_sources() -> list[Path]:
     return sorted(VERILOG.glob("*.v"))
 
 
+def simulator_cache() -> Path:
+    """Where the simulators of BUILD folders are kept: the folder SPIKEWRIGHT_BUILDS names, else the user's cache."""
+    if named := os.environ.get("SPIKEWRIGHT_BUILDS"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikewright" / "simulators"
+
+
 def build_simulator(
-    structure: Structure, accelerator: Path | None = None, *, folder: Path | None = None, waves: bool = False
+    structure: Structure,
+    accelerator: Path | None = None,
+    *,
+    memories: Sequence[Path] | None = None,
+    folder: Path | None = None,
+    waves: bool = False,
 ) -> Built:
     """The simulator of a structure, from the cache if it is there.
 
-    accelerator: Verilog of module ``accelerator``; None elaborates it.
+    accelerator: Verilog of module ``accelerator``; None elaborates it. memories: Verilog of the memories.
     """
     folder = folder or default_cache()
     if accelerator is None:
         accelerator = elaborate(Accelerator(structure=structure), "accelerator", folder / "elaborated")
     shape = structure.shape
     return build(
-        [HERE / "verilog" / "accelerator_bench.sv", accelerator, *memory_sources()],
+        [HERE / "verilog" / "accelerator_bench.sv", accelerator, *(memories or memory_sources())],
         "accelerator_bench",
         folder,
         inputs=["go", "image_bytes", "images", "patience", "stall", "tracing"],

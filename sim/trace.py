@@ -6,6 +6,7 @@ and then gathered for all images together.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def split_images(records: Records, images: int) -> list[Records]:
     bounds = [0, *starts.tolist(), len(records)]
     if len(bounds) - 1 != images:
         raise TraceError(f"the trace holds {len(bounds) - 1} images, not {images}")
-    return [records.select(slice(a, b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [records.select(slice(a, b)) for a, b in pairwise(bounds)]
 
 
 def observed_values(program: Program, records: Records) -> dict[str, Array]:

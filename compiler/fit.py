@@ -1,0 +1,277 @@
+"""Fit: which shape of the engine a board is given.
+
+Candidates are ranked by a quick estimate of their cycles; the first that fits the board, judged by the structure that
+lowering really needs, is taken. Block RAM is counted memory by memory; LUT come from a linear model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .ir import Attention, Conv, Graph, Head, Linear, Select, Weights
+from .lowering import Lowered, lower
+from .measure import measure
+from .memories import block_ram
+from .structure import Shape, Structure
+
+#: Candidates: token slots, banks, streams. More banks than eight starve on unstructured masks, and words wider than
+#: 32 token slots slow the clock (docs/architecture.md).
+TOKENS, BANKS, STREAMS = (32, 16, 8, 4, 2), (8, 4, 2, 1), (2, 1)
+STEPS = 4
+
+#: A smaller engine is preferred if it is at most so much slower than the fastest that fits.
+TOLERANCE = 0.10
+
+#: LUT model, four-input LUT of an ECP5: one term an idea, calibrated on synthesis runs (benchmarks/synthesis.py).
+LUT_BASE = 2500.0  # control, loader, mover and selector state machines, serial link
+LUT_WALKER = 330.0  # fetch, silence filter and issue of one (stream, bank)
+LUT_ADDER_BIT = 0.85  # one bit of one gated adder input
+LUT_NEURON_BIT = 5.0  # one membrane bit of one token slot and stream
+LUT_LANE_BIT = 0.6  # one accumulator bit of one lane and stream: drain and shift registers
+LUT_MOVE_LANE = 9.0  # one lane of one bank: rotation, masks, write-back
+
+#: Part of the LUT that place and route can use, and block RAMs of the serial link.
+LUT_SHARE = 0.9
+LINK_BLOCKS = 1
+
+#: A first look at a shape is trusted to skip it only where it is over the limit by this factor.
+ROUGH = 1.3
+
+
+class FitError(ValueError):
+    """No shape of the engine fits the board; the text is one sentence with the numbers."""
+
+
+@dataclass(frozen=True)
+class BoardLimits:
+    """What a board has. blocks: block RAMs of 18 432 bits."""
+
+    name: str
+    lut: int
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a structure takes of a board."""
+
+    lut: int
+    blocks: int
+
+    def excess(self, limits: BoardLimits) -> float:
+        """The scarcest resource: needed / there; fits at 1 or less."""
+        return max(self.lut / (limits.lut * LUT_SHARE), self.blocks / max(1, limits.blocks))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The shape that was chosen, the network lowered to it, and why.
+
+    candidates: every shape that was considered, fastest first: shape, estimated cycles, needs, and what became of it.
+    """
+
+    shape: Shape
+    lowered: Lowered
+    needs: Needs
+    reason: str
+    candidates: tuple[Mapping[str, Any], ...]
+
+
+def estimate_lut(structure: Structure) -> int:
+    """LUT of the accelerator behind its serial link."""
+    s, shape = structure, structure.shape
+    walkers = shape.streams * shape.banks
+    return round(
+        LUT_BASE
+        + LUT_WALKER * walkers
+        + LUT_ADDER_BIT * shape.slot_lanes * s.accumulator_bits
+        + LUT_NEURON_BIT * shape.tokens * shape.streams * s.membrane_bits
+        + LUT_LANE_BIT * shape.lanes * shape.streams * s.accumulator_bits
+        + LUT_MOVE_LANE * shape.lanes * shape.banks
+    )
+
+
+def needs_of(structure: Structure) -> Needs:
+    """What a structure takes, its serial link included."""
+    return Needs(estimate_lut(structure), sum(block_ram(structure).values()) + LINK_BLOCKS)
+
+
+def choose(
+    graph: Graph,
+    limits: BoardLimits,
+    *,
+    lanes: int | None = None,
+    banks: int | None = None,
+    streams: int | None = None,
+    steps: int = STEPS,
+    skip: bool = True,
+) -> Choice:
+    """The fastest shape that fits the board, or a much smaller one that is hardly slower; ``FitError`` if none fits.
+
+    lanes, banks, streams: fixed by the user.
+    """
+    shapes = _shapes(graph, lanes, banks, streams, steps, skip)
+    ranked = sorted(
+        ((rough_cycles(graph, shape), shape) for shape in shapes), key=lambda item: (item[0], _size(item[1]))
+    )
+    _refuse_early(graph, limits)
+    fixed = all(value is not None for value in (lanes, banks, streams))
+    rows: list[dict[str, Any]] = []
+    best: tuple[int, Shape, Lowered, Needs] | None = None
+    least: tuple[Needs, Shape] | None = None
+    known: Structure | None = None
+    for cycles, shape in ranked:
+        row: dict[str, Any] = {"lanes": shape.lanes, "banks": shape.banks, "streams": shape.streams, "estimate": cycles}
+        rows.append(row)
+        if best is not None and (cycles > best[0] * (1 + TOLERANCE) or _size(shape) > 0.75 * _size(best[1])):
+            row["verdict"] = "not smaller by enough" if cycles <= best[0] * (1 + TOLERANCE) else "slower"
+            continue
+        if known is not None:
+            rough = needs_of(_rescaled(known, shape))
+            if rough.excess(limits) > ROUGH:
+                row |= {"lut": rough.lut, "block_ram": rough.blocks, "verdict": "too large (estimated)"}
+                least = _less(least, rough, shape, limits)
+                continue
+        lowered = lower(graph, shape)
+        known = measure(lowered)
+        needs = needs_of(known)
+        row |= {"lut": needs.lut, "block_ram": needs.blocks, "cycles": sum(step.cycles for step in lowered.steps)}
+        least = _less(least, needs, shape, limits)
+        if needs.excess(limits) > 1:
+            row["verdict"] = "too large"
+            continue
+        row["verdict"] = "fits"
+        best = (best[0] if best else cycles, shape, lowered, needs)
+    if best is None:
+        assert least is not None
+        raise FitError(_too_large(limits, *least))
+    _, shape, lowered, needs = best
+    for row in rows:
+        if (row["lanes"], row["banks"], row["streams"]) == (shape.lanes, shape.banks, shape.streams):
+            row["verdict"] = "chosen"
+    how = "as asked for" if fixed else f"the best of {len(rows)} shapes"
+    reason = (
+        f"{shape.lanes} lanes ({shape.tokens} tokens x {shape.steps} steps), {_banks(shape)}, {shape.streams} "
+        f"{'stream' if shape.streams == 1 else 'streams'}: {how} for {limits.name}, "
+        f"{sum(step.cycles for step in lowered.steps)} cycles an image without skipping, "
+        f"about {needs.lut} of {limits.lut} LUT, {needs.blocks} of {limits.blocks} block RAMs"
+    )
+    return Choice(shape, lowered, needs, reason, tuple(rows))
+
+
+def _shapes(
+    graph: Graph, lanes: int | None, banks: int | None, streams: int | None, steps: int, skip: bool
+) -> list[Shape]:
+    if lanes is not None and (lanes % steps or not 2 <= lanes // steps <= 256):
+        raise FitError(f"lanes must be a multiple of {steps} from {2 * steps} to {256 * steps}, not {lanes}")
+    if banks is not None and not 1 <= banks <= 16:
+        raise FitError(f"banks must be from 1 to 16, not {banks}")
+    if streams is not None and streams not in (1, 2):
+        raise FitError(f"streams must be 1 or 2, not {streams}")
+    if banks is not None and streams is not None and streams > banks:
+        raise FitError(f"{streams} streams need at least {streams} banks, not {banks}")
+    slots = min(value.tokens for value in graph.values.values() if value.grid is not None)
+    widest = 1 << max(1, (slots - 1).bit_length())
+    tokens = [lanes // steps] if lanes is not None else [t for t in TOKENS if t <= widest]
+    return [
+        Shape(tokens=t, steps=steps, banks=b, streams=s, skip=skip)
+        for t in tokens
+        for b in ([banks] if banks is not None else BANKS)
+        for s in ([streams] if streams is not None else STREAMS)
+        if s <= b
+    ]
+
+
+def _size(shape: Shape) -> int:
+    return shape.slot_lanes
+
+
+def _banks(shape: Shape) -> str:
+    return f"{shape.banks} bank{'s' if shape.banks > 1 else ''}"
+
+
+def _less(least: tuple[Needs, Shape] | None, needs: Needs, shape: Shape, limits: BoardLimits) -> tuple[Needs, Shape]:
+    return (needs, shape) if least is None or needs.excess(limits) < least[0].excess(limits) else least
+
+
+def _too_large(limits: BoardLimits, needs: Needs, shape: Shape) -> str:
+    lines = []
+    if needs.blocks > limits.blocks:
+        lines.append(f"{needs.blocks} block RAMs of 18 kbit where there are {limits.blocks}")
+    if needs.lut > limits.lut * LUT_SHARE:
+        lines.append(f"about {needs.lut} LUT where {round(limits.lut * LUT_SHARE)} of {limits.lut} can be used")
+    return (
+        f"the network is too large for {limits.name}: the nearest shape ({shape.lanes} lanes, {_banks(shape)}, "
+        f"{shape.streams} {'stream' if shape.streams == 1 else 'streams'}) needs {' and '.join(lines)}"
+    )
+
+
+def _weights(graph: Graph) -> list[tuple[Weights, str]]:
+    """Every weight tensor and the name of the value it reads."""
+    found = []
+    for op in graph.ops:
+        if isinstance(op, (Conv, Linear, Head)):
+            found.append((op.weights, op.inputs[0]))
+        elif isinstance(op, Select):
+            found += [(op.hidden, op.inputs[0]), (op.score, "")]
+    return found
+
+
+def _refuse_early(graph: Graph, limits: BoardLimits) -> None:
+    """Before any lowering: the weights alone, each with its code and an index of its channel."""
+    bits = 0
+    for weights, _ in _weights(graph):
+        index = max(1, (weights.codes[0].size - 1).bit_length() - 4)  # of one bank, at most sixteen banks
+        bits += int(np.count_nonzero(weights.codes)) * (weights.bits + index)
+    blocks = -(-bits // 18432)
+    if blocks > limits.blocks:
+        raise FitError(
+            f"the network is too large for {limits.name}: its weights alone need {blocks} block RAMs of 18 kbit "
+            f"where there are {limits.blocks}"
+        )
+
+
+def _rescaled(known: Structure, shape: Shape) -> Structure:
+    """A guess at the structure of another shape: the same bits, spread over other banks and words."""
+    old = known.shape
+    spikes = known.bank_depth * old.banks * old.tokens / (shape.banks * shape.tokens)
+    entries = known.rom_depth * old.banks * old.streams / (shape.banks * shape.streams)
+    return replace(known, shape=shape, bank_depth=max(2, round(spikes)), rom_depth=max(2, round(entries)))
+
+
+def rough_cycles(graph: Graph, shape: Shape) -> int:
+    """Cycles of an image, without lowering: only to rank shapes."""
+    grid = min((v.grid for v in graph.values.values() if v.grid is not None), key=lambda g: g[0] * g[1])
+    groups = -(-graph.steps // shape.steps)
+    total = 0.0
+    for op in graph.ops:
+        value = graph.values[op.inputs[0]]
+        slots = value.tokens if value.grid is None else grid[0] * grid[1]
+        places = 1 if value.grid is None else value.tokens // slots
+        tiles = -(-slots // shape.tokens)
+        if isinstance(op, (Conv, Linear, Head)):
+            steps = 1 / shape.steps if op.inputs[0] == "input" else groups
+            gap = shape.steps + (shape.tokens if isinstance(op, Head) else 0)
+            total += _walk(op.weights, shape, value.planes, gap) * max(1.0, places * tiles * steps)
+        elif isinstance(op, Select):
+            total += _walk(op.hidden, shape, value.planes, shape.steps + 8) * tiles * groups
+            total += value.channels / shape.banks * groups * value.planes * tiles * shape.tokens  # compaction
+        elif isinstance(op, Attention):
+            size = value.channels // op.heads
+            rows = -(-size // shape.banks)
+            total += op.heads * groups * tiles * rows * (size + 1)
+            total += op.heads * -(-size // shape.streams) * max(shape.steps, rows) * tiles * groups
+    return round(total)
+
+
+def _walk(weights: Weights, shape: Shape, planes: int, gap: int) -> float:
+    """Cycles of all outputs at one place: the busiest bank of each."""
+    codes = weights.codes.reshape(weights.codes.shape[0], weights.codes.shape[1], -1)
+    counts = np.count_nonzero(codes, axis=2)
+    padded = np.pad(counts, ((0, 0), (0, -counts.shape[1] % shape.banks)))
+    busiest = padded.reshape(len(counts), -1, shape.banks).sum(axis=1).max(axis=1) * max(1, planes)
+    return float(np.maximum(busiest, gap).sum()) / shape.streams

@@ -1,0 +1,73 @@
+"""Where the cycles of a descriptor go, as predicted with skipping off.
+
+- useful: the (entry, plane) pairs, spread evenly over all banks and streams
+- imbalance: what the busiest bank (or stream) needs beyond that
+- lif_minimum: waiting for the LIF array, the least distance between two sums
+- overhead: filling and draining the pipeline
+The other categories are whole descriptors: selector, products (K^T V), copies (halo, pool), load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from fractions import Fraction
+
+from spikewright.compiler.descriptors import Kind
+from spikewright.compiler.lowering import Step
+from spikewright.compiler.structure import Shape
+from spikewright.cost.cycles import mac_walk
+
+CATEGORIES = ("useful", "imbalance", "lif_minimum", "skipped", "products", "selector", "copies", "load", "overhead")
+_WHOLE = {Kind.LOAD: "load", Kind.MOVE: "copies", Kind.PRODUCT: "products", Kind.SELECT: "selector"}
+
+
+def breakdown(step: Step, shape: Shape, selectors: Collection[str]) -> dict[str, float]:
+    """Cycles by category; they add up to ``step.cycles``. selectors: names of the token selectors."""
+    if step.kind is Kind.END:
+        return {}
+    if step.layer.removesuffix(".hidden").removesuffix(".score") in selectors:
+        return {"selector": step.cycles}
+    if step.kind is not Kind.MAC:
+        return {_WHOLE[step.kind]: step.cycles}
+    fields = step.fields
+    repeats = fields["columns"] * fields["rows"] * fields["tiles"] * fields["groups"]
+    busiest = _busiest(step)
+    useful = Fraction(step.pairs, shape.streams * shape.banks)
+    longest = sum(busiest) * repeats
+    walk = mac_walk(busiest, repeats, fields["gap"])
+    return {
+        "useful": round(float(useful), 3),
+        "imbalance": round(float(longest - useful), 3),
+        "lif_minimum": walk - longest,
+        "overhead": step.cycles - walk,
+    }
+
+
+def _busiest(step: Step) -> list[int]:
+    """(entry, plane) pairs of the busiest walker, for each output."""
+    if step.fields["gate"]:
+        return [step.fields["head_rows"]] * len(step.outputs)
+    planes, captured = step.fields["in_planes"], step.fields["capture_planes"]
+    return [
+        max(sum(planes if e.code else captured for e in entries) for output in group for entries in output.lists)
+        for group in step.outputs
+    ]
+
+
+def measured(
+    predicted: Mapping[str, float], cycles: float, issued: float, pairs: int, walkers: int
+) -> dict[str, float]:
+    """The same for a run: mean cycles and issued pairs of a descriptor; they add up to ``cycles``.
+
+    imbalance is taken in proportion to the pairs that were issued; ``skipped`` is the rest: slots of skipped words that
+    saved no time, because the LIF array or another bank was still at work.
+    """
+    if "useful" not in predicted:
+        return dict.fromkeys(predicted, cycles)
+    found = {
+        "useful": issued / walkers,
+        "imbalance": predicted["imbalance"] * issued / max(1, pairs),
+        "lif_minimum": predicted["lif_minimum"],
+        "overhead": predicted["overhead"],
+    }
+    return found | {"skipped": cycles - sum(found.values())}
