@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 KEY := $(shell { cat pyproject.toml constraints.txt; "$(PYTHON)" --version; } 2>/dev/null | cksum | cut -d' ' -f1)
 CORE := $(VENV)/.core-$(KEY)
 FULL := $(VENV)/.full-$(KEY)
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q -c constraints.txt
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check --no-input install -q -c constraints.txt
 # Two tests at a time; PYTEST_JOBS=0 runs them in one process.
 PYTEST_JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist worksteal
