@@ -1,0 +1,45 @@
+"""From a model package to a bit-exact verdict, with the Python API instead of the command line.
+
+Without an argument a random network is made, every layer of which fires.
+
+    python examples/compare_a_network.py [package.safetensors]
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from spikewright.models.package import read_package, write_package
+from spikewright.sim.build_folder import generate
+from spikewright.sim.compare import compare
+from spikewright.sim.random_networks import NetworkSpec, random_images, random_package
+from spikewright.sim.run import simulator_of
+
+
+def main(folder: Path, path: Path | None) -> bool:
+    torch.set_num_threads(1)  # the network is small
+    if path is None:
+        path = folder / "random.safetensors"
+        spec = NetworkSpec(height=8, width=8, dim=12, heads=2, depth=1, mlp_ratio=2, selectors=((0, 3),))
+        write_package(random_package(seed=1, spec=spec), path)
+    image = read_package(path).network.input
+
+    # Verilog, ROM images and program: the shape of the engine that fits the board, or one given here
+    build = generate(path, "ulx3s-85f", folder / "BUILD", lanes=16, banks=2)
+    print(build.program["choice"]["reason"])
+    simulator = simulator_of(build)  # compiled once for all networks of this structure
+
+    images = random_images(2, 4, NetworkSpec(height=image.height, width=image.width, channels=image.channels))
+    found = compare(build, simulator, images)
+    cycles = found.counters[:, 0].sum() / found.images
+    print(f"bit-exact: {found.bit_exact}, {found.values} values of {found.images} images compared, {found.first or ''}")
+    print(f"{cycles:.0f} cycles an image, {build.program['predicted_cycles']} predicted without skipping")
+    return found.bit_exact
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        given = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+        sys.exit(not main(Path(scratch), given))

@@ -1,0 +1,21 @@
+"""Every example runs as its docstring says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+PRINTS = {
+    "compare_a_network.py": r"bit-exact: True, \d+ values of 4 images compared",
+    "package_by_hand.py": r"horizontal: scores \[64, 0\]\nvertical: scores \[0, 64\]\nLOAD",
+}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_example(name, tmp_path):
+    done = subprocess.run([sys.executable, EXAMPLES / name], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert re.search(PRINTS[name], done.stdout), done.stdout
