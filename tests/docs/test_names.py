@@ -47,3 +47,15 @@ def test_units_of_the_architecture_are_in_their_files():
         words = re.sub(r"\W+", " ", unit.lower()).split()
         docstring = re.sub(r"\W+", " ", (ROOT / file).read_text().partition("\n")[0].lower())
         assert any(word.rstrip("s") in docstring for word in words), f"{file} does not introduce the {unit}"
+
+
+def test_commands_exist():
+    from spikewright.cli import app
+
+    known = {command.name or command.callback.__name__ for command in app.registered_commands}
+    for document in DOCUMENTS:
+        text = document.read_text()
+        code = [*re.findall(r"^```\n(.*?)^```", text, re.M | re.S), *re.findall(r"`([^`\n]+)`", text)]
+        named = {name for block in code for name in re.findall(r"(?:^|\s|bin/)spikewright ([a-z]+)\b", block)}
+        assert named <= known, f"{document.name} names {named - known}"
+    assert all(f"spikewright {name}" in (ROOT / "README.md").read_text() for name in known - {"demo"})
