@@ -546,7 +546,9 @@ class _Lowering:
                 ),
             )
             if target is None:
-                target = self.new_buffer(made, planes=1)
+                # outputs are paired as the products come: neighbours must not share a bank
+                paired = Placement.interleaved(made.channels, shape.banks) if shape.streams > 1 else None
+                target = self.new_buffer(made, planes=1, placement=paired)
             source = held[query.name]
             gate = self.mac_fields(
                 mode=Mode.SPIKE,
