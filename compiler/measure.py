@@ -154,6 +154,8 @@ def measure(lowered: Lowered) -> Structure:
         membrane_bits=_signed_bits(low, high) + 1,
         score_bits=score_bits,
         parameter_bits=parameters,
+        soft_reset=max(step.fields.get("soft", 0) for step in lowered.steps),
+        strict_compare=max(step.fields.get("strict", 0) for step in lowered.steps),
         neurons=max(2, neurons),
         product_bits=max([1, *(graph.values[op.inputs[0]].tokens.bit_length() for op in graph.ops if isinstance(op, Attention))]),
         product_depth=max(2, lowered.product_depth),

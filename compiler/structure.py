@@ -99,6 +99,9 @@ class Structure:
     loop_bits: int  # bits of a loop count
     program_depth: int  # 32-bit words of the program memory
     result_depth: int  # 32-bit words of the answer to one image
+    # neuron kinds, each of which costs an adder a token slot
+    soft_reset: int = 1  # 1: the LIF array can reset by subtraction
+    strict_compare: int = 1  # 1: the LIF array can fire on "above the threshold" only
 
     @property
     def address_bits(self) -> int:

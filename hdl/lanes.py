@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -52,38 +52,49 @@ class LaneArray(wiring.Component):
 
     @property
     def tree_levels(self) -> int:
-        return max(1, (self.structure.shape.banks - 1).bit_length())
+        """Adder stages behind the one that adds two pairs of banks."""
+        return max(0, (-(-self.structure.shape.banks // 4) - 1).bit_length())
 
     @property
     def latency(self) -> int:
-        return self.tree_levels + 1
+        return self.tree_levels + 3
 
     def elaborate(self, platform: object) -> Module:
         s, shape = self.structure, self.structure.shape
         m = Module()
         ends = self.end
-        for i in range(self.tree_levels):
+        for i in range(self.latency - 1):
             held = Signal(name=f"end{i}")
             m.d.sync += held.eq(ends)
             ends = held
         m.d.sync += self.done.eq(ends)
 
+        words = [Signal(shape.lanes, name=f"word{b}", reset_less=True) for b in range(shape.banks)]
+        m.d.sync += [word.eq(self.words[b]) for b, word in enumerate(words)]
+        choices = self._choices(m)
         sums = Signal(data.ArrayLayout(signed(s.accumulator_bits), shape.lanes))
         holds = Signal(data.ArrayLayout(signed(s.accumulator_bits), shape.lanes), reset_less=True)
         for lane in range(shape.lanes):
             step = lane % shape.steps
-            terms = [
-                Mux(self.words[b][lane], self.values[b * shape.steps + step], 0) for b in range(shape.banks)
-            ]
-            width = s.value_bits
-            for level in range(self.tree_levels):
+            terms = []
+            for pair, (first, second, both) in enumerate(choices[step]):
+                gate = Cat(word[lane] for word in words[2 * pair : 2 * pair + 2])
+                term = Signal(signed(s.value_bits + 1), name=f"term{pair}_{lane}")
+                m.d.comb += term.eq(
+                    Mux(gate[-1], Mux(gate[0], both, second), Mux(gate[0], first, 0))
+                    if len(gate) == 2
+                    else Mux(gate, first, 0)
+                )
+                terms.append(term)
+            width = s.value_bits + 1
+            for level in range(self.tree_levels + 1):
                 width = min(width + 1, s.accumulator_bits)
-                pairs = []
+                nodes = []
                 for i in range(0, len(terms), 2):
                     node = Signal(signed(width), name=f"tree{level}_{i}_{lane}", reset_less=True)
                     m.d.sync += node.eq(terms[i] + terms[i + 1] if i + 1 < len(terms) else terms[i])
-                    pairs.append(node)
-                terms = pairs
+                    nodes.append(node)
+                terms = nodes
             total = Signal(signed(s.accumulator_bits), name=f"total{lane}")
             m.d.comb += total.eq(sums[lane] + terms[0])
             m.d.sync += sums[lane].eq(Mux(ends, 0, total))
@@ -94,3 +105,28 @@ class LaneArray(wiring.Component):
                     m.d.sync += holds[lane].eq(holds[lane + 1])
         m.d.comb += [self.row[p].eq(holds[p * shape.steps]) for p in range(shape.tokens)]
         return m
+
+    def _choices(self, m: Module) -> list[list[tuple[Signal, Signal | None, Signal | None]]]:
+        """For each step and pair of banks what a lane may add: the first value, the second, their sum.
+
+        The sum is made once for all lanes, so that a pair costs a lane a multiplexer and not a gated adder.
+        """
+        s, shape = self.structure, self.structure.shape
+        result = []
+        for step in range(shape.steps):
+            pairs: list[tuple[Signal, Signal | None, Signal | None]] = []
+            for b in range(0, shape.banks, 2):
+                first = Signal(signed(s.value_bits), name=f"first{b}_{step}", reset_less=True)
+                m.d.sync += first.eq(self.values[b * shape.steps + step])
+                if b + 1 == shape.banks:
+                    pairs.append((first, None, None))
+                    continue
+                second = Signal(signed(s.value_bits), name=f"second{b}_{step}", reset_less=True)
+                both = Signal(signed(s.value_bits + 1), name=f"both{b}_{step}", reset_less=True)
+                m.d.sync += [
+                    second.eq(self.values[(b + 1) * shape.steps + step]),
+                    both.eq(self.values[b * shape.steps + step] + self.values[(b + 1) * shape.steps + step]),
+                ]
+                pairs.append((first, second, both))
+            result.append(pairs)
+        return result

@@ -28,7 +28,7 @@ class LifArray(wiring.Component):
 
     ``u ← halve(u) + row · 2^F + bias`` where F is ``fraction_bits``; with ``leak`` halve is floor (``strict``: ceiling),
     else nothing. With ``fire`` a token spikes if u ≥ threshold (``strict``: u > threshold) and u becomes 0, or
-    u − threshold with ``soft``. Spikes enter each token's word from the top: after S steps bit s is step s.
+    u − threshold with ``soft`` (each only where the structure has it). Spikes enter each token's word from the top: after S steps bit s is step s.
     Latency from ``step`` to ``spikes`` and ``membrane`` 3 cycles; one step a cycle. ``drain`` (when no step is on its
     way) moves every membrane one token slot down. Reset: control only. Overflow cannot happen: interval analysis.
 
@@ -100,25 +100,29 @@ class LifArray(wiring.Component):
             m.d.sync += held.eq(steps[-1])
             steps.append(held)
         threshold = Signal(signed(s.parameter_bits), reset_less=True)
-        m.d.sync += threshold.eq(self.threshold)
+        above_threshold = Signal(signed(s.parameter_bits), reset_less=True)
+        strict = self.strict & s.strict_compare
+        m.d.sync += [threshold.eq(self.threshold), above_threshold.eq(self.threshold + strict)]
         now = steps[2]
         for p in range(shape.tokens):
             u = Signal(signed(width), name=f"u{p}", reset_less=True)
             scaled = Signal(signed(width), name=f"scaled{p}", reset_less=True)
-            drive, over, above = (
-                Signal(signed(width), name=f"{n}{p}", reset_less=True) for n in ("drive", "over", "above")
-            )
+            drive = Signal(signed(width), name=f"drive{p}", reset_less=True)
+            over = Signal(signed(width), name=f"over{p}", reset_less=True)
             m.d.sync += [
                 scaled.eq(Mux(self.step.add, (self.row[p] << s.fraction_bits) + self.bias, 0)),
                 drive.eq(scaled),
                 over.eq(scaled - threshold),
-                # for ">" the comparison is with threshold + 1
-                above.eq(scaled - threshold - self.strict),
             ]
+            above = over
+            if s.strict_compare:
+                # for ">" the comparison is with threshold + 1
+                above = Signal(signed(width), name=f"above{p}", reset_less=True)
+                m.d.sync += above.eq(scaled - above_threshold)
             # the carry-in of the ceiling rides in an extra lowest bit, so that each sum is one carry chain
             carry = Signal(name=f"carry{p}")
             start = Signal(signed(width), name=f"start{p}")
-            m.d.comb += carry.eq(u[0] & self.strict & now.leak & ~now.first)
+            m.d.comb += carry.eq(u[0] & strict & now.leak & ~now.first)
             with m.If(now.first):
                 m.d.comb += start.eq(0)
             with m.Elif(now.leak):
@@ -126,12 +130,10 @@ class LifArray(wiring.Component):
             with m.Else():
                 m.d.comb += start.eq(u)
             one = Cat(Const(1, 1), start).as_signed()
-            added, reduced, compared = (
-                Signal(signed(width + 1), name=f"{n}{p}") for n in ("added", "reduced", "compared")
-            )
+            added = Signal(signed(width + 1), name=f"added{p}")
+            compared = Signal(signed(width + 1), name=f"compared{p}")
             m.d.comb += [
                 added.eq(one + Cat(carry, drive).as_signed()),
-                reduced.eq(one + Cat(carry, over).as_signed()),
                 compared.eq(one + Cat(carry, above).as_signed()),
             ]
             fires = Signal(name=f"fires{p}")
@@ -141,10 +143,13 @@ class LifArray(wiring.Component):
                 m.d.sync += word.eq(Cat(word[1:], fires & now.spike))
                 with m.If(~fires):
                     m.d.sync += u.eq(added[1:].as_signed())
-                with m.Elif(self.soft):
-                    m.d.sync += u.eq(reduced[1:].as_signed())
                 with m.Else():
                     m.d.sync += u.eq(0)
+                    if s.soft_reset:
+                        reduced = Signal(signed(width + 1), name=f"reduced{p}")
+                        m.d.comb += reduced.eq(one + Cat(carry, over).as_signed())
+                        with m.If(self.soft):
+                            m.d.sync += u.eq(reduced[1:].as_signed())
             if p + 1 < shape.tokens:
                 with m.Elif(self.drain):
                     m.d.sync += u.eq(self.membrane[p + 1])

@@ -13,8 +13,8 @@ LOAD_OVERHEAD = 1
 MOVE_OVERHEAD = 11
 PRODUCT_OVERHEAD = 9
 SELECT_OVERHEAD = 2
-#: MAC: fetch, silence filter, issue, memory, lanes (without the adder tree), LIF array, write-back.
-MAC_OVERHEAD = 17
+#: MAC: fetch, silence filter, issue, memory, lanes (but the tree above four banks), LIF array, write-back.
+MAC_OVERHEAD = 19
 SKIP_OVERHEAD = 2  # the silence look-up
 
 
@@ -44,13 +44,11 @@ def mac_walk(pairs: Sequence[int], repeats: int, gap: int) -> int:
     return total - max(gap, pairs[0], 1) + max(pairs[0], 1)
 
 
-def mac_cycles(
-    pairs: Sequence[int], *, repeats: int, gap: int, banks: int, skip: bool, tail: int
-) -> int:
+def mac_cycles(pairs: Sequence[int], *, repeats: int, gap: int, banks: int, skip: bool, tail: int) -> int:
     """A MAC descriptor.
 
     pairs: (entry, plane) pairs of the busiest walker, for each output; repeats: places of the loop nest;
     gap: least cycles between two sums; tail: cycles of the last sum in LIF array and write-back.
     """
-    tree = max(1, (banks - 1).bit_length())
+    tree = max(0, (-(-banks // 4) - 1).bit_length())
     return mac_walk(pairs, repeats, gap) + MAC_OVERHEAD + tree + (SKIP_OVERHEAD if skip else 0) + tail
