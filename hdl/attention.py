@@ -8,7 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.descriptors import Kind, layout
-from spikewright.compiler.structure import Structure
+from spikewright.compiler.structure import Structure, bits_for
 
 from .memory import Bank, check_structure
 from .spikes import SpikeMemory
@@ -64,13 +64,14 @@ class ProductMemory(wiring.Component):
 
 
 class AttentionUnit(wiring.Component):
-    """K^T V of the heads of a descriptor: element (i, j) = number of tokens where k_i and v_j both spike, each step apart.
+    """K^T V of a descriptor's heads: element (i, j) = number of tokens where k_i and v_j both spike, each step apart.
 
     For each head, step group, row of k keys (one a bank) and token tile: the key words are held, then one value word a
     cycle is ANDed with all of them. A pass takes ``channels + 1`` cycles and gives ``banks · channels`` elements;
     later tiles add to the elements of the first. Elements lie at
     ``((head · groups + group) · channels + j) · rows + row``. In all
-    ``heads · groups · rows · tiles · (channels + 1)`` cycles and ``latency``. At least 3 channels (the compiler pads).
+    ``heads · groups · rows · tiles · (channels + 1) + latency`` cycles from ``start`` to ``finished``. At least 3
+    channels (the compiler pads).
     Overflow cannot happen: an element is at most the number of tokens. Reset: idle.
 
     Members
@@ -81,7 +82,7 @@ class AttentionUnit(wiring.Component):
     finished: Out(1); busy: Out(1), from the cycle after ``start`` to ``finished``
     """
 
-    latency = SpikeMemory.latency + 5
+    latency = SpikeMemory.latency + 4
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
@@ -131,7 +132,7 @@ class AttentionUnit(wiring.Component):
         with m.Elif(self.finished):
             m.d.sync += self.busy.eq(0)
         head, group, row, tile, channel = (Signal(loop, name=n) for n in ("head", "group", "row", "tile", "channel"))
-        bank = Signal(range(shape.banks))
+        bank = Signal(bits_for(shape.banks - 1))
         loads = Signal()  # this cycle reads keys, not a value
         key, value = Signal(address), Signal(address)  # first key row and value row of the head, group 0, tile 0
         group_base, tile_base = Signal(address), Signal(address)
@@ -190,7 +191,7 @@ class AttentionUnit(wiring.Component):
                                     m.d.sync += busy.eq(0)
 
         # the way of a value word: read (3), choose (1), AND and half the popcount (1), popcount (1), add (1), write
-        token = data.StructLayout({"key": 1, "value": 1, "bank": range(shape.banks), "add": 1, "last": 1})
+        token = data.StructLayout({"key": 1, "value": 1, "bank": bits_for(shape.banks - 1), "add": 1, "last": 1})
         tokens = [Signal(token, name="token")]
         elements = [element_now]
         m.d.comb += [

@@ -33,13 +33,13 @@ Row = tuple[tuple[tuple[int, int] | None, ...], bool]
 class WeightFetch(wiring.Component):
     """Sequencer and ROMs of the weight streams.
 
-    For each output of a MAC descriptor, each place of its loop nest replays the output's lists. A list is
-    ``count`` entries from the list pointer on; ROM rows hold two entries, so a row a cycle and walker brings one or two.
+    For each output of a MAC descriptor, each place of its loop nest replays the output's lists. A list is ``count``
+    entries from the list pointer on; ROM rows hold two entries, so a row a cycle and walker brings one or two.
     All walkers work at one place; the nest moves on in the cycle in which the last of them finishes, so a place takes
     ``max(1, rows of the longest list)`` cycles. An empty list is one row without entries and with ``last``.
     With ``gate`` the entries are made, not read: rows 0 … of an attention head, the code being a product address.
 
-    Latency from ``start`` to the first row 5 cycles. ``hold[w]`` stops walker w; up to 4 more rows follow it.
+    Latency from ``start`` to the first row 4 cycles. ``hold[w]`` stops walker w; up to 4 more rows follow it.
     Code 0 is no weight: the entry names a word of the residual stream to capture, in that stream's own layout.
     Lists follow one another in program order: ``rewind`` (before each image) goes back to the first.
     Reset: idle, rewound.
@@ -53,7 +53,7 @@ class WeightFetch(wiring.Component):
     busy: Out(1), from the cycle after ``start`` until the last row has left the sequencer
     """
 
-    latency = 5
+    latency = Rom.latency + 2
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)

@@ -29,10 +29,11 @@ def request_layout(structure: Structure) -> data.StructLayout:
 class Issue(wiring.Component):
     """Takes filtered rows from every walker and issues their pairs, lowest entry and plane first.
 
-    Throughput: one pair a cycle and walker. A sum ends (``end``) in the cycle in which its last walker issues its last
-    pair, but not before ``gap`` cycles have passed since the sum before, so a sum takes
-    ``max(gap, pairs of the busiest walker, 1)`` cycles where rows are always at hand. Latency: requests and ``end``
-    are registered (1 cycle). Reset: nothing held.
+    Throughput: one pair a cycle and walker. A sum ends (``end``) in the cycle in which its last walker issues its
+    last pair, but not before ``gap`` cycles have passed since the sum before, so a sum takes ``max(gap, pairs of the
+    busiest walker, 1)`` cycles where rows are always at hand; a closing row of which nothing is left costs its walker
+    a cycle without a pair. Latency from taking a row to its first request 2 cycles; ``end`` comes with the last
+    request. Reset: nothing held.
 
     Members (a walker each where marked w)
     -------
@@ -42,7 +43,7 @@ class Issue(wiring.Component):
     issued: Out, pairs issued in this cycle, over all walkers
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)

@@ -16,11 +16,12 @@ from .memory import Bank, Rom, check_structure
 class PixelLoader(wiring.Component):
     """Buffers one image (raster order, channel innermost), then gathers it lane by lane.
 
-    Every byte passes the input table (256 codes a channel). The next image is taken in while the accelerator computes;
-    ``full`` says that a whole image is there. After ``start`` each word of spike memory is gathered one lane (``fold``)
-    or one token slot a cycle, all bit-planes at once, then written plane by plane; lanes past ``used`` are 0. All banks
-    get the same words. The buffer is free again when ``finished`` pulses.
-    Cycles from ``start``: see the compiler's cost model. Reset: empty; contents undefined.
+    Every byte passes the input table (256 codes a channel). The next image is taken in while the accelerator
+    computes; ``full`` says that a whole image is there (``latency`` cycles after its last byte is taken). After
+    ``start`` each word of spike memory is gathered one lane (``fold``) or one token slot a cycle, all bit-planes at
+    once, then written plane by plane; lanes past ``used`` are 0. All banks get the same words. The buffer is free
+    again when ``finished`` pulses, ``words · (slots + planes + 2)`` cycles after ``start``; a slot is a lane or a
+    token slot. Reset: empty; contents undefined.
 
     Members
     -------
@@ -28,6 +29,8 @@ class PixelLoader(wiring.Component):
     start: In(1); config: In(LOAD descriptor), held; finished: Out(1)
     write_en: Out(1), write_addr: Out, write_data: Out(lanes); live_en: Out(1), live_addr, live_planes: Out
     """
+
+    latency = Rom.latency + 2
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)

@@ -136,7 +136,7 @@ class RomStream(wiring.Component):
     """
 
     DEPTH = 4
-    latency = Rom.latency + 3
+    latency = Rom.latency + 2
 
     def __init__(self, *, width: int, depth: int, file: str) -> None:
         self.rom = Rom(width=width, depth=depth, file=file)

@@ -33,11 +33,11 @@ def tap_layout(structure: Structure) -> data.StructLayout:
 class Mover(wiring.Component):
     """Walks rows, tiles, step groups, target words, planes and taps (innermost) of a MOVE descriptor.
 
-    All banks move the same addresses at once. One tap a cycle: ``rows · tiles · groups · words · planes · taps`` cycles
-    and ``latency``. A tap reads the source offset of the current row, tile, step group and plane; its mask is
-    ``mask + tile · mask_tile``, so that a tap over the border of a tile or of the image is simply masked. The silence
-    bits of a target word are written with its last plane. Taps and masks come from ROM; the token selector writes
-    its plan behind them at run time. Reset: idle.
+    All banks move the same addresses at once. One tap a cycle: from ``start`` to ``finished`` ``rows · tiles · groups
+    · words · planes · taps + latency`` cycles. A tap reads the source offset of the current row, tile, step group and
+    plane; its mask is ``mask + tile · mask_tile``, so that a tap over the border of a tile or of the image is simply
+    masked. The silence bits of a target word follow its last plane by a cycle. Taps and masks come from ROM; the
+    token selector writes its plan behind them at run time. Reset: idle.
 
     Members
     -------
@@ -48,7 +48,7 @@ class Mover(wiring.Component):
     tap_en: In(1), tap_addr: In, tap: In(tap_layout); mask_en: In(1), mask_addr: In, mask: In(lanes)
     """
 
-    latency = SpikeMemory.latency + 8
+    latency = SpikeMemory.latency + 6
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)

@@ -39,6 +39,8 @@ class LoopNest(wiring.Component):
     first_group, last_group, last_tile, last: Out(1), ``last`` is the end of the whole nest
     """
 
+    latency = 0
+
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
         loop, address = structure.loop_bits, structure.address_bits

@@ -58,12 +58,12 @@ class NeuronControl(wiring.Component):
     """Sequencer of the LIF arrays: both streams walk in step, each with its own parameters.
 
     After ``done`` the rows of the lanes' hold register are stepped through, beginning in the same cycle:
-    - SPIKE, RESIDUAL: S steps, then ``emit``. With ``fold`` every row is a position of a still image and is replayed for
-      all steps: S rows · ``fold_groups`` step groups · S steps, an ``emit`` after each step group.
+    - SPIKE, RESIDUAL: S steps, then ``emit``. With ``fold`` every row is a position of a still image and is replayed
+      for all steps: S rows · ``fold_groups`` step groups · S steps, an ``emit`` after each step group.
     - HIDDEN: the steps in use are summed; after the last step group ``shift`` halvings, then ``emit``.
     - SCORE, HEAD: as HIDDEN without halvings; then ``drain`` for as many cycles as there are token slots.
     The next ``done`` must not come earlier than ``gap`` of the descriptor (the compiler's ``lif_cycles``).
-    ``emit``, its place and ``drain`` are aligned with the LIF array's outputs (3 cycles after the step).
+    ``emit``, its place and ``drain`` are aligned with the LIF array's outputs (``latency`` cycles after the step).
     ``finished`` pulses once, after the last ``emit`` or ``drain`` of the descriptor. Reset: idle, parameters rewound.
 
     Members
@@ -76,6 +76,8 @@ class NeuronControl(wiring.Component):
         is the last of its output; drain_enable: Out(1) a stream, the stream has an output here
     finished: Out(1)
     """
+
+    latency = LifArray.latency
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
@@ -103,7 +105,7 @@ class NeuronControl(wiring.Component):
         )
 
     def model(self, config: Mapping[str, int]) -> Iterator[tuple[int, Place, list[Tick]]]:
-        """For each sum of a descriptor: number of the output, place in the loop nest, and the cycles from ``done`` on."""
+        """For each sum of a descriptor: number of the output, its place, and the cycles from ``done`` on."""
         loops = {name: config[name] for name in ("columns", "rows", "tiles", "groups")}
         steps = {name: config[f"out_{name}"] for name in ("x", "y", "tile", "group")}
         for output in range(config["outputs"]):

@@ -17,7 +17,7 @@ class ProgramMemory(wiring.Component):
 
     A descriptor is ``words`` 32-bit words; it is gathered in ``words`` cycles and more while the one before is worked
     on. ``take`` (only with ``valid``) moves it to ``current``; ``rewind`` starts over with the first and may come with
-    ``take``. Reset: rewound, ``current`` zero (END).
+    ``take``: the first descriptor is there ``latency`` cycles later. Reset: rewound, ``current`` zero (END).
 
     Members
     -------
@@ -29,6 +29,7 @@ class ProgramMemory(wiring.Component):
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
         self.words = descriptor_words(structure)
+        self.latency = RomStream.latency + self.words
         bits = self.words * WORD_BITS
         super().__init__(
             {

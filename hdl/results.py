@@ -14,16 +14,19 @@ RESULT = data.StructLayout({"data": WORD_BITS, "last": 1})
 
 
 class Results(wiring.Component):
-    """Two lists, class scores and counters, that ``send`` streams out: all scores, then all counters, ``last`` on the end.
+    """Two lists, class scores and counters, that ``send`` streams out: scores, then counters, ``last`` on the end.
 
-    One word in a cycle and list, at least one in each list. ``busy`` from ``send`` until the last word is taken: nothing may be pushed then.
-    The lists are empty after that. Up to one word every second cycle goes out. Reset: empty.
+    One word in a cycle and list, at least one in each list. ``busy`` from the cycle after ``send`` until the last
+    word is taken: nothing may be pushed then. The lists are empty after that. Latency from ``send`` to the first word
+    2 cycles, then up to one word every second cycle. Reset: empty.
 
     Members
     -------
     score_en: In(1), score: In(32); counter_en: In(1), counter: In(32); send: In(1); busy: Out(1)
     o: Out(stream of {data: 32, last: 1})
     """
+
+    latency = 2
 
     def __init__(self, *, structure: Structure) -> None:
         self.depth = check_structure(structure).result_depth

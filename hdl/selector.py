@@ -12,12 +12,12 @@ from .mover import tap_layout
 
 
 class TokenSelector(wiring.Component):
-    """Keeps the ``keep`` tokens with the greatest scores, ties to the lower index (paper 1; DESIGN: serial radix top-k).
+    """Keeps the ``keep`` tokens with the greatest scores, ties to the lower index: a serial radix top-k.
 
-    Scores arrive first, in token order, one in a cycle at most. After ``start``: one pass over the scores for each score
-    bit, top bit first, finds the least kept score and how many tokens that tie with it are kept; the plan's region of
-    the mover's tables is cleared; a last walk writes a tap for every run of kept tokens that move by one distance.
-    Latency from ``start`` to ``finished``: ``score_bits · (tokens + 4) + entries + tokens + 5`` cycles.
+    Scores arrive first, in token order, one in a cycle at most. After ``start``: one pass over the scores for each
+    score bit, top bit first, finds the least kept score and how many tokens that tie with it are kept; the plan's
+    region of the mover's tables is cleared; a last walk writes a tap for every run of kept tokens that move by one
+    distance. Latency from ``start`` to ``finished``: ``score_bits · (tokens + 4) + entries + tokens + 5`` cycles.
     ``clear`` restarts the score index (before a descriptor that makes scores). Reset: idle, index 0.
 
     Members

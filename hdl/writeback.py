@@ -21,9 +21,9 @@ def token_mask(tokens: int, steps: int, count: Signal) -> Cat:
 class ResidualCapture(wiring.Component):
     """Collects the planes of the residual stream that a sum's list names with code 0.
 
-    A spike word with ``capture`` set is kept as plane ``plane`` of the current sum (silent planes are never read and stay
-    0). At ``end`` the planes move to ``planes``, ``latency`` cycles later: lanes and LIF array, so that they stand there when
-    the spikes of the sum do, and until those of the next.
+    A spike word with ``capture`` set is kept as plane ``plane`` of the current sum (silent planes are never read and
+    stay 0). At ``end`` the planes move to ``planes``, ``latency`` cycles later: lanes and LIF array, so that they stand
+    there when the spikes of the sum do, and until those of the next.
     Reset: all planes 0.
 
     Parameters
@@ -32,7 +32,7 @@ class ResidualCapture(wiring.Component):
 
     Members
     -------
-    words: In(lanes) a bank; capture: In(1) a bank, of one bank at most in a cycle; plane: In a bank
+    words: In(lanes) a bank; capture: In(banks), one bank at most in a cycle; plane: In a bank
     end: In(1), with the last word of the sum; planes: Out(lanes) a residual plane
     """
 
@@ -98,9 +98,9 @@ class WriteBack(wiring.Component):
 
     - SPIKE: the spikes. RESIDUAL: residual planes + spikes (a ripple of half adders; the compiler's plane count makes
       overflow impossible). HIDDEN: each token's membrane, negative values 0, above 255 → 255, in step lane 0.
-    Token slots past ``last_tokens`` of the last tile are written as 0. Latency from ``emit`` to the first write 1 cycle,
-    to the last write of ``n`` planes n cycles, the silence bits follow one later; ``emit`` may come every n cycles.
-    Reset: idle.
+    Spikes and values of token slots past ``tokens`` are written as 0 (their residual planes are 0 already). From
+    ``emit`` the first write takes 1 cycle, the last of ``n`` planes n cycles, the silence bits 2 cycles; ``emit`` may
+    come every n cycles. Reset: idle.
 
     Members
     -------
@@ -109,6 +109,8 @@ class WriteBack(wiring.Component):
     write_en: Out(banks), write_addr, write_data: Out; live_en: Out(banks), live_addr, live_planes: Out
     word: Out(lanes), the masked spikes, valid with ``word_en``, for traces; busy: Out(1)
     """
+
+    latency = 1
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
@@ -140,13 +142,15 @@ class WriteBack(wiring.Component):
     ) -> list[int]:
         """All planes of a finished word; the first ``out_planes`` are written."""
         shape, planes = self.structure.shape, [0] * self.structure.planes
-        for lane in range(tokens * shape.steps):
-            if mode == Mode.HIDDEN:
-                value = 0 if lane % shape.steps else min(max(membrane[lane // shape.steps], 0), 255)
-            else:
+        for lane in range(shape.lanes):
+            slot, step = divmod(lane, shape.steps)
+            value = 0
+            if slot < tokens and mode == Mode.HIDDEN:
+                value = 0 if step else min(max(membrane[slot], 0), 255)
+            elif slot < tokens:
                 value = spikes >> lane & 1
-                if mode == Mode.RESIDUAL:
-                    value += sum((word >> lane & 1) << p for p, word in enumerate(residual))
+            if mode == Mode.RESIDUAL:
+                value += sum((word >> lane & 1) << p for p, word in enumerate(residual))
             for p in range(self.structure.planes):
                 planes[p] |= (value >> p & 1) << lane
         return planes

@@ -1,0 +1,51 @@
+"""Attention unit, mover, token selector, pixel loader, program memory and results, against their models."""
+
+from pathlib import Path
+
+import pytest
+from structures import (
+    SHAPES,
+    contents,
+    hex_text,
+    mover_roms,
+    pixel_roms,
+    simulate,
+    structure,
+)
+
+from spikewright.compiler.structure import WORD_BITS
+from spikewright.hdl.attention import AttentionUnit
+from spikewright.hdl.loader import PixelLoader
+from spikewright.hdl.mover import Mover
+from spikewright.hdl.program import ProgramMemory
+from spikewright.hdl.results import Results
+from spikewright.hdl.selector import TokenSelector
+
+UNITS = Path(__file__).with_name("units_bench.py")
+PROGRAM = Path(__file__).with_name("program_bench.py")
+
+CASES = {
+    "attention_unit": UNITS,
+    "mover": UNITS,
+    "token_selector": UNITS,
+    "pixel_loader": UNITS,
+    "program_memory": PROGRAM,
+    "results": PROGRAM,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("shape", [*(n for n in SHAPES if n != "large"), pytest.param("large", marks=pytest.mark.slow)])
+def test_units(shape, case, tmp_path):
+    s = structure(shape)
+    parts = {
+        "attention": AttentionUnit(structure=s),
+        "mover": Mover(structure=s),
+        "selector": TokenSelector(structure=s),
+        "loader": PixelLoader(structure=s),
+        "program": ProgramMemory(structure=s),
+        "results": Results(structure=s),
+    }
+    program = contents("program", WORD_BITS, s.program_depth)
+    roms = mover_roms(s) | pixel_roms(s) | {"program.hex": hex_text(program, WORD_BITS, s.program_depth)}
+    simulate(parts, CASES[case], cwd=tmp_path, given={"structure": s.to_dict()}, testcase=case, roms=roms)
