@@ -1,5 +1,7 @@
 """The cocotb side of the whole-accelerator bench: start it, wait for its end, check how it ended."""
 
+from typing import Any
+
 import cocotb
 from cocotb.triggers import RisingEdge
 
@@ -7,7 +9,7 @@ from spikewright.sim.stream_bench import given
 
 
 @cocotb.test()
-async def images(dut: object) -> None:
+async def images(dut: Any) -> None:
     """All images of the run are answered, each in time."""
     run = given()
     dut.image_bytes.value = run["image_bytes"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def compare(
     images: Array,
     *,
     progress: Callable[[int], None] = lambda images: None,
-    **options: int,
+    **options: Any,
 ) -> Comparison:
     """Run uint8 images [B, H, W, C] through the accelerator and the golden model. Raises ``BenchError`` on a hang."""
     package, layout = build.package, build.layout

@@ -46,10 +46,8 @@ def build_report(build: BuildFolder, found: Comparison, labels: Array | None) ->
         "needs": build.program["needs"],
         "build": build.manifest_hash[:16],
     }
-    synthesis = build.path / SYNTHESIS
-    if synthesis.is_file():
-        report["synthesis"] = with_rates(json.loads(synthesis.read_text()), cycles["per_image"])
-    return report
+    synthesis = read_json(build.path / SYNTHESIS)
+    return report | ({"synthesis": with_rates(synthesis, cycles["per_image"])} if synthesis else {})
 
 
 def accuracy_report(package: Package, found: Comparison, labels: Array | None) -> dict[str, Any]:
@@ -208,3 +206,19 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
         file.write("\n")
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that this program wrote; empty where there is none."""
+    if not path.is_file():
+        return {}
+    data: dict[str, Any] = json.loads(path.read_text())
+    return data
+
+
+def add_synthesis(build: BuildFolder) -> None:
+    """Put the synthesis result into the report, where there is one."""
+    report = read_json(build.path / REPORT)
+    if report:
+        result = with_rates(read_json(build.path / SYNTHESIS), report["cycles"]["per_image"])
+        write_json(build.path / REPORT, report | {"synthesis": result})

@@ -44,7 +44,10 @@ class Records:
         return _lanes(self.packed, self.count).astype(bool)
 
     def select(self, mask: Array | slice) -> "Records":
-        return Records(*(getattr(self, n)[mask] for n in ("kind", "descriptor", "port", "addr", "packed")), self.count)
+        kind, descriptor, port, addr, packed = (
+            getattr(self, n)[mask] for n in ("kind", "descriptor", "port", "addr", "packed")
+        )
+        return Records(kind, descriptor, port, addr, packed, self.count)
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -166,7 +169,7 @@ class _Reader:
         at = at + np.arange(tiles)[:, None, None] * home.tile_stride
         at = at + np.arange(groups)[:, None] * home.group_stride
         address = home.base + at + offsets * home.row_stride  # [y, x, tile, group, channel]
-        total = np.zeros(0)
+        total: Array = np.zeros(0)
         for plane in range(home.planes):
             lanes = self.gather(last[banks, address + plane])
             weight = -(1 << plane) if home.signed and plane == home.planes - 1 else 1 << plane

@@ -109,4 +109,4 @@ def _by_channel(values: Array, planes: int) -> Array:
 
 def _used(codes: Array) -> Array:
     """Non-zero weights that read each input channel."""
-    return np.count_nonzero(codes, axis=0)
+    return np.asarray(np.count_nonzero(codes, axis=0))

@@ -5,9 +5,12 @@ import typer
 from spikewright import __version__
 from spikewright.commands.boards import boards
 from spikewright.commands.compare import compare
+from spikewright.commands.compress import compress
+from spikewright.commands.demo import demo
 from spikewright.commands.generate import generate
 from spikewright.commands.info import info
 from spikewright.commands.simulate import simulate
+from spikewright.commands.synthesize import synthesize
 
 app = typer.Typer(
     name="spikewright",
@@ -17,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (info, generate, simulate, compare, boards):
+for command in (compress, info, generate, simulate, compare, synthesize, boards, demo):
     app.command()(command)
 
 

@@ -14,7 +14,7 @@ def run_compare(build: Path, images: int | None, file: Path | None) -> dict[str,
     """Compare and write report.json and timing.json; returns the report."""
     from spikewright.sim.build_folder import open_build
     from spikewright.sim.compare import compare as run
-    from spikewright.sim.report import REPORT, TIMING, build_report, write_json
+    from spikewright.sim.report import REPORT, TIMING, build_report, read_json, write_json
     from spikewright.sim.run import simulator_of
 
     single_thread()
@@ -38,8 +38,18 @@ def run_compare(build: Path, images: int | None, file: Path | None) -> dict[str,
         "cycles_per_second": round(cycles / found.seconds),
         "images_per_second": round(found.images / found.seconds, 3),
     }
-    write_json(opened.path / TIMING, timing)
+    write_json(opened.path / TIMING, read_json(opened.path / TIMING) | timing)
     return report
+
+
+def mismatch_sentence(report: dict[str, Any]) -> str:
+    """The first mismatch, and how many more there are."""
+    first = report["first_mismatch"]
+    where = ", ".join(f"{key} {first[key]}" for key in ("image", "layer", "step", "token", "channel"))
+    return (
+        f"not bit-exact: {where}: expected {first['expected']}, got {first['got']}; {report['mismatches'] - 1} more "
+        f"mismatches in {len(report['mismatched_layers'])} layers"
+    )
 
 
 @plain_errors
@@ -57,12 +67,7 @@ def compare(
     report = run_compare(build, images, input)
     cycles = report["cycles"]
     if not report["bit_exact"]:
-        first = report["first_mismatch"]
-        where = ", ".join(f"{key} {first[key]}" for key in ("image", "layer", "step", "token", "channel"))
-        fail(
-            f"not bit-exact: {where}: expected {first['expected']}, got {first['got']}; {report['mismatches'] - 1} "
-            f"more mismatches in {len(report['mismatched_layers'])} layers (report {show(build / 'report.json')})"
-        )
+        fail(f"{mismatch_sentence(report)} (report {show(build / 'report.json')})")
     out.print(
         f"bit-exact: {report['images']} images, {report['values_compared']} values; "
         f"{cycles['per_image']:.0f} cycles an image ({cycles['predicted']} predicted without skipping)"

@@ -1,11 +1,21 @@
 """spikewright generate"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from spikewright.commands.common import out, plain_errors, progress, show
+
+
+def run_generate(package: Path, board: str, output: Path, **shape: Any) -> None:
+    """Generate and say what was chosen."""
+    from spikewright.sim.build_folder import generate as make
+
+    with progress("generate", None):
+        made = make(package, board, output, **shape)
+    out.print(made.program["choice"]["reason"])
+    out.print(f"{len(made.roms)} ROM images, {made.program['predicted_cycles']} cycles predicted: {show(output)}/")
 
 
 @plain_errors
@@ -22,9 +32,4 @@ def generate(
 
     Example: spikewright generate packages/clutter-digits/package.safetensors --board ulx3s-85f -o build/mine
     """
-    from spikewright.sim import build_folder
-
-    with progress("generate", None):
-        made = build_folder.generate(package, board, output, lanes=lanes, banks=banks, streams=streams, skip=skip)
-    out.print(made.program["choice"]["reason"])
-    out.print(f"{len(made.roms)} ROM images, {made.program['predicted_cycles']} cycles predicted: {show(output)}/")
+    run_generate(package, board, output, lanes=lanes, banks=banks, streams=streams, skip=skip)

@@ -1,0 +1,43 @@
+"""spikewright synthesize"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikewright.commands.common import err, out, plain_errors, progress, show
+from spikewright.commands.common import table as new_table
+
+
+@plain_errors
+def synthesize(
+    build: Annotated[Path, typer.Argument(help="BUILD folder.")],
+    seed: Annotated[int, typer.Option(help="Seed of the placer.")] = 1,
+) -> None:
+    """Synthesise, place and route a BUILD; utilisation, Fmax and critical path go into its report.
+
+    Takes many minutes. Example: spikewright synthesize build/mine
+    """
+    from spikewright.sim.build_folder import open_build
+    from spikewright.sim.report import REPORT, add_synthesis, read_json
+    from spikewright.sim.synthesis import synthesize_build
+
+    opened = open_build(build)
+    with progress("synthesize", None):
+        result = synthesize_build(opened, seed=seed, log=lambda line: err.print(f"  {line}"))
+    add_synthesis(opened)
+    table = new_table("resource", "used", "there", title=f"{result['board']} ({result['part']})")
+    for name in ("lut", "ff", "block_ram", "dsp"):
+        table.add_row(name, str(result[name]["used"]), str(result[name]["available"]))
+    out.print(table)
+    verdict = "meets" if result["meets_clock"] else "misses"
+    out.print(f"Fmax {result['fmax_mhz']:.1f} MHz: {verdict} the board's clock of {result['clock_mhz']:g} MHz")
+    if path := result["critical_path"]:
+        out.print(f"critical path: {path['start']} to {path['end']}, {path['delay_ns']} ns")
+    rates = read_json(opened.path / REPORT).get("synthesis")
+    if rates:
+        out.print(
+            f"{rates['images_per_second']:.0f} images/s at Fmax, {rates['images_per_second_per_klut']:.1f} per kLUT"
+        )
+    else:
+        out.print(f"images/s: run 'spikewright compare {show(build)}' for the cycles of an image")
