@@ -26,9 +26,7 @@ class Placement:
         """Every head starts in bank 0 on a row of its own, so that all heads look alike to the attention unit."""
         size = channels // heads
         rows = -(-size // banks)
-        return Placement(
-            tuple((i % banks, h * rows + i // banks) for h in range(heads) for i in range(size))
-        )
+        return Placement(tuple((i % banks, h * rows + i // banks) for h in range(heads) for i in range(size)))
 
     @staticmethod
     def everywhere(channels: int) -> Placement:
@@ -40,8 +38,8 @@ class Placement:
 class Buffer:
     """A region of the same addresses in every bank.
 
-    Word address: ``base + (tile · groups + group) · block + (row · pitch_y · pitch_x + y · pitch_x + x) · planes + plane``
-    where y and x count from the halo's corner.
+    Word address: ``base + (tile · groups + group) · block + row · row_words + (y · pitch_x + x) · planes + plane``;
+    y and x count from the halo's corner.
     """
 
     name: str
@@ -99,9 +97,7 @@ def allocate(buffers: list[Buffer]) -> int:
     placed: list[Buffer] = []
     depth = 0
     for buffer in sorted(buffers, key=lambda b: (b.first, -b.words, b.name)):
-        alive = sorted(
-            (b for b in placed if b.first <= buffer.last and buffer.first <= b.last), key=lambda b: b.base
-        )
+        alive = sorted((b for b in placed if b.first <= buffer.last and buffer.first <= b.last), key=lambda b: b.base)
         base = 0
         for other in alive:
             if base + buffer.words <= other.base:

@@ -1,7 +1,7 @@
 """Operation descriptors: the one description of what the program memory says.
 
-The accelerator walks a list of descriptors. The packer here and the hardware's views (``hdl/program.py``) both come from
-``LAYOUTS``, so they cannot drift.
+The accelerator walks a list of descriptors. The packer here and the hardware's views (``hdl/program.py``) both come
+from ``LAYOUTS``, so they cannot drift.
 """
 
 from __future__ import annotations

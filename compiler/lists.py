@@ -66,7 +66,7 @@ def bank_lists(
 
 
 def pair_outputs(outputs: list[OutputSlot], streams: int, banks: int) -> list[tuple[OutputSlot, ...]]:
-    """Outputs side by side for the streams: never two of one bank, long lists with long ones where there is a choice."""
+    """Outputs side by side for the streams: never two of one bank, long lists with long ones where possible."""
     if streams == 1:
         return [(output,) for output in outputs]
     by_bank: dict[int, list[OutputSlot]] = {}

@@ -3,80 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from spikewright.cost import cycles as cost
 
 from .buffers import Buffer, Placement, allocate
-from .descriptors import Descriptor, Kind, Mode
+from .descriptors import Kind, Mode
 from .ir import Add, Attention, Compare, Conv, Graph, Head, Linear, Neuron, Pool, Reset, Select, Value
 from .lists import Entry, OutputSlot, bank_lists, pair_outputs
+from .lower_attention import lower_attention
+from .lower_select import lower_select
+from .lowered import Lowered, LoweringError, Step
 from .passes.placement import Reader, place
 from .structure import Shape
-from .taps import Grid, TapTable, halo_words, pool_words
-
-#: Regions of the mover's tables that a selector writes.
-PLAN_TAPS, PLAN_MASKS = "plan taps", "plan masks"
-
-#: Words of one K^T V bank that the heads of one descriptor may fill (one head may take more).
-PRODUCT_WORDS = 512
-
-
-class LoweringError(ValueError):
-    """The network cannot be mapped to the engine; the text is one sentence."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A descriptor to be: its fields may still name buffers, which get their addresses last."""
-
-    kind: Kind
-    layer: str
-    fields: Mapping[str, int]
-    addresses: Mapping[str, tuple[str, int]]  # field → (buffer, offset)
-    cycles: int  # predicted, skipping off
-    outputs: tuple[tuple[OutputSlot, ...], ...] = ()
-    pairs: int = 0  # (entry, plane) pairs that are issued with skipping off
-
-    target: str | None = None  # buffer that the outputs' offsets refer to
-
-    def descriptor(self, lowered: Lowered) -> Descriptor:
-        """The final descriptor, once the buffers have bases."""
-        fields = dict(self.fields)
-        for name, (buffer, offset) in self.addresses.items():
-            fields[name] = lowered.base(buffer) + offset
-        return Descriptor(self.kind, self.layer, fields)
-
-
-@dataclass
-class Lowered:
-    """Everything the accelerator needs for one network, before it is packed into ROMs."""
-
-    graph: Graph
-    shape: Shape
-    fraction_bits: int
-    steps: list[Step] = field(default_factory=list)
-    buffers: dict[str, Buffer] = field(default_factory=dict)
-    homes: dict[str, str] = field(default_factory=dict)  # value → buffer
-    table: TapTable = field(default_factory=TapTable)
-    plan_entries: int = 0  # taps (and masks) that the token selectors write at run time, behind the static ones
-    product_depth: int = 1
-    bank_depth: int = 0
-    input_fold: bool = False
-
-    def base(self, region: str) -> int:
-        """Address of a buffer; ``PLAN_TAPS`` and ``PLAN_MASKS`` are the regions behind the static taps and masks."""
-        if region == PLAN_TAPS:
-            return len(self.table.taps)
-        if region == PLAN_MASKS:
-            return len(self.table.masks)
-        return self.buffers[region].base
-
-    def home(self, value: str) -> Buffer:
-        """The buffer of a value."""
-        return self.buffers[self.homes[value]]
+from .taps import Grid, Tap, halo_words, pool_words
 
 
 def lower(graph: Graph, shape: Shape, fraction_bits: int = 0) -> Lowered:
@@ -84,10 +25,12 @@ def lower(graph: Graph, shape: Shape, fraction_bits: int = 0) -> Lowered:
 
     fraction_bits: at least so many on the engine's membrane grid (that of a given structure).
     """
-    return _Lowering(graph, shape, fraction_bits).run()
+    return Lowering(graph, shape, fraction_bits).run()
 
 
-class _Lowering:
+class Lowering:
+    """The state of one lowering: what every op's lowering needs."""
+
     def __init__(self, graph: Graph, shape: Shape, fraction_bits: int) -> None:
         self.graph, self.shape = graph, shape
         fractions = [fraction_bits]
@@ -95,7 +38,9 @@ class _Lowering:
             if isinstance(op, (Conv, Linear, Attention)):
                 fractions.append(op.neuron.fraction_bits)
                 if op.neuron.leak != 8:
-                    raise LoweringError(f"{op.name}: leak {op.neuron.leak}/16 is not built yet, the engine has leak 8/16")
+                    raise LoweringError(
+                        f"{op.name}: leak {op.neuron.leak}/16 is not built yet, the engine has leak 8/16"
+                    )
             elif isinstance(op, Select):
                 fractions += [op.hidden_fraction_bits, op.score_fraction_bits]
             elif isinstance(op, Head):
@@ -192,7 +137,15 @@ class _Lowering:
         rows, columns = self.token_grid
         return Grid(rows, columns * fine, unit, self.shape.lanes)
 
-    def append(self, kind: Kind, layer: str, fields: Mapping[str, int], addresses: Mapping[str, tuple[str, int]], cycles: int, **extra: object) -> None:
+    def append(
+        self,
+        kind: Kind,
+        layer: str,
+        fields: Mapping[str, int],
+        addresses: Mapping[str, tuple[str, int]],
+        cycles: int,
+        **extra: object,
+    ) -> None:
         self.out.steps.append(Step(kind, layer, fields, addresses, cycles, **extra))  # type: ignore[arg-type]
 
     # ---- ops -----------------------------------------------------------------------------------------------------
@@ -205,9 +158,9 @@ class _Lowering:
             elif isinstance(op, Pool):
                 self.pool(op)
             elif isinstance(op, Attention):
-                self.attention(op)
+                lower_attention(self, op)
             elif isinstance(op, Select):
-                self.select(op)
+                lower_select(self, op)
             elif isinstance(op, Head):
                 self.head(op)
         self.append(Kind.END, "end", {}, {}, 0)
@@ -247,9 +200,7 @@ class _Lowering:
             "bytes": image.height * image.width * image.channels,
         }
         count = image.channels * rows * width * buffer.tiles
-        cycles = cost.load_cycles(
-            words=count, slots=shape.lanes if fold else shape.tokens, planes=buffer.planes
-        )
+        cycles = cost.load_cycles(words=count, slots=shape.lanes if fold else shape.tokens, planes=buffer.planes)
         self.append(Kind.LOAD, "input", fields, {"base": ("input", buffer.offset())}, cycles)
         self.halo("input", "input", unit=1 if fold else shape.steps, planes=value.planes)
 
@@ -261,7 +212,15 @@ class _Lowering:
         self.move(layer, words, buffer, buffer, rows=buffer.rows, planes=planes, values=(value,))
 
     def move(
-        self, layer: str, words: list[list], source: Buffer, target: Buffer, *, rows: int, planes: int, values: tuple[str, ...]
+        self,
+        layer: str,
+        words: list[list[Tap]],
+        source: Buffer,
+        target: Buffer,
+        *,
+        rows: int,
+        planes: int,
+        values: tuple[str, ...],
     ) -> None:
         first, count, taps = self.out.table.words(words)
         fields = {
@@ -284,9 +243,7 @@ class _Lowering:
             rows=rows, tiles=target.tiles, groups=target.groups, words=count, planes=planes, taps=taps
         )
         self.touch(*values)
-        self.append(
-            Kind.MOVE, layer, fields, {"source": (source.name, 0), "target": (target.name, 0)}, cycles
-        )
+        self.append(Kind.MOVE, layer, fields, {"source": (source.name, 0), "target": (target.name, 0)}, cycles)
 
     def pool(self, op: Pool) -> None:
         value = self.graph.values[op.name]
@@ -418,7 +375,9 @@ class _Lowering:
             f"{side}_group": buffer.block,
         }
 
-    def mac_fields(self, *, slots: int, source: Buffer, target: Buffer | None, in_group: int, **given: int) -> dict[str, int]:
+    def mac_fields(
+        self, *, slots: int, source: Buffer, target: Buffer | None, in_group: int, **given: int
+    ) -> dict[str, int]:
         """All fields of a MAC descriptor; what is not given is 0."""
         shape = self.shape
         names = (
@@ -506,232 +465,6 @@ class _Lowering:
         writes = max(2, fields["out_planes"])
         return (steps * steps * fields["fold_groups"] if fields["fold"] else steps) + writes
 
-    def attention(self, op: Attention) -> None:
-        shape, neuron = self.shape, op.neuron
-        query, key, value = (self.graph.values[name] for name in op.inputs)
-        size = query.channels // op.heads
-        rows = -(-size // shape.banks)
-        channels = max(size, 3)  # the unit's pipeline needs three
-        words = self.groups * channels * rows
-        together = max(1, min(op.heads, PRODUCT_WORDS // words))
-        self.out.product_depth = max(self.out.product_depth, together * words)
-        made = self.graph.values[op.name]
-        held = {name: self.out.home(name) for name in op.inputs}
-        pairs = -(-size // shape.streams)
-        target: Buffer | None = None
-        scaled = self.out.fraction_bits - neuron.fraction_bits
-        for first in range(0, op.heads, together):
-            count = min(together, op.heads - first)
-            source = held[key.name]
-            fields = {
-                "tile_stride": source.tile_stride,
-                "group_stride": source.block,
-                "heads": count,
-                "rows": rows,
-                "channels": channels,
-                "tiles": source.tiles,
-                "groups": self.groups,
-            }
-            self.touch(key.name, value.name, query.name)
-            self.append(
-                Kind.PRODUCT,
-                op.name,
-                fields,
-                {
-                    "key": (held[key.name].name, held[key.name].offset(first * rows)),
-                    "value": (held[value.name].name, held[value.name].offset(first * rows)),
-                },
-                cost.product_cycles(
-                    heads=count, groups=self.groups, rows=rows, tiles=source.tiles, channels=channels
-                ),
-            )
-            if target is None:
-                # outputs are paired as the products come: neighbours must not share a bank
-                paired = Placement.interleaved(made.channels, shape.banks) if shape.streams > 1 else None
-                target = self.new_buffer(made, planes=1, placement=paired)
-            source = held[query.name]
-            gate = self.mac_fields(
-                mode=Mode.SPIKE,
-                gate=1,
-                soft=int(neuron.reset is Reset.SOFT),
-                strict=int(neuron.compare is Compare.GT),
-                in_planes=1,
-                out_planes=1,
-                gap=shape.steps,
-                columns=1,
-                rows=1,
-                tiles=source.tiles,
-                groups=self.groups,
-                fold_groups=1,
-                slots=self.slots(made),
-                source=source,
-                target=target,
-                in_group=source.block,
-                head_outputs=pairs,
-                head_rows=rows,
-                head_rest=size % shape.banks,
-                product_output=rows * shape.streams,
-                product_group=channels * rows,
-                product_head=words - (pairs - 1) * rows * shape.streams,
-            )
-            outputs = []
-            for h in range(first, first + count):
-                for j in range(pairs * shape.streams):
-                    if j >= size:
-                        outputs.append(OutputSlot.nothing(shape.banks))
-                        continue
-                    c = h * size + j
-                    bank, row = target.placement.slots[c]
-                    outputs.append(
-                        OutputSlot(
-                            ((),) * shape.banks,
-                            int(neuron.bias[c]) << scaled,
-                            int(neuron.threshold[c]) << scaled,
-                            bank,
-                            target.offset(row),
-                        )
-                    )
-            self.touch(query.name, op.name)
-            self.mac(
-                op.name,
-                gate,
-                {"in_base": (source.name, source.offset(first * rows))},
-                outputs,
-                target=target.name,
-                gate_pairs=rows,
-                gate_total=count * size * size,
-            )
-
-    def select(self, op: Select) -> None:
-        shape = self.shape
-        source_value, source = self.graph.values[op.inputs[0]], self.out.home(op.inputs[0])
-        hidden_channels = op.hidden.codes.shape[0]
-        f = self.out.fraction_bits
-        tiles = self.tiles(self.slots(source_value))
-        common = {"in_planes": source_value.planes, "columns": 1, "rows": 1, "tiles": tiles, "fold_groups": 1}
-        hidden_value = Value(f"{op.name}.hidden", 1, source_value.tokens, hidden_channels, None, False, None, 8)
-        entries = (op.score.codes != 0).astype(np.int64)
-        placement = place(
-            hidden_channels, shape.banks, [Reader(entries, 8, self.tiles(self.slots(source_value)), 1)]
-        )
-        hidden = self.new_buffer(hidden_value, planes=8, groups=1, placement=placement)
-        self.touch(source_value.name)
-        shift = op.shift + f - op.hidden_fraction_bits
-        if shift > 31:
-            raise LoweringError(f"{op.name}: shift {op.shift} and {f} fraction bits need a shift of {shift}, at most 31")
-        fields = self.mac_fields(
-            mode=Mode.HIDDEN,
-            pot=int(op.hidden.scheme == "pot"),
-            in_signed=int(source_value.signed),
-            out_planes=8,
-            gap=max(shape.steps + shift, 9),
-            shift=shift,
-            out_group=0,  # one word for all step groups
-            groups=self.groups,
-            slots=self.slots(source_value),
-            source=source,
-            target=hidden,
-            in_group=source.block,
-            **common,
-        )
-        lists = bank_lists(op.hidden.codes, source, shape.banks, replicated=False, start=0)
-        parameters = _Affine(op.hidden_bias)
-        self.mac(
-            f"{op.name}.hidden",
-            fields,
-            {"in_base": (source.name, source.offset())},
-            self.outputs(lists, {}, hidden, parameters.neuron(), f - op.hidden_fraction_bits),
-            target=hidden.name,
-        )
-        self.touch(hidden.name)
-        fields = self.mac_fields(
-            mode=Mode.SCORE,
-            pot=int(op.score.scheme == "pot"),
-            out_planes=1,
-            gap=shape.steps + shape.tokens,
-            groups=1,
-            last_steps=1,
-            slots=self.slots(source_value),
-            source=hidden,
-            target=None,
-            in_group=0,
-            **(common | {"in_planes": 8}),
-        )
-        lists = bank_lists(op.score.codes, hidden, shape.banks, replicated=False, start=0)
-        self.mac(
-            f"{op.name}.score",
-            fields,
-            {"in_base": (hidden.name, hidden.offset())},
-            self.flat_outputs(lists, op.score_bias, f - op.score_fraction_bits),
-            target=None,
-        )
-        self.compact(op, source_value, source)
-
-    def flat_outputs(self, lists: list[list[list[Entry]]], bias: np.ndarray, scaled: int) -> list[OutputSlot]:
-        """Outputs that go to the selector or the results, not to spike memory."""
-        return [
-            OutputSlot(tuple(tuple(entries) for entries in found), int(bias[c]) << scaled, 0, c % self.shape.banks, 0)
-            for c, found in enumerate(lists)
-        ]
-
-    def compact(self, op: Select, value: Value, source: Buffer) -> None:
-        shape = self.shape
-        made = self.graph.values[op.name]
-        tokens = self.slots(value)
-        targets = self.tiles(op.keep)
-        taps = min(shape.tokens, tokens - op.keep + self.tiles(tokens))
-        entries = targets * taps
-        assert op.score_accumulator is not None
-        first = self.out.plan_entries
-        self.out.plan_entries += entries
-        bits = op.score_accumulator.bits + int(not op.score_accumulator.signed)
-        bits += self.out.fraction_bits - op.score_fraction_bits
-        self.append(
-            Kind.SELECT,
-            op.name,
-            {
-                "tokens": tokens,
-                "keep": op.keep,
-                "score_bits": bits,
-                "taps": taps,
-                "entries": entries,
-                "tile_stride": source.tile_stride,
-            },
-            {"table": (PLAN_TAPS, first), "mask": (PLAN_MASKS, first)},
-            cost.select_cycles(tokens=tokens, score_bits=bits, entries=entries),
-        )
-        if self.in_place(op):
-            target = source
-            self.out.homes[made.name] = source.name
-        else:
-            # the plan knows one distance from tile to tile, for reading and writing
-            target = self.new_buffer(made, planes=source.planes, placement=source.placement)
-        self.touch(value.name, made.name)
-        fields = {
-            "source_row": source.row_words,
-            "source_tile": 0,
-            "source_group": source.block,
-            "target_row": target.row_words,
-            "target_tile": 0,
-            "target_group": target.block,
-            "rows": source.rows,
-            "tiles": 1,
-            "groups": self.groups,
-            "words": targets,
-            "taps": taps,
-            "planes": value.planes,
-            "mask_tile": 0,
-        }
-        self.append(
-            Kind.MOVE,
-            op.name,
-            fields,
-            {"source": (source.name, 0), "target": (target.name, 0), "table": (PLAN_TAPS, first)},
-            cost.move_cycles(
-                rows=source.rows, tiles=1, groups=self.groups, words=targets, planes=value.planes, taps=taps
-            ),
-        )
-
     def head(self, op: Head) -> None:
         shape = self.shape
         value, source = self.graph.values[op.inputs[0]], self.out.home(op.inputs[0])
@@ -764,12 +497,9 @@ class _Lowering:
             target=None,
         )
 
-
-@dataclass(frozen=True)
-class _Affine:
-    """A bias without a neuron, in the shape that ``outputs`` wants."""
-
-    bias: np.ndarray
-
-    def neuron(self) -> Neuron:
-        return Neuron(8, Reset.HARD, Compare.GE, 0, np.zeros_like(self.bias), self.bias)
+    def flat_outputs(self, lists: list[list[list[Entry]]], bias: np.ndarray, scaled: int) -> list[OutputSlot]:
+        """Outputs that go to the selector or the results, not to spike memory."""
+        return [
+            OutputSlot(tuple(tuple(entries) for entries in found), int(bias[c]) << scaled, 0, c % self.shape.banks, 0)
+            for c, found in enumerate(lists)
+        ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .descriptors import GAP_BITS, LAYOUTS, Kind, Mode, descriptor_words
 from .ir import Attention, Conv, Head, Interval, Linear, Select
-from .lowering import Lowered, LoweringError
+from .lowered import Lowered, LoweringError
 from .structure import WORD_BITS, Structure, bits_for
 
 
@@ -23,7 +23,8 @@ def _membrane_range(lowered: Lowered) -> tuple[int, int, int, int]:
     low = high = score_low = score_high = 0
     for op in lowered.graph.ops:
         if isinstance(op, (Conv, Linear, Attention)):
-            assert op.accumulator is not None and op.membrane is not None
+            assert op.accumulator is not None
+            assert op.membrane is not None
             neuron = op.neuron
             up = f - neuron.fraction_bits
             drive = _hull(
@@ -136,7 +137,12 @@ def measure(lowered: Lowered) -> Structure:
     residual = [step.fields["out_planes"] for step in lowered.steps if step.fields.get("mode") == Mode.RESIDUAL]
     planes = max(
         [1, image.bits]
-        + [step.fields[name] for step in lowered.steps for name in ("planes", "in_planes", "out_planes") if name in step.fields]
+        + [
+            step.fields[name]
+            for step in lowered.steps
+            for name in ("planes", "in_planes", "out_planes")
+            if name in step.fields
+        ]
     )
     result = Structure(
         shape=shape,
@@ -157,7 +163,9 @@ def measure(lowered: Lowered) -> Structure:
         soft_reset=max(step.fields.get("soft", 0) for step in lowered.steps),
         strict_compare=max(step.fields.get("strict", 0) for step in lowered.steps),
         neurons=max(2, neurons),
-        product_bits=max([1, *(graph.values[op.inputs[0]].tokens.bit_length() for op in graph.ops if isinstance(op, Attention))]),
+        product_bits=max(
+            [1, *(graph.values[op.inputs[0]].tokens.bit_length() for op in graph.ops if isinstance(op, Attention))]
+        ),
         product_depth=max(2, lowered.product_depth),
         table_depth=max(2, len(lowered.table.taps) + lowered.plan_entries),
         mask_depth=max(2, len(lowered.table.masks) + lowered.plan_entries),

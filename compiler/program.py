@@ -9,7 +9,7 @@ from functools import cached_property
 from .buffers import Buffer
 from .descriptors import Kind, Mode
 from .lists import Entry, OutputSlot
-from .lowering import Lowered, Step
+from .lowered import Lowered, Step
 from .measure import measure
 from .structure import ROW_ENTRIES, Structure, bits_for
 

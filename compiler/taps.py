@@ -9,7 +9,7 @@ from .buffers import Buffer
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of the lanes: ``rows × columns`` cells in raster order, ``unit`` lanes each, over tiles of ``lanes`` lanes."""
+    """Cells of the lanes: ``rows × columns`` in raster order, ``unit`` lanes each, over tiles of ``lanes`` lanes."""
 
     rows: int
     columns: int
@@ -67,7 +67,7 @@ class TapTable:
 def shifted(
     table: TapTable, grid: Grid, *, source: int, target: int, tile_stride: int, rows: int, columns: int
 ) -> list[Tap]:
-    """Taps that bring each cell its neighbour ``rows`` below and ``columns`` to the right; none over the image's border.
+    """Taps that bring each cell its neighbour ``rows`` below and ``columns`` to the right; none over the border.
 
     source, target: word offsets; tile_stride: source words from one tile to the next.
     """

@@ -69,4 +69,3 @@ def place(channels: int, banks: int, readers: list[Reader], seed: int = 1) -> Pl
         slots.append((int(bank[c]), filled[bank[c]]))
         filled[bank[c]] += 1
     return Placement(tuple(slots))
-
