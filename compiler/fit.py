@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from .ir import Attention, Conv, Graph, Head, Linear, Select, Weights
-from .lowering import Lowered, lower
+from .lowered import Lowered
+from .lowering import lower
 from .measure import measure
 from .memories import block_ram
 from .structure import Shape, Structure

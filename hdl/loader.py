@@ -97,10 +97,12 @@ class PixelLoader(wiring.Component):
         m.d.comb += [
             self.pixels.ready.eq(taken != size),
             accept.eq(self.pixels.valid & self.pixels.ready),
-            table.addr.eq(Cat(self.pixels.payload, channel)),
         ]
+        # a register of its own: the byte may come straight out of a block RAM
+        m.d.sync += table.addr.eq(Cat(self.pixels.payload, channel))
+        delay = 1 + Rom.latency
         writes, places = accept, taken
-        for i in range(Rom.latency):
+        for i in range(delay):
             held, place = Signal(name=f"write{i}"), Signal.like(taken, name=f"place{i}", reset_less=True)
             m.d.sync += [held.eq(writes), place.eq(places)]
             writes, places = held, place
@@ -109,7 +111,7 @@ class PixelLoader(wiring.Component):
             m.d.sync += [taken.eq(0), channel.eq(0)]
         with m.Elif(accept):
             m.d.sync += [taken.eq(taken + 1), channel.eq(Mux(channel == channels - 1, 0, channel + 1))]
-        whole = Signal(Rom.latency + 1)
+        whole = Signal(delay + 1)
         m.d.sync += whole.eq(Cat((size != 0) & (taken == size), whole))
         m.d.comb += self.full.eq((size != 0) & (taken == size) & whole[-1])
 
