@@ -1,5 +1,6 @@
 """Runs an accelerator on Verilator: structure → simulator (built once), program and images → answers and trace."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,22 +52,29 @@ def simulator_cache() -> Path:
 
 def build_simulator(
     structure: Structure,
-    accelerator: Path | None = None,
+    accelerator: Path | Sequence[Path] | None = None,
     *,
     memories: Sequence[Path] | None = None,
     folder: Path | None = None,
     waves: bool = False,
+    optimise: str = "-O3",
 ) -> Built:
     """The simulator of a structure, from the cache if it is there.
 
-    accelerator: Verilog of module ``accelerator``; None elaborates it. memories: Verilog of the memories.
+    accelerator: Verilog of module ``accelerator`` (a netlist is several files); None elaborates it.
+    memories: Verilog of the memories.
+    optimise: C++ optimisation; ``-O1`` builds sooner and runs slower.
     """
     folder = folder or default_cache()
     if accelerator is None:
-        accelerator = elaborate(Accelerator(structure=structure), "accelerator", folder / "elaborated")
+        # a folder each: another process may be at another structure
+        name = hashlib.sha256(structure.to_json().encode()).hexdigest()[:16]
+        accelerator = elaborate(Accelerator(structure=structure), "accelerator", folder / "elaborated" / name)
+    if isinstance(accelerator, Path):
+        accelerator = [accelerator]
     shape = structure.shape
     return build(
-        [HERE / "verilog" / "accelerator_bench.sv", accelerator, *(memories or memory_sources())],
+        [HERE / "verilog" / "accelerator_bench.sv", *accelerator, *(memories or memory_sources())],
         "accelerator_bench",
         folder,
         inputs=["go", "image_bytes", "images", "patience", "stall", "tracing"],
@@ -80,6 +88,7 @@ def build_simulator(
         },
         timing=True,
         waves=waves,
+        optimise=optimise,
         # Amaranth writes processes that read nothing for outputs that are constant
         waive=("ALWNEVER",),
     )
