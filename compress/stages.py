@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
+
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import add_selectors, dense_model, quantise, selectors, set_exact, set_mode
 from spikewright.compress.masks import Masks, magnitude_masks, prunable, rewind, selector_weights, survivors
 from spikewright.compress.recipe import Recipe
 from spikewright.compress.training import Phase, Record, Task, accuracy, make_task, reestimate_norms, train
 from spikewright.models.spikformer import Spikformer
-from torch import Tensor
 
 State = dict[str, Tensor]
 _MASK = "mask:"
@@ -114,7 +115,10 @@ def _with_selectors(run: Run, state: State) -> Spikformer:
 def _settle(run: Run, model: Spikformer, label: str) -> list[Record]:
     """Re-estimate the norms as inference sees them, and say how good the stage is."""
     reestimate_norms(model, run.recipe, run.task, label)
-    return [{"stage": label, "epoch": "end", "validation": accuracy(model, run.task, run.task.data.validation)}]
+    validation = accuracy(model, run.task, run.task.data.validation)
+    record: Record = {"stage": label, "epoch": "end", "validation": validation}
+    run.tick(record)
+    return [record]
 
 
 def tokens_stage(run: Run, start: State) -> State:

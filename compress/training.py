@@ -35,6 +35,7 @@ class Task:
     data: Dataset
     table: NDArray[np.int16]
     limit: int | None
+    jittered: bool
 
     def tensors(self, split: Split) -> tuple[Tensor, Tensor]:
         codes = torch.from_numpy(encode(split.images, self.table)).float()
@@ -42,14 +43,16 @@ class Task:
 
     def epoch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """The training images, augmented afresh."""
-        images, labels = self.tensors(self.data.refresh(rng))
+        images, labels = self.tensors(self.data.refresh(rng, self.jittered))
         return images[: self.limit], labels[: self.limit]
 
 
 def make_task(recipe: Recipe) -> Task:
     """Load the recipe's data; the byte table comes from the training images alone."""
     data = load(recipe.data)
-    return Task(data, input_table(data.train.images, bits=recipe.input_bits), recipe.training.images)
+    return Task(
+        data, input_table(data.train.images, bits=recipe.input_bits), recipe.training.images, recipe.training.jitter
+    )
 
 
 def seeds(recipe: Recipe, label: str) -> np.random.Generator:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +36,21 @@ class Split:
         return len(self.labels)
 
 
+class Refresh(Protocol):
+    """``refresh(rng)``: the training split augmented afresh, same labels and order; ``jittered`` also bends digits."""
+
+    def __call__(self, rng: np.random.Generator, jittered: bool = False) -> Split: ...
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """Train, validation and test, and ``refresh(rng)``: the training split augmented afresh (same labels and order)."""
+    """Train, validation and test, and the augmentation of the training split."""
 
     name: str
     train: Split
     validation: Split
     test: Split
-    refresh: Callable[[np.random.Generator], Split] = field(repr=False)
+    refresh: Refresh = field(repr=False)
 
 
 @cache
@@ -80,6 +87,36 @@ def shift(images: Images, rng: np.random.Generator, reach: int = 2) -> Images:
     return out
 
 
+def jitter(native: Images, rng: np.random.Generator) -> Images:
+    """Half of the 8×8 digits ``[n, 8, 8]`` turned, scaled, sheared and moved a little, as another hand writes.
+
+    Rotation up to 12°, scale and shear up to a tenth, shift up to half a pixel; bilinear, black outside.
+    """
+    n, side, _ = native.shape
+    angle, shear = rng.uniform(-0.21, 0.21, n), rng.uniform(-0.1, 0.1, n)
+    scale, move = rng.uniform(0.9, 1.1, (2, n)), rng.uniform(-0.5, 0.5, (2, n))
+    chosen = rng.random(n) < 0.5
+    middle = (side - 1) / 2
+    y, x = (axis - middle for axis in np.mgrid[:side, :side].astype(np.float64))
+    cos, sin = (f(angle)[:, None, None] for f in (np.cos, np.sin))
+    at_y = scale[0][:, None, None] * (cos * y + sin * x) + move[0][:, None, None] + middle
+    at_x = scale[1][:, None, None] * (cos * x - sin * y + shear[:, None, None] * y) + move[1][:, None, None] + middle
+    padded = np.pad(native.astype(np.float64), ((0, 0), (4, 4), (4, 4)))
+    top, left = np.floor(at_y).astype(np.int64), np.floor(at_x).astype(np.int64)
+    fy, fx = at_y - top, at_x - left
+    image = np.arange(n)[:, None, None]
+
+    def corner(dy: int, dx: int) -> NDArray[np.float64]:
+        rows, columns = (np.clip(i + 4, 0, side + 7) for i in (top + dy, left + dx))
+        values: NDArray[np.float64] = padded[image, rows, columns]
+        return values
+
+    upper = corner(0, 0) * (1 - fx) + corner(0, 1) * fx
+    lower = corner(1, 0) * (1 - fx) + corner(1, 1) * fx
+    turned = np.clip(np.rint(upper * (1 - fy) + lower * fy), 0, 255).astype(np.uint8)
+    return np.where(chosen[:, None, None], turned, native)
+
+
 def clutter(native: Images, rng: np.random.Generator) -> tuple[Images, NDArray[np.bool_]]:
     """Put each 8×8 digit at a random place of a 16×16 canvas of noise and fragments of other digits of ``native``.
 
@@ -111,8 +148,11 @@ def _digits(name: str) -> Dataset:
         Split(enlarge(native[i]), labels[i], np.ones((len(i), SIDE, SIDE), bool)) for i in split_indices()
     )
 
-    def refresh(rng: np.random.Generator) -> Split:
-        return Split(shift(train.images, rng), train.labels, train.areas)
+    written = native[split_indices()[0]]
+
+    def refresh(rng: np.random.Generator, jittered: bool = False) -> Split:
+        digits = jitter(written, rng) if jittered else written
+        return Split(shift(enlarge(digits), rng), train.labels, train.areas)
 
     return Dataset(name, train, validation, test, refresh)
 
@@ -125,8 +165,8 @@ def _clutter_digits(name: str) -> Dataset:
         splits.append(Split(images, labels[indices], areas))
     digits = native[split_indices()[0]]
 
-    def refresh(rng: np.random.Generator) -> Split:
-        images, areas = clutter(digits, rng)
+    def refresh(rng: np.random.Generator, jittered: bool = False) -> Split:
+        images, areas = clutter(jitter(digits, rng) if jittered else digits, rng)
         return Split(images, splits[0].labels, areas)
 
     return Dataset(name, splits[0], splits[1], splits[2], refresh)

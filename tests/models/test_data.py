@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spikewright.models.data import Dataset, encode, input_table, load, split_indices
+from spikewright.models.data import Dataset, encode, input_table, jitter, load, split_indices
 
 NAMES = ("digits", "clutter-digits")
 
@@ -62,6 +62,21 @@ def test_refresh_is_seeded_and_keeps_labels(dataset: Dataset) -> None:
     assert np.array_equal(a.images, b.images)
     assert not np.array_equal(a.images, other.images)
     assert np.array_equal(a.labels, dataset.train.labels)
+
+
+def test_jitter_bends_about_half_of_the_digits_and_keeps_them_in_place() -> None:
+    native = load("digits").train.images[:200, ::2, ::2, 0]
+    bent = jitter(native, np.random.default_rng(1))
+    changed = (bent != native).any((1, 2))
+    assert 70 < changed.sum() < 130
+    assert bent.dtype == np.uint8
+    shares = bent.sum((1, 2), dtype=np.int64) / native.sum((1, 2), dtype=np.int64)
+    assert shares.min() > 0.7
+    assert shares.max() < 1.3
+    assert not np.array_equal(
+        load("digits").refresh(np.random.default_rng(7), True).images,
+        load("digits").refresh(np.random.default_rng(7)).images,
+    )
 
 
 def test_table_maps_the_mean_to_zero_and_encodes_channels_first() -> None:
