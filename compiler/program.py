@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .buffers import Buffer
-from .descriptors import Kind, Mode
+from .descriptors import Kind, Mode, descriptor_words
 from .lists import Entry, OutputSlot
 from .lowered import Lowered, Step
 from .measure import measure
@@ -237,6 +237,9 @@ def assemble(lowered: Lowered, structure: Structure | None = None) -> Program:
     if structure is None:
         return Program(lowered, need)
     missing = structure.shortfalls(need)
+    words = descriptor_words(structure) * len(lowered.steps)  # its fields may be wider, and the descriptors longer
+    if not missing and words > structure.program_depth:
+        missing = [f"program_depth {words} is above {structure.program_depth}"]
     if lowered.fraction_bits != structure.fraction_bits:
         raise ValueError("lower the network with the structure's fraction bits")
     if missing:

@@ -158,7 +158,12 @@ def cover(structures: Iterable[Structure]) -> Structure:
     if len(shapes) != 1:
         raise ValueError(f"structures of one shape are needed, not {len(shapes)} shapes")
     names = [field.name for field in dataclasses.fields(Structure)[1:]]
-    return Structure(shape=items[0].shape, **{name: max(getattr(item, name) for item in items) for name in names})
+    least = Structure(shape=items[0].shape, **{name: max(getattr(item, name) for item in items) for name in names})
+    # wider fields make longer descriptors
+    from .descriptors import descriptor_words
+
+    descriptors = max(item.program_depth // descriptor_words(item) for item in items)
+    return dataclasses.replace(least, program_depth=descriptors * descriptor_words(least))
 
 
 def words_for(bits: int) -> int:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from spikewright.models.package import Package
-from spikewright.sim.build_folder import BuildFolder
 from spikewright.sim.golden import Trace, run
 from spikewright.sim.layout import Layout
-from spikewright.sim.run import Piece, classes_of, run_pieces
+from spikewright.sim.run import Piece, Target, classes_of, run_pieces
 from spikewright.sim.trace import read_values, split_images
 from spikewright.sim.utilisation import SpikeWork
 from spikewright.sim.verilator import Built
@@ -61,7 +60,7 @@ class Comparison:
 
 
 def compare(
-    build: BuildFolder,
+    target: Target,
     built: Built,
     images: Array,
     *,
@@ -69,17 +68,16 @@ def compare(
     **options: Any,
 ) -> Comparison:
     """Run uint8 images [B, H, W, C] through the accelerator and the golden model. Raises ``BenchError`` on a hang."""
-    package, layout = build.package, build.layout
-    found = Comparison(work=SpikeWork(package, layout))
-    for piece in run_pieces(build, built, images, **options):
-        add_piece(found, piece, package, layout)
+    found = Comparison(work=SpikeWork(target.package, target.layout))
+    for piece in run_pieces(target, built, images, **options):
+        add_piece(found, piece, target.package, target.layout)
         progress(found.images)
     return found
 
 
-def add_piece(found: Comparison, piece: Piece, package: Package, layout: Layout) -> None:
-    """Compare one piece of a run."""
-    golden = run(package, piece.images)
+def add_piece(found: Comparison, piece: Piece, package: Package, layout: Layout, golden: Trace | None = None) -> None:
+    """Compare one piece of a run. golden: what the golden model makes of its images, if it is known already."""
+    golden = golden or run(package, piece.images)
     answers = piece.answers
     assert answers.records is not None
     observed = read_values(layout, split_images(answers.records, len(piece.images)))

@@ -1,4 +1,4 @@
-"""Runs a BUILD on Verilator, in pieces: while one piece is simulated, the caller works on the one before."""
+"""Runs a network on Verilator, in pieces: while one piece is simulated, the caller works on the one before."""
 
 from __future__ import annotations
 
@@ -10,14 +10,37 @@ from pathlib import Path
 
 import numpy as np
 
+from spikewright.compiler.program import Program
+from spikewright.models.package import Package
 from spikewright.sim.build_folder import BuildFolder
-from spikewright.sim.simulator import Answers, build_simulator, simulate, simulator_cache
+from spikewright.sim.layout import Layout
+from spikewright.sim.simulator import Answers, build_simulator, simulate, simulator_cache, write_roms
 from spikewright.sim.verilator import Built
 
 #: Images of one run of the simulator: its trace stays small.
 PIECE = 40
 
 Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Target:
+    """A network as ROM files, ready for a simulator of its structure. work: where a run keeps its files."""
+
+    package: Package
+    layout: Layout
+    roms: tuple[Path, ...]
+    work: Path
+
+    @staticmethod
+    def of_build(build: BuildFolder) -> Target:
+        return Target(build.package, build.layout, tuple(build.roms), build.work)
+
+    @staticmethod
+    def of_program(program: Program, package: Package, folder: Path) -> Target:
+        """Of a program alone: its ROM files are written to ``folder``/roms."""
+        write_roms(program, folder / "roms")
+        return Target(package, Layout.of(program), tuple(sorted((folder / "roms").glob("*.hex"))), folder / "sim")
 
 
 @dataclass(frozen=True)
@@ -37,7 +60,7 @@ def simulator_of(build: BuildFolder, *, waves: bool = False) -> Built:
 
 
 def run_pieces(
-    build: BuildFolder,
+    target: Target,
     built: Built,
     images: Array,
     *,
@@ -49,12 +72,12 @@ def run_pieces(
     timeout: float = 600.0,
 ) -> Iterator[Piece]:
     """Answers to uint8 images [B, H, W, C], piece by piece. Raises ``BenchError`` where the accelerator hangs."""
-    layout = build.layout
+    layout = target.layout
 
     def one(number: int, first: int) -> Piece:
-        folder = build.work / f"run{number % 2}"
+        folder = target.work / f"run{number % 2}"
         folder.mkdir(parents=True, exist_ok=True)
-        for rom in build.roms:
+        for rom in target.roms:
             shutil.copyfile(rom, folder / rom.name)
         part = images[first : first + piece]
         answers = simulate(
@@ -89,9 +112,9 @@ def classes_of(scores: Array) -> Array:
     return np.asarray(scores.argmax(axis=1))
 
 
-def waves_of(build: BuildFolder, built: Built, image: Array, target: Path) -> Piece:
-    """Simulate one image [H, W, C] and leave its FST at ``target``."""
-    (piece,) = run_pieces(build, built, image[None], tracing=False, waves=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    (build.work / "run0" / "dump.fst").replace(target)
+def waves_of(target: Target, built: Built, image: Array, file: Path) -> Piece:
+    """Simulate one image [H, W, C] and leave its FST at ``file``."""
+    (piece,) = run_pieces(target, built, image[None], tracing=False, waves=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    (target.work / "run0" / "dump.fst").replace(file)
     return piece

@@ -15,7 +15,7 @@ def run_compare(build: Path, images: int | None, file: Path | None) -> dict[str,
     from spikewright.sim.build_folder import open_build
     from spikewright.sim.compare import compare as run
     from spikewright.sim.report import REPORT, TIMING, build_report, read_json, write_json
-    from spikewright.sim.run import simulator_of
+    from spikewright.sim.run import Target, simulator_of
 
     single_thread()
     opened = open_build(build)
@@ -25,7 +25,7 @@ def run_compare(build: Path, images: int | None, file: Path | None) -> dict[str,
         built = simulator_of(opened)
     ready = time.monotonic()
     with progress("compare", len(chosen.images)) as tell:
-        found = run(opened, built, chosen.images, progress=tell)
+        found = run(Target.of_build(opened), built, chosen.images, progress=tell)
     end = time.monotonic()
     report = build_report(opened, found, chosen.labels)
     write_json(opened.path / REPORT, report)

@@ -28,7 +28,7 @@ def simulate(
     """
     from spikewright.commands.images import choose_images
     from spikewright.sim.build_folder import open_build
-    from spikewright.sim.run import classes_of, run_pieces, simulator_of, waves_of
+    from spikewright.sim.run import Target, classes_of, run_pieces, simulator_of, waves_of
 
     single_thread()
     opened = open_build(build)
@@ -38,15 +38,16 @@ def simulate(
         raise UserError(f"--image must be from 0 to {len(chosen.images) - 1}, not {image}")
     with progress("build the simulator", None):
         built = simulator_of(opened, waves=waves)
+    target = Target.of_build(opened)
     if waves:
         with progress(f"trace image {image}", None):
-            target = opened.path / "waves" / f"image-{image}.fst"
-            waves_of(opened, built, chosen.images[image], target)
-        out.print(f"waves of image {image}: {show(target)}")
+            file = opened.path / "waves" / f"image-{image}.fst"
+            waves_of(target, built, chosen.images[image], file)
+        out.print(f"waves of image {image}: {show(file)}")
         return
     scores, cycles, seconds = [], [], 0.0
     with progress("simulate", len(chosen.images)) as tell:
-        for piece in run_pieces(opened, built, chosen.images, tracing=False):
+        for piece in run_pieces(target, built, chosen.images, tracing=False):
             scores += (piece.answers.scores >> opened.layout.score_shift).tolist()
             cycles += piece.answers.counters[:, :, 0].sum(axis=1).tolist()
             seconds += piece.answers.seconds

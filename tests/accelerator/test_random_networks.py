@@ -1,0 +1,42 @@
+"""Random networks on a few structures, ROMs swapped: every layer, step, token and channel as in the golden model."""
+
+import numpy as np
+import pytest
+from networks import DEFAULT, GROUPS, programs_of, run_network
+
+CASES = [
+    pytest.param(name, index, id=f"{name}-{network.seed}", marks=() if name in DEFAULT else pytest.mark.slow)
+    for name, group in GROUPS.items()
+    for index, network in enumerate(group.networks)
+]
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_bit_exact(name, index, tmp_path):
+    found = run_network(name, index, tmp_path, stall=90 if index % 2 else 0)
+    assert found.bit_exact, f"{found.first}; {found.mismatches} in all, layers {found.layers}"
+    assert found.rtl == found.golden
+    program = programs_of(name)[index]
+    predicted = np.array(program.predicted_cycles) * found.images
+    if program.structure.shape.skip:
+        # skipping may cost a few cycles at the start of a descriptor, while the look-up runs ahead
+        assert (found.counters[:, 0] <= predicted + 4 * found.images).all()
+        pairs = [step.pairs for step in program.steps[:-1]]
+        assert (found.counters[:, 1] + found.counters[:, 2] == np.array(pairs) * found.images).all()
+    else:
+        assert found.counters[:, 0].tolist() == predicted.tolist()
+        assert not found.counters[:, 2].any()
+
+
+def test_there_are_fifty_and_the_loops_loop():
+    networks = [network for group in GROUPS.values() for network in group.networks]
+    assert len(networks) == 50
+    assert sum(len(GROUPS[name].networks) for name in DEFAULT) == 10
+    large = GROUPS["large"]
+    assert {network.spec.steps for network in large.networks} == {2, 5, 8}
+    assert {network.spec.dim for network in large.networks} == {96, 112, 128}
+    assert (large.shape.streams, large.shape.banks) == (2, 8)
+    for network in large.networks:
+        assert (network.spec.height, network.spec.channels, len(network.spec.selectors)) == (32, 3, 2)
+        assert network.spec.selectors[-1][1] > large.shape.tokens  # two token tiles even after the last selector
