@@ -35,7 +35,7 @@ class LifArray(wiring.Component):
     Members
     -------
     row: In(signed) a token slot; step: In(step_layout)
-    bias, threshold: In(signed); soft, strict: In(1): held as long as the step's cycle and the one after
+    bias, threshold: In(signed), those of the step in its cycle; soft, strict: In(1), held until its outputs are there
     drain: In(1)
     spikes: Out(lanes), lane = token slot · S + step; membrane: Out(signed) a token slot
     """

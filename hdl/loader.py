@@ -30,7 +30,7 @@ class PixelLoader(wiring.Component):
     write_en: Out(1), write_addr: Out, write_data: Out(lanes); live_en: Out(1), live_addr, live_planes: Out
     """
 
-    latency = Rom.latency + 2
+    latency = Rom.latency + 3
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)

@@ -14,8 +14,8 @@ class SpikeMemory(wiring.Component):
     """``banks`` banks of spike words; each is read by every stream and written once a cycle.
 
     A second stream reads a second copy of the bank. Read latency 3 cycles (address register, block RAM, word register),
-    one word a cycle; silence bits 2 cycles. Contents are not reset; reading what is written in the same cycle is
-    undefined and never scheduled.
+    one word a cycle; silence bits 2 cycles. Contents are not reset; a word that is written in the cycle after its
+    address came in (silence bits: in the same cycle) is undefined and never scheduled.
 
     Members (read ports: index stream · banks + bank)
     -------

@@ -34,15 +34,20 @@ async def neuron_control(dut):
     await start(dut)
     ports, unit, shape = Ports(dut, "neurons"), NeuronControl(structure=s), s.shape
     parameters = neuron_rows(s)
-    for _image in range(2):
+    for _image in range(3):
         await ports.cycle(rewind=1, done=0, start=0)
         ports.set(rewind=0)
         for _ in range(8):  # the first parameters are there long before the first sum
             await ports.cycle()
         row = 0
-        kinds = [(mode, False) for mode in Mode] + [(Mode.SPIKE, True), (Mode.SPIKE, False)]
+        kinds = [
+            *((mode, False) for mode in Mode),
+            *[(Mode.SPIKE, True)] * 3,
+            (Mode.RESIDUAL, True),
+            (Mode.SPIKE, False),
+        ]
         for mode, fold in rng.sample(kinds, len(kinds)):
-            fields, gap = descriptor(rng, s, mode, fold, rng.randint(1, 3))
+            fields, gap = descriptor(rng, s, mode, fold, rng.randint(1, 2))
             await ports.cycle(start=1, config=packed(Kind.MAC, s, fields))
             ports.set(start=0)
             watch = Watch(ports, s, mode, fields)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -13,7 +14,7 @@ from spikewright.compiler.structure import Shape, Structure
 from spikewright.hdl.mover import tap_layout
 from spikewright.hdl.neurons import parameter_layout
 from spikewright.sim.elaborate import elaborate, port_names
-from spikewright.sim.verilator import Results, build, default_cache
+from spikewright.sim.verilator import Built, Results, build, default_cache
 
 VERILOG = Path(__file__).parents[2] / "hdl" / "verilog"
 
@@ -91,41 +92,44 @@ def hex_text(words: Sequence[int], width: int, depth: int) -> str:
     return "".join(f"{word:0{digits}x}\n" for word in [*words, *[0] * (depth - len(words))])
 
 
+def harness(parts: Mapping[str, wiring.Component], edit: Callable[[str], str] | None = None) -> Built:
+    """The simulator of several components under one top, from the cache if it is there.
+
+    edit: changes the generated Verilog before it is built.
+    """
+    with TemporaryDirectory() as folder:
+        source = elaborate(Harness(parts), "dut", Path(folder))
+        if edit is not None:
+            before = source.read_text()
+            after = edit(before)
+            assert after != before, "the edit changed nothing"
+            source.write_text(after)
+        inputs, outputs = port_names(source.read_text(), "dut")
+        return build(
+            [source, *sorted(VERILOG.glob("*.v"))],
+            "dut",
+            default_cache(),
+            inputs=inputs,
+            outputs=outputs,
+            optimise="-O1",
+            waive=("ALWNEVER", "MULTITOP"),
+        )
+
+
 def simulate(
-    parts: Mapping[str, wiring.Component],
+    built: Built,
     bench: Path,
     *,
     cwd: Path,
-    given: Mapping[str, object] | None = None,
-    testcase: str | Sequence[str] | None = None,
+    given: Mapping[str, object],
+    testcase: str,
     roms: Mapping[str, str] | None = None,
-    edit: Callable[[str], str] | None = None,
     seed: int | None = None,
 ) -> Results:
-    """Builds the components under one top (or takes the build from the cache) and runs tests of a bench.
-
-    roms: text of each file the components read; edit: changes the generated Verilog before it is built.
-    Raises ``BenchError`` where a test fails.
-    """
+    """Runs one test of a bench; raises ``BenchError`` where it fails. roms: text of each file the components read."""
     cwd.mkdir(parents=True, exist_ok=True)
     for name, text in (roms or {}).items():
         (cwd / name).write_text(text)
-    source = elaborate(Harness(parts), "dut", cwd)
-    if edit is not None:
-        before = source.read_text()
-        after = edit(before)
-        assert after != before, "the edit changed nothing"
-        source.write_text(after)
-    inputs, outputs = port_names(source.read_text(), "dut")
-    built = build(
-        [source, *sorted(VERILOG.glob("*.v"))],
-        "dut",
-        default_cache(),
-        inputs=inputs,
-        outputs=outputs,
-        optimise="-O1",
-        waive=("ALWNEVER", "MULTITOP"),
-    )
     return built.run(bench, testcase=testcase, given=given, seed=seed, cwd=cwd, timeout=300)
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from structures import SHAPES, simulate, structure
+from structures import SHAPES, harness, simulate, structure
 
 from spikewright.hdl.lanes import LaneArray
 from spikewright.hdl.lif import LifArray
@@ -54,24 +54,19 @@ FAULTS = {
 def test_planted_fault_is_reported(fault, tmp_path):
     name, component, bench, case, edit, message = FAULTS[fault]
     s = structure("even")
+    broken = harness({name: component(structure=s)}, edit)
     with pytest.raises(BenchError, match=message) as caught:
-        simulate(
-            {name: component(structure=s)},
-            HERE / bench,
-            cwd=tmp_path,
-            given={"structure": s.to_dict()},
-            testcase=case,
-            edit=edit,
-        )
+        simulate(broken, HERE / bench, cwd=tmp_path, given={"structure": s.to_dict()}, testcase=case)
     assert "seed 1" in str(caught.value)
 
 
 def test_the_seed_decides_the_stimulus(tmp_path):
     """Other seeds pass too, and the log names them."""
     s = structure("even")
+    lanes = harness({"lanes": LaneArray(structure=s)})
     for seed in (2, 12345):
         results = simulate(
-            {"lanes": LaneArray(structure=s)},
+            lanes,
             HERE / "lanes_bench.py",
             cwd=tmp_path / str(seed),
             given={"structure": s.to_dict()},

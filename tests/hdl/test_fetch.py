@@ -1,9 +1,11 @@
 """The way of a weight, ROM to request, against the models of its components."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
-from structures import SHAPES, simulate, structure, weight_roms
+from cases import ALL_SHAPES
+from structures import harness, simulate, structure, weight_roms
 
 from spikewright.hdl.fetch import WeightFetch
 from spikewright.hdl.issue import Issue
@@ -13,14 +15,22 @@ from spikewright.hdl.silence import SilenceFilter
 BENCH = Path(__file__).with_name("fetch_bench.py")
 
 
+@cache
+def built(shape):
+    s = structure(shape)
+    return harness(
+        {
+            "nest": LoopNest(structure=s),
+            "fetch": WeightFetch(structure=s),
+            "silence": SilenceFilter(structure=s),
+            "issue": Issue(structure=s),
+        }
+    )
+
+
 @pytest.mark.parametrize("case", ["loop_nest", "weight_fetch", "silence_filter", "issue"])
-@pytest.mark.parametrize("shape", [*(n for n in SHAPES if n != "large"), pytest.param("large", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_fetch(shape, case, tmp_path):
     s = structure(shape)
-    parts = {
-        "nest": LoopNest(structure=s),
-        "fetch": WeightFetch(structure=s),
-        "silence": SilenceFilter(structure=s),
-        "issue": Issue(structure=s),
-    }
-    simulate(parts, BENCH, cwd=tmp_path, given={"structure": s.to_dict()}, testcase=case, roms=weight_roms(s))
+    given = {"structure": s.to_dict()}
+    simulate(built(shape), BENCH, cwd=tmp_path, given=given, testcase=case, roms=weight_roms(s))

@@ -1,9 +1,11 @@
 """Arithmetic: multiplier, lanes, neurons and write-back, against their models."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
-from structures import SHAPES, neuron_roms, simulate, structure
+from cases import ALL_SHAPES
+from structures import harness, neuron_roms, simulate, structure
 
 from spikewright.hdl.lanes import LaneArray
 from spikewright.hdl.lif import LifArray
@@ -32,21 +34,32 @@ def test_pot_multiplier(tmp_path):
         f"pot{code_bits}x{planes}": PotMultiplier(code_bits=code_bits, planes=planes, value_bits=value_bits)
         for code_bits, planes, value_bits in MULTIPLIERS
     }
-    simulate(parts, BENCH, cwd=tmp_path, given={"multipliers": MULTIPLIERS}, testcase="pot_multiplier")
+    given = {"multipliers": MULTIPLIERS}
+    simulate(harness(parts), BENCH, cwd=tmp_path, given=given, testcase="pot_multiplier")
+
+
+def capture_latency(shape):
+    """That of the engine, and the least."""
+    return 2 if shape == "least" else LaneArray(structure=structure(shape)).latency + LifArray.latency
+
+
+@cache
+def built(shape):
+    s = structure(shape)
+    return harness(
+        {
+            "lanes": LaneArray(structure=s),
+            "lif": LifArray(structure=s),
+            "capture": ResidualCapture(structure=s, latency=capture_latency(shape)),
+            "writeback": WriteBack(structure=s),
+            "neurons": NeuronControl(structure=s),
+        }
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("shape", [*(n for n in SHAPES if n != "large"), pytest.param("large", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_lanes(shape, case, tmp_path):
     s = structure(shape)
-    lanes = LaneArray(structure=s)
-    latency = 2 if shape == "least" else lanes.latency + LifArray.latency
-    parts = {
-        "lanes": lanes,
-        "lif": LifArray(structure=s),
-        "capture": ResidualCapture(structure=s, latency=latency),
-        "writeback": WriteBack(structure=s),
-        "neurons": NeuronControl(structure=s),
-    }
-    given = {"structure": s.to_dict(), "capture_latency": latency}
-    simulate(parts, CASES[case], cwd=tmp_path, given=given, testcase=case, roms=neuron_roms(s))
+    given = {"structure": s.to_dict(), "capture_latency": capture_latency(shape)}
+    simulate(built(shape), CASES[case], cwd=tmp_path, given=given, testcase=case, roms=neuron_roms(s))

@@ -1,9 +1,11 @@
 """Memories against their models, several sizes."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
-from structures import SHAPES, contents, hex_text, simulate, structure
+from cases import ALL_SHAPES
+from structures import contents, harness, hex_text, simulate, structure
 
 from spikewright.hdl.attention import ProductMemory
 from spikewright.hdl.memory import Bank, Rom, RomStream
@@ -17,34 +19,46 @@ BANKS = [("bank", 1, 2), ("bank", 15, 77), ("bank", 128, 64), ("table", 9, 50), 
 STREAMS = [(1, 3), (13, 100), (71, 20)]
 
 
+@cache
+def built_of_any_size():
+    parts = {f"rom{w}x{d}": Rom(width=w, depth=d, file=f"rom{w}x{d}.hex") for w, d in ROMS}
+    for kind, w, d in BANKS:
+        name = f"{kind}{w}x{d}"
+        parts[name] = Bank(width=w, depth=d, file=f"{name}.hex" if kind == "table" else None)
+    return harness(
+        parts | {f"stream{w}x{d}": RomStream(width=w, depth=d, file=f"stream{w}x{d}.hex") for w, d in STREAMS}
+    )
+
+
 @pytest.mark.parametrize("case", ["rom", "bank", "rom_stream"])
 def test_memories_of_any_size(case, tmp_path):
-    parts, roms = {}, {}
-    for width, depth in ROMS:
-        name = f"rom{width}x{depth}"
-        parts[name] = Rom(width=width, depth=depth, file=f"{name}.hex")
-        roms[f"{name}.hex"] = hex_text(contents(name, width, depth), width, depth)
-    for kind, width, depth in BANKS:
+    sizes = [("rom", *size) for size in ROMS] + BANKS + [("stream", *size) for size in STREAMS]
+    roms = {}
+    for kind, width, depth in sizes:
         name = f"{kind}{width}x{depth}"
-        parts[name] = Bank(width=width, depth=depth, file=f"{name}.hex" if kind == "table" else None)
-        if kind == "table":
-            roms[f"{name}.hex"] = hex_text(contents(name, width, depth), width, depth)
-    for width, depth in STREAMS:
-        name = f"stream{width}x{depth}"
-        parts[name] = RomStream(width=width, depth=depth, file=f"{name}.hex")
         roms[f"{name}.hex"] = hex_text(contents(name, width, depth), width, depth)
     given = {"roms": ROMS, "banks": BANKS, "streams": STREAMS}
-    simulate(parts, BENCH, cwd=tmp_path, given=given, testcase=case, roms=roms)
+    simulate(built_of_any_size(), BENCH, cwd=tmp_path, given=given, testcase=case, roms=roms)
+
+
+def live_ports(shape):
+    return 3 if shape == "odd" else 2
+
+
+@cache
+def built(shape):
+    s = structure(shape)
+    return harness(
+        {
+            "live": LiveMemory(structure=s, ports=live_ports(shape)),
+            "spikes": SpikeMemory(structure=s),
+            "products": ProductMemory(structure=s),
+        }
+    )
 
 
 @pytest.mark.parametrize("case", ["live_memory", "spike_memory", "product_memory"])
-@pytest.mark.parametrize("shape", [*(n for n in SHAPES if n != "large"), pytest.param("large", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_memories_of_a_structure(shape, case, tmp_path):
-    s = structure(shape)
-    live_ports = 3 if shape == "odd" else 2
-    parts = {
-        "live": LiveMemory(structure=s, ports=live_ports),
-        "spikes": SpikeMemory(structure=s),
-        "products": ProductMemory(structure=s),
-    }
-    simulate(parts, BENCH, cwd=tmp_path, given={"structure": s.to_dict(), "live_ports": live_ports}, testcase=case)
+    given = {"structure": structure(shape).to_dict(), "live_ports": live_ports(shape)}
+    simulate(built(shape), BENCH, cwd=tmp_path, given=given, testcase=case)

@@ -1,17 +1,11 @@
 """Attention unit, mover, token selector, pixel loader, program memory and results, against their models."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
-from structures import (
-    SHAPES,
-    contents,
-    hex_text,
-    mover_roms,
-    pixel_roms,
-    simulate,
-    structure,
-)
+from cases import ALL_SHAPES
+from structures import contents, harness, hex_text, mover_roms, pixel_roms, simulate, structure
 
 from spikewright.compiler.structure import WORD_BITS
 from spikewright.hdl.attention import AttentionUnit
@@ -34,18 +28,25 @@ CASES = {
 }
 
 
+@cache
+def built(shape):
+    s = structure(shape)
+    return harness(
+        {
+            "attention": AttentionUnit(structure=s),
+            "mover": Mover(structure=s),
+            "selector": TokenSelector(structure=s),
+            "loader": PixelLoader(structure=s),
+            "program": ProgramMemory(structure=s),
+            "results": Results(structure=s),
+        }
+    )
+
+
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("shape", [*(n for n in SHAPES if n != "large"), pytest.param("large", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_units(shape, case, tmp_path):
     s = structure(shape)
-    parts = {
-        "attention": AttentionUnit(structure=s),
-        "mover": Mover(structure=s),
-        "selector": TokenSelector(structure=s),
-        "loader": PixelLoader(structure=s),
-        "program": ProgramMemory(structure=s),
-        "results": Results(structure=s),
-    }
     program = contents("program", WORD_BITS, s.program_depth)
     roms = mover_roms(s) | pixel_roms(s) | {"program.hex": hex_text(program, WORD_BITS, s.program_depth)}
-    simulate(parts, CASES[case], cwd=tmp_path, given={"structure": s.to_dict()}, testcase=case, roms=roms)
+    simulate(built(shape), CASES[case], cwd=tmp_path, given={"structure": s.to_dict()}, testcase=case, roms=roms)
