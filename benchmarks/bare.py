@@ -1,0 +1,78 @@
+"""The same RTL under a plain C++ main: what Verilator does without cocotb, files and traces."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from common import WORK
+
+from spikewright.sim.build_folder import BuildFolder
+from spikewright.sim.toolchain import simulation_tools
+from spikewright.sim.verilator import WAIVED
+
+MAIN = r"""
+#include "Vaccelerator.h"
+#include "verilated.h"
+#include <chrono>
+#include <cstdio>
+#include <vector>
+int main(int, char** argv) {
+    std::vector<unsigned char> pixels;
+    FILE* file = fopen(argv[1], "rb");
+    for (int c; (c = fgetc(file)) != EOF;) pixels.push_back(c);
+    long images = atol(argv[2]), done = 0, cycles = 0;
+    size_t sent = 0;
+    VerilatedContext context;
+    Vaccelerator top{&context};
+    top.rst = 1;
+    top.results___05Fready = 1;
+    auto start = std::chrono::steady_clock::now();
+    while (done < images) {
+        top.pixels___05Fvalid = cycles > 4 && sent < pixels.size();
+        top.pixels___05Fpayload = sent < pixels.size() ? pixels[sent] : 0;
+        top.rst = cycles < 4;
+        top.clk = 0;
+        top.eval();
+        bool taken = top.pixels___05Fvalid && top.pixels___05Fready;
+        if (!top.rst && top.results___05Fvalid && (top.results___05Fpayload >> 32 & 1)) done++;
+        top.clk = 1;
+        top.eval();
+        if (taken) sent++;
+        cycles++;
+    }
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    printf("%ld %f\n", cycles, seconds);
+}
+"""
+
+
+def bare_speed(build: BuildFolder, images: np.ndarray) -> float:
+    """Cycles a second over the images."""
+    folder = WORK / "bare"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "main.cpp").write_text(MAIN)
+    (folder / "images.bin").write_bytes(images.tobytes())
+    for rom in build.roms:
+        shutil.copyfile(rom, folder / rom.name)
+    tools = simulation_tools()
+    sources = [str(path.resolve()) for path in (build.accelerator, *build.memories)]
+    waive = [f"-Wno-{name}" for name in (*WAIVED, "ALWNEVER", "lint")]
+    words = [str(tools.verilator), "--cc", "--exe", "-O3", "--top-module", "accelerator", *waive, "--Mdir", "obj"]
+    _run([*words, "main.cpp", *sources], folder, tools.environment)
+    flags = ["CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_STD=-std=gnu++20", "CFG_LDLIBS_THREADS=-pthread", "AR=ar"]
+    flags += [f"CXX={tools.cxx}", f"LINK={tools.cxx}", "OPT_FAST=-O3", "PYTHON3=python3"]
+    _run([tools.make, "-C", "obj", "-f", "Vaccelerator.mk", *flags, "-j2"], folder, tools.environment)
+    said = _run(["obj/Vaccelerator", "images.bin", str(len(images))], folder, tools.environment)
+    cycles, seconds = said.split()
+    return int(cycles) / float(seconds)
+
+
+def _run(words: list[str], folder: Path, environment: dict[str, str]) -> str:
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{words[0]} failed: {(done.stderr or done.stdout)[-2000:]}")
+    return done.stdout
