@@ -20,8 +20,8 @@ def test_bit_exact(name, index, tmp_path):
     program = programs_of(name)[index]
     predicted = np.array(program.predicted_cycles) * found.images
     if program.structure.shape.skip:
-        # skipping may cost a few cycles at the start of a descriptor, while the look-up runs ahead
-        assert (found.counters[:, 0] <= predicted + 4 * found.images).all()
+        # skipping may cost a layer with nothing to skip a percent, while the look-up runs ahead; never the image
+        assert found.counters[:, 0].sum() <= predicted.sum()
         pairs = [step.pairs for step in program.steps[:-1]]
         assert (found.counters[:, 1] + found.counters[:, 2] == np.array(pairs) * found.images).all()
     else:
