@@ -112,7 +112,7 @@ class PixelLoader(wiring.Component):
         with m.Elif(accept):
             m.d.sync += [taken.eq(taken + 1), channel.eq(Mux(channel == channels - 1, 0, channel + 1))]
         whole = Signal(delay + 1)
-        m.d.sync += whole.eq(Cat((size != 0) & (taken == size), whole))
+        m.d.sync += whole.eq(Mux((size != 0) & (taken == size), Cat(1, whole), 0))
         m.d.comb += self.full.eq((size != 0) & (taken == size) & whole[-1])
 
     def _gather(self, m: Module, buffer: Bank) -> None:
