@@ -86,7 +86,9 @@ def make_netlist(
     for at, path in enumerate(sources):
         shutil.copyfile(path, out_dir / f"source_{at}_{path.name}")
         script.append(f"read_verilog -sv source_{at}_{path.name}")
-    script += [f"synth_ecp5 -nobram -top {top}", "write_verilog -noattr netlist.v", "tee -q -o cells.txt stat"]
+    script.append(f"synth_ecp5 -nobram -top {top}")
+    # what is left of the module borders has no cells behind it
+    script += ["delete t:$scopeinfo", "write_verilog -noattr netlist.v", "tee -q -o cells.txt stat"]
     (out_dir / "netlist.ys").write_text("\n".join(script) + "\n")
     log(f"yosys ({yosys})")
     command = [yosys, "-q", "-l", "yosys.log", "netlist.ys"]

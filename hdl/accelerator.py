@@ -56,7 +56,7 @@ class Accelerator(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        s, shape = self.structure, self.structure.shape
+        s = self.structure
         m = Module()
         m.submodules.program = program = ProgramMemory(structure=s)
         m.submodules.memory = memory = SpikeMemory(structure=s)
@@ -123,10 +123,13 @@ class Accelerator(wiring.Component):
         with m.If(sent != 3):
             m.d.sync += [sent.eq(sent + 1), latched[0].eq(latched[1]), latched[1].eq(latched[2])]
         m.d.comb += [results.counter_en.eq(sent != 3), results.counter.eq(latched[0])]
+        new_issued, new_skipped = Signal.like(engine.issued), Signal.like(engine.skipped)
         m.d.sync += [
             cycles.eq(cycles + counting),
-            issued.eq(issued + engine.issued),
-            skipped.eq(skipped + engine.skipped),
+            new_issued.eq(engine.issued),
+            new_skipped.eq(engine.skipped),
+            issued.eq(issued + new_issued),
+            skipped.eq(skipped + new_skipped),
         ]
 
         with m.FSM():
@@ -222,5 +225,3 @@ class Accelerator(wiring.Component):
                     memory.live_write_addr[b].eq(loader.live_addr),
                     memory.live_data[b].eq(loader.live_planes),
                 ]
-
-

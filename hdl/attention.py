@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,6 +11,7 @@ from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure, bits_for
 
 from .memory import Bank, check_structure
+from .nest import final_index
 from .spikes import SpikeMemory
 
 
@@ -141,18 +142,16 @@ class AttentionUnit(wiring.Component):
         element_now = Signal(range(s.product_depth))
         group_elements = Signal(range(s.product_depth))
         last = {
-            "channel": channel == config.channels - 1,
-            "tile": tile == config.tiles - 1,
-            "row": row == config.rows - 1,
-            "group": group == config.groups - 1,
-            "head": head == config.heads - 1,
+            "channel": channel == final_index(m, config.channels, "channels"),
+            "tile": tile == final_index(m, config.tiles, "tiles"),
+            "row": row == final_index(m, config.rows, "rows"),
+            "group": group == final_index(m, config.groups, "groups"),
+            "head": head == final_index(m, config.heads, "heads"),
         }
         offset = Signal(address)
         m.d.comb += offset.eq(group_base + tile_base)
         with m.If(busy):
-            m.d.comb += self.read_addr.eq(
-                offset + Mux(loads, key + row[:address], value + value_row)
-            )
+            m.d.comb += self.read_addr.eq(offset + Mux(loads, key + row[:address], value + value_row))
         ending = Signal()
         with m.If(self.start):
             m.d.sync += [busy.eq(1), loads.eq(1), key.eq(config.key), value.eq(config.value)]
@@ -222,9 +221,7 @@ class AttentionUnit(wiring.Component):
                 total = Signal(s.product_bits, name=f"total{b}_{t}", reset_less=True)
                 m.d.sync += [count.eq(part) for count, part in zip(counts, parts, strict=True)]
                 m.d.sync += total.eq(counts[0] + counts[1])
-                m.d.sync += self.write[b][t].eq(
-                    total + Mux(tokens[SpikeMemory.latency + 3].add, self.product[b][t], 0)
-                )
+                m.d.sync += self.write[b][t].eq(total + Mux(tokens[SpikeMemory.latency + 3].add, self.product[b][t], 0))
         m.d.comb += [
             self.write_en.eq(tokens[SpikeMemory.latency + 4].value),
             self.write_addr.eq(elements[SpikeMemory.latency + 4]),

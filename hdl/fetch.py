@@ -10,14 +10,12 @@ from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure
 
 from .memory import Rom, RomStream, check_structure
-from .nest import LoopNest
+from .nest import LoopNest, final_index
 
 
 def row_layout(structure: Structure) -> data.StructLayout:
     """Two entries on their way to the lanes: addresses of plane 0, codes (or product addresses), valid, end of list."""
-    entry = data.StructLayout(
-        {"addr": structure.address_bits, "code": operand_bits(structure), "valid": 1}
-    )
+    entry = data.StructLayout({"addr": structure.address_bits, "code": operand_bits(structure), "valid": 1})
     return data.StructLayout({"entries": data.ArrayLayout(entry, 2), "last": 1})
 
 
@@ -125,9 +123,7 @@ class WeightFetch(wiring.Component):
         m.submodules.nest = nest = LoopNest(structure=s)
         # the residual stream that a list captures lies in another layout: its own addresses, walked in step
         m.submodules.capture_nest = capture_nest = LoopNest(structure=s)
-        m.submodules.counts = counts = RomStream(
-            width=self.walkers * s.count_bits, depth=s.outputs, file="counts.hex"
-        )
+        m.submodules.counts = counts = RomStream(width=self.walkers * s.count_bits, depth=s.outputs, file="counts.hex")
         m.d.comb += counts.rewind.eq(self.rewind)
         for walk, side in ((nest, "in"), (capture_nest, "capture")):
             m.d.comb += [
@@ -151,7 +147,7 @@ class WeightFetch(wiring.Component):
         done_all, last_output = Signal(), Signal()
         m.d.comb += [
             self.ready.eq(counts.o.valid),
-            last_output.eq(output == config.outputs - 1),
+            last_output.eq(output == final_index(m, config.outputs, "outputs")),
             nest.advance.eq(self.busy & done_all),
         ]
         new_output = Signal()  # the next place is the first of another output
@@ -159,7 +155,7 @@ class WeightFetch(wiring.Component):
         m.d.comb += counts.o.ready.eq(~config.gate & (self.start | new_output))
 
         head_end = Signal()
-        m.d.comb += head_end.eq(head_output == config.head_outputs - 1)
+        m.d.comb += head_end.eq(head_output == final_index(m, config.head_outputs, "head_outputs"))
         with m.If(self.start):
             m.d.sync += [
                 self.busy.eq(1),

@@ -11,7 +11,7 @@ from spikewright.compiler.structure import Structure
 
 from .fetch import operand_bits
 from .memory import check_structure
-from .silence import piece_layout
+from .silence import at_most_one, piece_layout
 
 
 def request_layout(structure: Structure) -> data.StructLayout:
@@ -92,10 +92,12 @@ class Issue(wiring.Component):
             held = Signal(name=f"held{w}")
             pending = Signal(2 * s.planes, name=f"pending{w}")
             rest = Signal(2 * s.planes, name=f"rest{w}")
+            final = Signal(name=f"final{w}")
             drained, load = Signal(name=f"drained{w}"), Signal(name=f"load{w}")
             m.d.comb += [
                 rest.eq(pending & (pending - 1)),
-                drained.eq(held & (rest == 0)),
+                # known a cycle ahead: the end of a sum waits for all walkers, and all wait for it
+                drained.eq(held & final),
                 finished[w].eq(drained & row.last),
                 load.eq(~held | (drained & ~row.last) | end),
                 self.piece_ready[w].eq(load),
@@ -105,9 +107,10 @@ class Issue(wiring.Component):
                     held.eq(self.piece_valid[w]),
                     row.eq(self.piece[w]),
                     pending.eq(self.piece[w].pending),
+                    final.eq(self.piece[w].final),
                 ]
             with m.Else():
-                m.d.sync += pending.eq(rest)
+                m.d.sync += [pending.eq(rest), final.eq(at_most_one(rest))]
 
             request = self.request[w]
             low = pending[: s.planes]

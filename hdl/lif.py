@@ -26,11 +26,12 @@ def step_layout() -> data.StructLayout:
 class LifArray(wiring.Component):
     """One membrane for each token slot; one step of all of them a cycle.
 
-    ``u ← halve(u) + row · 2^F + bias`` where F is ``fraction_bits``; with ``leak`` halve is floor (``strict``: ceiling),
-    else nothing. With ``fire`` a token spikes if u ≥ threshold (``strict``: u > threshold) and u becomes 0, or
-    u − threshold with ``soft`` (each only where the structure has it). Spikes enter each token's word from the top: after S steps bit s is step s.
-    Latency from ``step`` to ``spikes`` and ``membrane`` 3 cycles; one step a cycle. ``drain`` (when no step is on its
-    way) moves every membrane one token slot down. Reset: control only. Overflow cannot happen: interval analysis.
+    ``u ← halve(u) + row · 2^F + bias`` where F is ``fraction_bits``; with ``leak`` halve is floor (``strict``:
+    ceiling), else nothing. With ``fire`` a token spikes if u ≥ threshold (``strict``: u > threshold) and u becomes 0,
+    or u − threshold with ``soft``; ``soft`` and ``strict`` only where the structure has them. Spikes enter each token's
+    word from the top: after S steps bit s is step s. Latency from ``step`` to ``spikes`` and ``membrane`` 3 cycles; one
+    step a cycle. ``drain`` (when no step is on its way) moves every membrane one token slot down. Reset: control only.
+    Overflow cannot happen: interval analysis.
 
     Members
     -------

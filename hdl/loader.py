@@ -79,7 +79,7 @@ class PixelLoader(wiring.Component):
         return words
 
     def elaborate(self, platform: object) -> Module:
-        s, shape, config = self.structure, self.structure.shape, self.config
+        s = self.structure
         m = Module()
         m.submodules.table = table = Rom(width=s.image_bits, depth=256 * s.image_channels, file="pixels.hex")
         m.submodules.buffer = buffer = Bank(width=s.image_bits, depth=s.pixel_depth)
@@ -123,6 +123,7 @@ class PixelLoader(wiring.Component):
         cursor, corner, row_corner, channel_corner = (
             Signal(pixel, name=n) for n in ("cursor", "corner", "row_corner", "channel_corner")
         )
+        corners = (corner, row_corner, channel_corner)
         word, position, channel_word = (Signal(address, name=n) for n in ("word", "position", "channel_word"))
         slots = Signal(loop)
         m.d.comb += [slots.eq(Mux(config.fold, shape.lanes, shape.tokens)), buffer.read_addr.eq(cursor)]
@@ -149,9 +150,7 @@ class PixelLoader(wiring.Component):
             with m.State("IDLE"):
                 with m.If(self.start):
                     m.d.sync += [
-                        x.eq(0)
-                        for x in (slot, column_slot, used, tile, column, row, channel)
-                        + (cursor, corner, row_corner, channel_corner)
+                        x.eq(0) for x in (slot, column_slot, used, tile, column, row, channel, cursor, *corners)
                     ]
                     m.d.sync += [x.eq(config.base) for x in (word, position, channel_word)]
                     m.next = "GATHER"
@@ -190,9 +189,7 @@ class PixelLoader(wiring.Component):
                     with m.Else():
                         m.d.sync += [column.eq(0), row.eq(0), channel.eq(channel + 1)]
                         m.d.sync += [x.eq(channel_word + config.channel_stride) for x in (word, position, channel_word)]
-                        m.d.sync += [
-                            x.eq(channel_corner + 1) for x in (cursor, corner, row_corner, channel_corner)
-                        ]
+                        m.d.sync += [x.eq(channel_corner + 1) for x in (cursor, corner, row_corner, channel_corner)]
                         with m.If(channel == config.channels - 1):
                             m.d.comb += self.finished.eq(1)
                             m.next = "IDLE"

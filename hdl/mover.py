@@ -11,6 +11,7 @@ from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure, bits_for
 
 from .memory import Bank, check_structure
+from .nest import final_index
 from .spikes import SpikeMemory
 
 
@@ -118,7 +119,8 @@ class Mover(wiring.Component):
 
         # the walk
         busy = Signal()
-        tap, plane, word, group, tile, row = (Signal(loop, name=n) for n in ("tap", "plane", "word", "group", "tile", "row"))
+        loops = ("tap", "plane", "word", "group", "tile", "row")
+        tap, plane, word, group, tile, row = (Signal(loop, name=n) for n in loops)
         pointer, word_pointer = Signal(len(table.read_addr)), Signal(len(table.read_addr))
         names = ("group", "tile", "row")
         source = {n: Signal(address, name=f"source_{n}") for n in names}
@@ -128,12 +130,12 @@ class Mover(wiring.Component):
             Signal(name=f"last_{n}") for n in ("tap", "plane", "word", "group", "tile", "row")
         )
         m.d.comb += [
-            last_tap.eq(tap == config.taps - 1),
-            last_plane.eq(plane == config.planes - 1),
-            last_word.eq(word == config.words - 1),
-            last_group.eq(group == config.groups - 1),
-            last_tile.eq(tile == config.tiles - 1),
-            last_row.eq(row == config.rows - 1),
+            last_tap.eq(tap == final_index(m, config.taps, "taps")),
+            last_plane.eq(plane == final_index(m, config.planes, "planes")),
+            last_word.eq(word == final_index(m, config.words, "words")),
+            last_group.eq(group == final_index(m, config.groups, "groups")),
+            last_tile.eq(tile == final_index(m, config.tiles, "tiles")),
+            last_row.eq(row == final_index(m, config.rows, "rows")),
             table.read_addr.eq(pointer),
         ]
 
@@ -232,7 +234,9 @@ class Mover(wiring.Component):
         m.d.sync += coarse_rotate.eq(rotate[fine:])
         turned_stage, or_stage = stages[depth + 2], stages[depth + 3]
         for b in range(shape.banks):
-            finely, turned, gathered = (Signal(shape.lanes, name=f"{n}{b}", reset_less=True) for n in ("fine", "turned", "gathered"))
+            finely = Signal(shape.lanes, name=f"finely{b}", reset_less=True)
+            turned = Signal(shape.lanes, name=f"turned{b}", reset_less=True)
+            gathered = Signal(shape.lanes, name=f"gathered{b}", reset_less=True)
             m.d.sync += [
                 finely.eq(self._turn(self.words[b], fine_rotate, 1)),
                 turned.eq(self._turn(finely, coarse_rotate, 1 << fine)),

@@ -3,7 +3,7 @@
 from itertools import product
 from typing import NamedTuple
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -22,6 +22,13 @@ class Place(NamedTuple):
     last: bool
 
 
+def final_index(m: Module, count: Value, name: str) -> Signal:
+    """``count − 1`` out of a register: a loop's end must not cost a subtraction. ``count`` is held during the loop."""
+    final = Signal(len(count), name=f"final_{name}", reset_less=True)
+    m.d.sync += final.eq(count - 1)
+    return final
+
+
 class LoopNest(wiring.Component):
     """Address of the current (row, column, tile, step group), step group innermost.
 
@@ -31,7 +38,7 @@ class LoopNest(wiring.Component):
 
     Members
     -------
-    columns, rows, tiles, groups: In, loop counts (1 …), held during a run
+    columns, rows, tiles, groups: In, loop counts (1 …), held from the cycle of ``start`` on
     x, y, tile, group: In, address steps: to the next column; from the last column of a row to the first of the next;
         to the next tile; to the next step group
     start, advance: In(1)
@@ -70,10 +77,10 @@ class LoopNest(wiring.Component):
         last_column, last_row = Signal(), Signal()
         m.d.comb += [
             self.first_group.eq(group == 0),
-            self.last_group.eq(group == self.groups - 1),
-            self.last_tile.eq(tile == self.tiles - 1),
-            last_column.eq(column == self.columns - 1),
-            last_row.eq(row == self.rows - 1),
+            self.last_group.eq(group == final_index(m, self.groups, "groups")),
+            self.last_tile.eq(tile == final_index(m, self.tiles, "tiles")),
+            last_column.eq(column == final_index(m, self.columns, "columns")),
+            last_row.eq(row == final_index(m, self.rows, "rows")),
             self.last.eq(self.last_group & self.last_tile & last_column & last_row),
         ]
         to_tile, to_position = Signal.like(self.addr), Signal.like(self.addr)

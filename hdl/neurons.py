@@ -13,7 +13,7 @@ from spikewright.compiler.structure import Structure, bits_for
 
 from .lif import LifArray, step_layout
 from .memory import RomStream, check_structure
-from .nest import LoopNest, Place
+from .nest import LoopNest, Place, final_index
 
 
 def parameter_layout(structure: Structure) -> data.StructLayout:
@@ -31,9 +31,7 @@ def parameter_layout(structure: Structure) -> data.StructLayout:
 
 def place_layout(structure: Structure) -> data.StructLayout:
     """Where a finished word goes."""
-    return data.StructLayout(
-        {"addr": structure.address_bits, "bank": bits_for(structure.shape.banks - 1), "enable": 1}
-    )
+    return data.StructLayout({"addr": structure.address_bits, "bank": bits_for(structure.shape.banks - 1), "enable": 1})
 
 
 @dataclass(frozen=True)
@@ -179,18 +177,20 @@ class NeuronControl(wiring.Component):
         halving = Signal()
         run = Signal()
         last_step, last_replay, over, existing = Signal(), Signal(), Signal(), Signal()
-        final_group = Signal()
+        final_group, last_fold = Signal(), Signal()
         m.d.comb += [
             run.eq(self.done | active),
             last_step.eq(step == shape.steps - 1),
-            last_replay.eq(~config.fold | ((group == config.fold_groups - 1) & (row == shape.steps - 1))),
-            final_group.eq(Mux(config.fold, group == config.fold_groups - 1, nest.last_group)),
+            last_replay.eq(~config.fold | (last_fold & (row == shape.steps - 1))),
+            last_fold.eq(group == final_index(m, config.fold_groups, "fold_groups")),
+            final_group.eq(Mux(config.fold, last_fold, nest.last_group)),
             existing.eq(~final_group | (step < config.last_steps)),
         ]
         to_halve = Signal()
         m.d.comb += to_halve.eq((config.mode == Mode.HIDDEN) & nest.last_group & (config.shift != 0))
+        last_halving = final_index(m, config.shift, "shift")
         with m.If(halving):
-            m.d.comb += over.eq(halvings == config.shift - 1)
+            m.d.comb += over.eq(halvings == last_halving)
         with m.Else():
             m.d.comb += over.eq(last_step & last_replay & ~to_halve)
 
@@ -198,7 +198,7 @@ class NeuronControl(wiring.Component):
         next_row = Signal(s.address_bits)
         m.d.comb += next_row.eq(fold_row + config.out_fold)
         row_end = Signal()
-        m.d.comb += row_end.eq(last_step & (~config.fold | (group == config.fold_groups - 1)))
+        m.d.comb += row_end.eq(last_step & (~config.fold | last_fold))
         with m.If(run):
             m.d.sync += active.eq(~over)
             with m.If(halving):
@@ -229,7 +229,7 @@ class NeuronControl(wiring.Component):
         m.d.comb += [
             place_end.eq(run & over),
             output_end.eq(place_end & nest.last),
-            all_end.eq(output_end & (outputs == config.outputs - 1)),
+            all_end.eq(output_end & (outputs == final_index(m, config.outputs, "outputs"))),
             nest.advance.eq(place_end),
             next_output.eq(output_end),
         ]

@@ -17,7 +17,7 @@ class TokenSelector(wiring.Component):
     Scores arrive first, in token order, one in a cycle at most. After ``start``: one pass over the scores for each
     score bit, top bit first, finds the least kept score and how many tokens that tie with it are kept; the plan's
     region of the mover's tables is cleared; a last walk writes a tap for every run of kept tokens that move by one
-    distance. Latency from ``start`` to ``finished``: ``score_bits · (tokens + 4) + entries + tokens + 5`` cycles.
+    distance. Latency from ``start`` to ``finished``: ``score_bits · (tokens + 5) + entries + tokens + 6`` cycles.
     ``clear`` restarts the score index (before a descriptor that makes scores). Reset: idle, index 0.
 
     Members
@@ -53,7 +53,7 @@ class TokenSelector(wiring.Component):
     @staticmethod
     def cycles(tokens: int, score_bits: int, entries: int) -> int:
         """Cycles from ``start`` to ``finished``."""
-        return score_bits * (tokens + 4) + entries + tokens + 5
+        return score_bits * (tokens + 5) + entries + tokens + 6
 
     @staticmethod
     def model(scores: list[int], keep: int) -> list[int]:
@@ -89,10 +89,10 @@ class TokenSelector(wiring.Component):
         top = Signal(width, reset_less=True)
         m.d.comb += [scores.read_addr.eq(index), score.eq((raw ^ top) & ((top << 1) - 1))]
         m.d.sync += [raw.eq(scores.read_data), top.eq((1 << config.score_bits) >> 1)]
-        valid = [Signal(name=f"valid{i}") for i in range(3)]
+        valid = [Signal(name=f"valid{i}") for i in range(4)]
         scanning = Signal()
         m.d.comb += valid[0].eq(scanning & (index < config.tokens))
-        m.d.sync += [valid[i + 1].eq(valid[i]) for i in range(2)]
+        m.d.sync += [valid[i + 1].eq(valid[i]) for i in range(3)]
         entry = Signal(s.loop_bits)
 
         walker = _Plan(structure=s)
@@ -102,8 +102,17 @@ class TokenSelector(wiring.Component):
             walker.tile_stride.eq(config.tile_stride),
             walker.mask_base.eq(config.mask),
         ]
-        above, tied = Signal(), Signal()
-        m.d.comb += [above.eq(score > threshold), tied.eq((score == threshold) & (left != 0))]
+        # comparisons out of registers, three cycles after the index
+        above, equal, hit = Signal(), Signal(), Signal()
+        tied = Signal()
+        end = Signal.like(index)
+        m.d.comb += tied.eq(equal & (left != 0))
+        m.d.sync += [
+            above.eq(score > threshold),
+            equal.eq(score == threshold),
+            hit.eq((((score ^ threshold) & settled) == 0) & (score & probe).any()),
+            end.eq(config.tokens + 3),
+        ]
 
         with m.FSM():
             with m.State("IDLE"):
@@ -122,9 +131,8 @@ class TokenSelector(wiring.Component):
             with m.State("COUNT"):
                 m.d.comb += scanning.eq(1)
                 m.d.sync += index.eq(index + 1)
-                with m.If(valid[2] & (((score ^ threshold) & settled) == 0) & (score & probe).any()):
-                    m.d.sync += ones.eq(ones + 1)
-                with m.If(index == config.tokens + 2):
+                m.d.sync += ones.eq(ones + (valid[3] & hit))
+                with m.If(index == end):
                     m.next = "SETTLE"
             with m.State("SETTLE"):
                 with m.If(ones >= left):
@@ -156,12 +164,12 @@ class TokenSelector(wiring.Component):
                 m.d.sync += index.eq(index + 1)
                 m.d.comb += [
                     scanning.eq(1),
-                    walker.step.eq(valid[2]),
-                    walker.keep.eq(valid[2] & (above | tied)),
+                    walker.step.eq(valid[3]),
+                    walker.keep.eq(valid[3] & (above | tied)),
                 ]
-                with m.If(valid[2] & ~above & tied):
+                with m.If(valid[3] & ~above & tied):
                     m.d.sync += left.eq(left - 1)
-                with m.If(index == config.tokens + 2):
+                with m.If(index == end):
                     m.next = "FLUSH"
             with m.State("FLUSH"):
                 m.d.comb += walker.flush.eq(1)
@@ -223,9 +231,7 @@ class _Plan(wiring.Component):
         run_distance = Signal.like(distance)
         run_from = Signal(s.address_bits)
         mask = Signal(shape.lanes)
-        m.d.comb += distance.eq(
-            Mux(slot_from >= slot_to, slot_from - slot_to, slot_from - slot_to + shape.tokens)
-        )
+        m.d.comb += distance.eq(Mux(slot_from >= slot_to, slot_from - slot_to, slot_from - slot_to + shape.tokens))
         breaks = Signal()  # the current token cannot join the run
         m.d.comb += breaks.eq((distance != run_distance) | (tile_from != run_from) | (slot_to == 0))
         m.d.comb += [
@@ -266,7 +272,5 @@ class _Plan(wiring.Component):
             with m.Else():
                 m.d.sync += mask.eq(mask | bit)
         with m.If(self.clear):
-            m.d.sync += [
-                x.eq(0) for x in (slot_from, slot_to, tile_from, tile_to, word_number, number, running, mask)
-            ]
+            m.d.sync += [x.eq(0) for x in (slot_from, slot_to, tile_from, tile_to, word_number, number, running, mask)]
         return m

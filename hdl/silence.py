@@ -1,6 +1,6 @@
 """Silence filter: drops weight entries whose spike words are silent, before they cost a cycle in the lanes."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -12,15 +12,29 @@ from .memory import Bank, check_positive, check_structure
 
 
 def piece_layout(structure: Structure) -> data.StructLayout:
-    """A filtered row: both entries' addresses and codes, and a bit for each (entry, plane) left to do."""
+    """A filtered row: both entries' addresses and codes, a bit for each (entry, plane) left to do, ``final``: at most
+    one of them, ``last``: the row ends its list."""
     return data.StructLayout(
         {
             "addr": data.ArrayLayout(structure.address_bits, 2),
             "code": data.ArrayLayout(operand_bits(structure), 2),
             "pending": 2 * structure.planes,
+            "final": 1,
             "last": 1,
         }
     )
+
+
+def at_most_one(bits: Value) -> Value:
+    """Whether at most one bit is set, as a tree of (any, more than one)."""
+    level: list[tuple[Value, Value]] = [(bit, Const(0, 1)) for bit in bits]
+    while len(level) > 1:
+        pairs = [
+            (a | b, more_a | more_b | (a & b))
+            for (a, more_a), (b, more_b) in zip(level[::2], level[1::2], strict=False)
+        ]
+        level = pairs + level[2 * len(pairs) :]
+    return ~level[0][1]
 
 
 class LiveMemory(wiring.Component):
@@ -136,12 +150,14 @@ class SilenceFilter(wiring.Component):
         piece = Signal(piece_layout(s), reset_less=True)
         push = Signal()
         skipped = [Signal(range(width + 1), name=f"skipped{i}") for i in range(2)]
+        every_read, every_captured = Signal(width), Signal(width)  # held through a descriptor
+        m.d.sync += [every_read.eq((1 << self.in_planes) - 1), every_captured.eq((1 << self.capture_planes) - 1)]
         pending = []
         for i in range(2):
             entry = row.entries[i]
             mask, every = Signal(width, name=f"mask{i}"), Signal(width, name=f"every{i}")
             capture = self.captures & (entry.code[: s.code_bits] == 0)
-            m.d.comb += every.eq((1 << Mux(capture, self.capture_planes, self.in_planes)) - 1)
+            m.d.comb += every.eq(Mux(capture, every_captured, every_read))
             m.d.comb += mask.eq(Mux(entry.valid, self.live_planes[i] & every if s.shape.skip else every, 0))
             m.d.sync += [
                 piece.addr[i].eq(entry.addr),
@@ -155,9 +171,11 @@ class SilenceFilter(wiring.Component):
             push.eq(valid & (row.last | Cat(*pending).any())),
             self.skipped.eq(skipped[0] + skipped[1]),
         ]
+        queued = Signal(piece_layout(s))
+        m.d.comb += [queued.eq(piece), queued.final.eq(at_most_one(piece.pending))]
         m.submodules.fifo = fifo = SyncFIFO(width=piece.shape().size, depth=self.DEPTH)
         m.d.comb += [
-            fifo.w_data.eq(piece),
+            fifo.w_data.eq(queued),
             fifo.w_en.eq(push),
             self.piece.eq(fifo.r_data),
             self.piece_valid.eq(fifo.r_rdy),

@@ -34,7 +34,8 @@ class SpikeEngine(wiring.Component):
     read_addr: Out a read port; words: In(lanes) a read port, three cycles later
     live_addr: Out, live: In: look-ups, two a read port, two cycles later
     product_addr: Out a read port; product: In a read port, two cycles later
-    write_en: Out(banks); write_addr, write_data: Out a bank; live_en: Out(banks), live_write_addr, live_data: Out a bank
+    write_en: Out(banks); write_addr, write_data: Out a bank
+    live_en: Out(banks); live_write_addr, live_data: Out a bank
     score: Out(signed), score_en: Out(1): to the token selector; class_score: Out(signed), class_en: Out(1)
     issued, skipped: Out, (entry, plane) pairs in this cycle
     word_en: Out(1), word: Out(lanes) a stream: finished spike words, for traces
@@ -218,8 +219,9 @@ class SpikeEngine(wiring.Component):
         capture = Signal(name=f"capture{w}")
         m.d.comb += capture.eq(request.valid & ~config.gate & (request.code[: s.code_bits] == 0))
         flags = [capture, valid, plane]
+        names = ("capture", "valid", "plane")
         for i in range(SpikeMemory.latency - 1):
-            flags = [self._register(m, flag, f"{n}{w}_{i}") for flag, n in zip(flags, ("capture", "valid", "plane"), strict=True)]
+            flags = [self._register(m, flag, f"{n}{w}_{i}") for flag, n in zip(flags, names, strict=True)]
         values = []
         for t in range(shape.steps):
             value = Signal(signed(s.value_bits), name=f"value{w}_{t}", reset_less=True)

@@ -35,11 +35,11 @@ def product_cycles(*, heads: int, groups: int, rows: int, tiles: int, channels: 
 
 def select_cycles(*, tokens: int, score_bits: int, entries: int) -> int:
     """Radix top-k over the scores, then the plan of the compaction."""
-    return score_bits * (tokens + 4) + entries + tokens + 5 + SELECT_OVERHEAD
+    return score_bits * (tokens + 5) + entries + tokens + 6 + SELECT_OVERHEAD
 
 
 def mac_walk(pairs: Sequence[int], repeats: int, gap: int) -> int:
-    """Cycles of a MAC walk: output o takes ``max(gap, pairs[o], 1)`` cycles, ``repeats`` times; the first has no gap."""
+    """Cycles of a MAC walk: output o takes ``max(gap, pairs[o], 1)`` cycles, ``repeats`` times, the first no gap."""
     total = sum(max(gap, count, 1) for count in pairs) * repeats
     return total - max(gap, pairs[0], 1) + max(pairs[0], 1)
 

@@ -215,6 +215,7 @@ def check_piece(piece, row, left, s):
     entries, last = row
     expect(piece.last, int(last), "last")
     expect(piece.pending, left[0] | left[1] << s.planes, "pending planes")
+    expect(piece.final, int(piece.pending.bit_count() <= 1), "final")
     for i, entry in enumerate(entries):
         if entry is not None:
             expect((piece.addr[i], piece.code[i]), entry, f"entry {i}")
@@ -250,7 +251,9 @@ async def issue(dut):
                 offered[w] = bool(queues[w]) and (offered[w] or rng.random() >= stall)
                 if offered[w]:
                     (addr, code, pending), last = queues[w][0]
-                    bits = layout.const({"addr": addr, "code": code, "pending": pending, "last": int(last)}).as_bits()
+                    final = int(pending.bit_count() <= 1)
+                    item = {"addr": addr, "code": code, "pending": pending, "final": final, "last": int(last)}
+                    bits = layout.const(item).as_bits()
                     ports.set(**{f"piece__{w}": bits})
                 ports.set(**{f"piece_valid__{w}": offered[w]})
             await ports.cycle()
