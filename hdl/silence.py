@@ -87,7 +87,7 @@ class SilenceFilter(wiring.Component):
     -------
     row: In(row_layout), valid: In(1)
     in_planes: In, planes of the value that is read; capture_planes: In, those of a captured word (code 0), if
-        captures: In(1), code 0 means that
+        captures: In(1), code 0 means that; all held from a cycle before the first row on
     live_addr: Out a look-up; live_planes: In a look-up, two cycles later
     hold: Out(1); piece: Out(piece_layout), piece_valid: Out(1), piece_ready: In(1)
     skipped: Out

@@ -157,6 +157,7 @@ async def silence_filter(dut):
             "captures": trial % 2,
         }
         ports.set(valid=0, piece_ready=0, **setting)
+        await ports.cycle()  # the planes are held from a cycle before the first row on
         lookups = [Delayed(LiveMemory.latency) for _ in range(2)]
         want, skipped, got_skipped, sent = deque(), 0, 0, []
         held_for, waiting, received, was_ready = 0, None, 0, False
