@@ -92,7 +92,7 @@ def jitter(native: Images, rng: np.random.Generator) -> Images:
 
     Rotation up to 12°, scale and shear up to a tenth, shift up to half a pixel; bilinear, black outside.
     """
-    n, side, _ = native.shape
+    n, side = len(native), native.shape[1]
     angle, shear = rng.uniform(-0.21, 0.21, n), rng.uniform(-0.1, 0.1, n)
     scale, move = rng.uniform(0.9, 1.1, (2, n)), rng.uniform(-0.5, 0.5, (2, n))
     chosen = rng.random(n) < 0.5
