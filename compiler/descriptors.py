@@ -103,7 +103,7 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
         ("pixel_x", _pixel),  # buffer distance from one lane to the next
         ("pixel_wrap", _pixel),  # the same at the end of an image row of lanes
         ("pixel_column", _pixel),  # buffer distance from one position to the next
-        ("pixel_row", _pixel),  # the same at the end of a row of positions
+        ("pixel_row", _pixel),  # from one row of positions to the next
         ("planes", _planes),
         ("bytes", lambda s: bits_for(s.pixel_depth)),  # of one image
     ),
