@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from fractions import Fraction
 
 from spikewright.compiler.descriptors import Kind
-from spikewright.compiler.lowering import Step
+from spikewright.compiler.lowered import Step
 from spikewright.compiler.structure import Shape
 from spikewright.cost.cycles import mac_walk
 

@@ -34,7 +34,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     from spikewright.boards.synthesis import SynthesisError
     from spikewright.compiler.fit import FitError
     from spikewright.compiler.ir import IRError
-    from spikewright.compiler.lowering import LoweringError
+    from spikewright.compiler.lowered import LoweringError
     from spikewright.compiler.program import StructureError
     from spikewright.models.package import PackageError
     from spikewright.sim.build_folder import BuildFolderError
