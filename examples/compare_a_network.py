@@ -27,7 +27,7 @@ def main(folder: Path, path: Path | None) -> bool:
     image = read_package(path).network.input
 
     # Verilog, ROM images and program: the shape of the engine that fits the board, or one given here
-    build = generate(path, "ulx3s-85f", folder / "BUILD", lanes=16, banks=2)
+    build = generate(path, "ulx3s-85f", folder / "BUILD", lanes=8, banks=1, streams=1)
     print(build.program["choice"]["reason"])
     simulator = simulator_of(build)  # compiled once for all networks of this structure
 

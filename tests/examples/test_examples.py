@@ -16,6 +16,6 @@ PRINTS = {
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_example(name, tmp_path):
-    done = subprocess.run([sys.executable, EXAMPLES / name], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, EXAMPLES / name], cwd=tmp_path, capture_output=True, text=True, timeout=560)
     assert done.returncode == 0, done.stderr
     assert re.search(PRINTS[name], done.stdout), done.stdout
