@@ -178,7 +178,7 @@ class Program:
 
     @cached_property
     def rom_bits(self) -> RomBits:
-        """Weight storage by use: what a stored bit is for (DESIGN 4)."""
+        """Weight storage by use: what a stored bit is for."""
         s = self.structure
         walkers = s.shape.streams * s.shape.banks
         entries = captures = 0

@@ -1,4 +1,4 @@
-"""Global iterative magnitude pruning with late rewinding (paper 1's lottery tickets; METHODS.md 1)."""
+"""Global iterative magnitude pruning with late rewinding (paper 1's lottery tickets)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The learned spiking token selector (paper 1, SparseSpikformer's STS; METHODS.md 1).
+"""The learned spiking token selector (paper 1, SparseSpikformer's STS).
 
 ``X' = mean over T of the stream``, ``S = softmax(MLP(X'))`` with two outputs (keep, drop); in training a hard
 Gumbel-softmax gives keep masks that multiply from selector to selector; at inference the ``keep`` best tokens by

@@ -1,5 +1,7 @@
 """The accelerator: pixels in, class scores and cycle counters out."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -67,7 +69,13 @@ class Accelerator(wiring.Component):
         m.submodules.selector = selector = TokenSelector(structure=s)
         m.submodules.loader = loader = PixelLoader(structure=s)
         m.submodules.results = results = Results(structure=s)
-        units = {Kind.LOAD: loader, Kind.MOVE: mover, Kind.MAC: engine, Kind.PRODUCT: attention, Kind.SELECT: selector}
+        units: dict[Kind, Any] = {
+            Kind.LOAD: loader,
+            Kind.MOVE: mover,
+            Kind.MAC: engine,
+            Kind.PRODUCT: attention,
+            Kind.SELECT: selector,
+        }
 
         self._connect(m, memory, products, engine, attention, mover, loader)
         m.d.comb += [

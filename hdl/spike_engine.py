@@ -20,7 +20,7 @@ from .writeback import ResidualCapture, WriteBack
 
 
 class SpikeEngine(wiring.Component):
-    """Runs MAC descriptors: everything is a gated broadcast (DESIGN 3, engine E').
+    """Runs MAC descriptors: everything is a gated broadcast.
 
     For each output channel (two with two streams) and each place of the loop nest, the list of non-zero weights is
     streamed; every cycle each bank delivers one spike word and each weight's value is broadcast to all lanes. The

@@ -1,4 +1,4 @@
-"""The two real data sets at hand: ``digits`` and ``clutter-digits``, 16×16, 8 bit (METHODS.md 7).
+"""The two real data sets at hand: ``digits`` and ``clutter-digits``, 16×16, 8 bit (docs/methods.md).
 
 Both share one stratified split of scikit-learn's 1797 handwritten digits. The test images are for reports only.
 """

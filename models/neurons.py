@@ -1,4 +1,4 @@
-"""The leaky integrate-and-fire neuron over T steps, with a surrogate gradient (METHODS.md 5).
+"""The leaky integrate-and-fire neuron over T steps, with a surrogate gradient.
 
 With τ = 2 the textbook form ``H = V + (X − V)/2, spike if H ≥ V_th`` is the same as ``u = u/2 + X, spike if
 u ≥ 2·V_th`` (u = 2H). The second form needs a shift only, so it is used everywhere, in float and on the integer grid.

@@ -1,4 +1,4 @@
-"""Spikformer in plain PyTorch (METHODS.md 5; Zhou et al., ICLR 2023), with the published state_dict names.
+"""Spikformer in plain PyTorch (docs/methods.md; Zhou et al., ICLR 2023), with the published state_dict names.
 
 Values between layers are ``[T, B, ...]``. Spikes are 0/1; the residual stream is an integer: up to 2 after the patch
 embedding (spikes + rpe spikes) and up to 2 more after each block.
@@ -136,7 +136,7 @@ class Attention(nn.Module):
 
 
 def column_mask(keep: Tensor) -> Tensor:
-    """Attention mask of a keep mask ``p [B, N]``: ``A[b, n, m] = p[m] + (1 − p[m])·[n = m]`` (METHODS.md 1)."""
+    """Attention mask of a keep mask ``p [B, N]``: ``A[b, n, m] = p[m] + (1 − p[m])·[n = m]``."""
     own = torch.eye(keep.shape[1], dtype=keep.dtype, device=keep.device)
     return keep[:, None, :] + (1.0 - keep)[:, None, :] * own
 

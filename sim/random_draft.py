@@ -31,7 +31,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Shape of a random Spikformer (METHODS: four SPS convolutions, rpe, blocks of attention and MLP, head).
+    """Shape of a random Spikformer (docs/methods.md: four SPS convolutions, rpe, blocks of attention and MLP, head).
 
     pools: which of the four SPS convolutions are followed by a pool. selectors: (block, tokens kept) before that
     block's attention. sparsity: of every weight tensor; None draws one per layer. weights, reset, compare: None draws

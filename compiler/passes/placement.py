@@ -1,6 +1,6 @@
 """Channel-to-bank placement: which bank holds which channel, so that every output's list is as even as can be.
 
-A sum takes as long as the longest of its bank lists (DESIGN 3). The placement of a value's channels decides the lists
+A sum takes as long as the longest of its bank lists. The placement of a value's channels decides the lists
 of every layer that reads it; channels are swapped between banks as long as that saves cycles.
 """
 
