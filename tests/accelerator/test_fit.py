@@ -68,7 +68,7 @@ def test_refusals_have_numbers(graph):
         FitError, match=r"^the network is too large for few: .* needs \d+ block RAMs of 18 kbit where there are 8$"
     ):
         choose(graph, BoardLimits("few", 200_000, 8))
-    with pytest.raises(FitError, match=r"needs about \d+ LUT where 1800 of 2000 can be used$"):
+    with pytest.raises(FitError, match=r"needs about \d+ LUT where 1400 of 2000 can be used$"):
         choose(graph, BoardLimits("small", 2000, 500))
 
 
