@@ -1,7 +1,7 @@
 """Loop nest: the order in which an output's positions, token tiles and step groups are walked."""
 
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
@@ -34,7 +34,7 @@ class LoopNest(wiring.Component):
 
     One step a cycle, no latency: ``addr`` and the flags are those of the current place, and ``advance`` moves on at the
     clock edge. From the last place it goes back to the first. ``start`` wins over ``advance`` and goes to the first
-    place. Reset: the first place, address 0. Addresses wrap at their width.
+    place. Reset: the first place, address 0; the flags count from ``start`` on. Addresses wrap at their width.
 
     Members
     -------
@@ -74,34 +74,47 @@ class LoopNest(wiring.Component):
         m = Module()
         column, row, tile, group = (Signal.like(self.columns, name=n) for n in ("column", "row", "in_tile", "in_group"))
         position, tile_base = (Signal.like(self.addr, name=n) for n in ("position", "tile_base"))
-        last_column, last_row = Signal(), Signal()
+        loops = {
+            "column": (column, self.columns),
+            "row": (row, self.rows),
+            "tile": (tile, self.tiles),
+            "group": (group, self.groups),
+        }
+        # whether a loop is at its end comes out of a register, made when its index is: everything waits for it
+        ends = {name: Signal(name=f"{name}_ends") for name in loops}
+        finals = {name: final_index(m, count, name) for name, (_, count) in loops.items()}
+
+        def first(name: str) -> list[Any]:
+            index, count = loops[name]
+            return [index.eq(0), ends[name].eq(count == 1)]
+
+        def following(name: str) -> list[Any]:
+            index = loops[name][0]
+            return [index.eq(index + 1), ends[name].eq(index + 1 == finals[name])]
+
         m.d.comb += [
             self.first_group.eq(group == 0),
-            self.last_group.eq(group == final_index(m, self.groups, "groups")),
-            self.last_tile.eq(tile == final_index(m, self.tiles, "tiles")),
-            last_column.eq(column == final_index(m, self.columns, "columns")),
-            last_row.eq(row == final_index(m, self.rows, "rows")),
-            self.last.eq(self.last_group & self.last_tile & last_column & last_row),
+            self.last_group.eq(ends["group"]),
+            self.last_tile.eq(ends["tile"]),
+            self.last.eq(ends["group"] & ends["tile"] & ends["column"] & ends["row"]),
         ]
         to_tile, to_position = Signal.like(self.addr), Signal.like(self.addr)
-        m.d.comb += [
-            to_tile.eq(tile_base + self.tile),
-            to_position.eq(position + self.x),
-        ]
-        with m.If(last_column):
+        m.d.comb += [to_tile.eq(tile_base + self.tile), to_position.eq(position + self.x)]
+        with m.If(ends["column"]):
             m.d.comb += to_position.eq(position + self.y)
         with m.If(self.start | (self.advance & self.last)):
-            m.d.sync += [s.eq(0) for s in (column, row, tile, group, position, tile_base, self.addr)]
+            m.d.sync += [statement for name in loops for statement in first(name)]
+            m.d.sync += [s.eq(0) for s in (position, tile_base, self.addr)]
         with m.Elif(self.advance):
-            with m.If(~self.last_group):
-                m.d.sync += [group.eq(group + 1), self.addr.eq(self.addr + self.group)]
-            with m.Elif(~self.last_tile):
-                m.d.sync += [group.eq(0), tile.eq(tile + 1), tile_base.eq(to_tile), self.addr.eq(to_tile)]
+            with m.If(~ends["group"]):
+                m.d.sync += [*following("group"), self.addr.eq(self.addr + self.group)]
+            with m.Elif(~ends["tile"]):
+                m.d.sync += [*first("group"), *following("tile"), tile_base.eq(to_tile), self.addr.eq(to_tile)]
             with m.Else():
-                m.d.sync += [group.eq(0), tile.eq(0)]
+                m.d.sync += [*first("group"), *first("tile")]
                 m.d.sync += [s.eq(to_position) for s in (position, tile_base, self.addr)]
-                with m.If(last_column):
-                    m.d.sync += [column.eq(0), row.eq(row + 1)]
+                with m.If(ends["column"]):
+                    m.d.sync += [*first("column"), *following("row")]
                 with m.Else():
-                    m.d.sync += column.eq(column + 1)
+                    m.d.sync += following("column")
         return m
