@@ -93,7 +93,9 @@ class SilenceFilter(wiring.Component):
     skipped: Out
     """
 
-    DEPTH = 16
+    #: room for the rows between ``hold`` and its end, and for as many more: with 16 in all, a list that follows a long
+    #: one of another bank came late where a sum takes two cycles
+    DEPTH = 32
     #: rows that may still come after ``hold``: fetch pipeline (4) and this one's (4)
     RESERVE = 9
 

@@ -73,7 +73,7 @@ def large(*seeds: int) -> tuple[Network, ...]:
 
 GROUPS = {
     "four-banks": Group(Shape(tokens=4, steps=2, banks=4, streams=1, skip=True), small(1, 3, 5, 8, 9)),
-    "two-streams": Group(Shape(tokens=4, steps=4, banks=8, streams=2, skip=False), small(0, 7, 12, 14, 15)),
+    "two-streams": Group(Shape(tokens=4, steps=2, banks=8, streams=2, skip=False), small(0, 7, 12, 14, 15)),
     "large": Group(Shape(tokens=16, steps=4, banks=8, streams=2, skip=True), large(*range(100, 112))),
     "exact-cycles": Group(Shape(tokens=8, steps=4, banks=4, streams=2, skip=False), small(*range(20, 30))),
     "reference-shape": Group(Shape(tokens=16, steps=4, banks=4, streams=1, skip=True), small(*range(30, 40))),
