@@ -42,8 +42,6 @@ def rows() -> list[Row]:
         Row("2.average-bits", COMMAND, weights["average_bits"], "bits", "at most 3.7, both schemes in use",
             weights["average_bits"] <= 3.7 and len(weights["schemes"]) == 2),
         Row("2.compression", COMMAND, weights["compression"], "", note="32/average bits, total/kept, 32*total/stored"),
-        Row("2.cycles-reference", COMMAND, cycles["predicted"], "cycles an image, skipping off", "at most 35 000",
-            cycles["predicted"] <= 35_000, note="64 lanes, 4 banks, 1 stream"),
         Row("2.cycles-skipping", COMMAND, cycles["per_image"], "cycles an image, skipping on, mean of 360"),
         Row("2.utilisation", COMMAND, report["utilisation"], ""),
         Row("2.cycles-breakdown", COMMAND, cycles["breakdown"], "cycles"),
@@ -76,6 +74,8 @@ def exact_rows(still: BuildFolder, report: dict) -> list[Row]:
         if row["pairs"]
     }
     return [
+        Row("2.cycles-reference", COMMAND, off, "cycles an image measured, skipping off", "at most 35 000",
+            off <= 35_000, note="64 lanes, 4 banks, 1 stream"),
         Row("2.cycles-predicted", COMMAND, plain["cycles"]["predicted"], "cycles predicted",
             "measured, exactly, every descriptor, skipping off", equal and plain["bit_exact"], note=f"{off} measured"),
         Row("2.skip-gain", COMMAND, round(off / on, 3), "x", "aim 1.3", off / on >= 1.3,

@@ -15,12 +15,15 @@ from spikewright.models.package import read_package
 from spikewright.sim.golden import run as golden
 
 ROOT = Path(__file__).parents[2]
-#: Least accuracy of the dense float model in percent, and the most points the integers may lose. The aim for
-#: clutter-digits is 1.5 points too; the committed package is two images of 360 short of it (350 float, 343 integer).
-BARS = {"clutter-digits": (96.0, 2.0), "digits": (98.0, 1.5)}
+#: Least accuracy of the dense float model in percent.
+FLOAT = {"clutter-digits": 96.0, "digits": 98.0}
+#: Most points that the integers may lose.
+LOSS = 1.5
+#: Packages that miss ``LOSS``, and by what; the day one meets it, its test says so by failing.
+SHORT = {"clutter-digits": "float 350/360, integers 343/360: 1.94 points"}
 
 
-@pytest.fixture(params=sorted(BARS))
+@pytest.fixture(params=sorted(FLOAT))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -59,14 +62,25 @@ def test_the_package_is_the_export_of_the_quantised_checkpoint(name: str) -> Non
     assert all(np.array_equal(again.tensors[n], package.tensors[n]) for n in package.tensors)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.xfail(reason=SHORT[n], strict=True) if n in SHORT else ())
+        for n in sorted(FLOAT)
+    ],
+)
+def test_the_integers_lose_little(name: str) -> None:
+    accuracy = json.loads((ROOT / "packages" / name / "metrics.json").read_text())["accuracy"]
+    share = {rung: 100 * accuracy[rung]["correct"] / 360 for rung in ("float", "quantised")}
+    assert share["quantised"] >= share["float"] - LOSS
+
+
 def test_bars(name: str) -> None:
     folder = ROOT / "packages" / name
     recipe, package = load_recipe(folder / "recipe.yaml"), read_package(folder / "package.safetensors")
     metrics = json.loads((folder / "metrics.json").read_text())
     share = {rung: 100 * metrics["accuracy"][rung]["correct"] / 360 for rung in ("float", "quantised")}
-    least, loss = BARS[name]
-    assert share["float"] >= least
-    assert share["quantised"] >= share["float"] - loss
+    assert share["float"] >= FLOAT[name]
     weights = weight_statistics(load_quantised(recipe, folder / "quantised.safetensors"))
     assert weights == metrics["weights"]
     masks = recipe.constraints.masks
