@@ -9,7 +9,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")])
 #: Made by commands: not in every clone.
 MADE = {"build", "BUILD", "runs", "dist", ".venv", "report.json", "timing.json"}
-MADE |= {"docs/results.md", "docs/results.json"}
 SUFFIXES = (".py", ".md", ".yaml", ".toml", ".txt", ".v", ".sv", ".svg", ".json")
 
 
