@@ -10,8 +10,8 @@ import numpy as np
 from common import WORK
 
 from spikewright.sim.build_folder import BuildFolder
-from spikewright.sim.toolchain import simulation_tools
 from spikewright.sim.verilator import WAIVED
+from spikewright.toolchain import simulation_tools
 
 MAIN = r"""
 #include "Vaccelerator.h"

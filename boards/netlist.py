@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikewright.boards.synthesis import TIMEOUT, first_error
-from spikewright.sim.toolchain import search_path, synthesis_tools
+from spikewright.toolchain import search_path, synthesis_tools
 
 #: Lint messages of the cell models that a blanket waiver leaves on.
 _WAIVED = ("INITIALDLY", "COMBDLY", "MULTIDRIVEN", "UNOPTFLAT")

@@ -13,7 +13,7 @@ from typing import Any
 from spikewright.boards.registry import platform_for
 from spikewright.boards.report import Utilisation, read_nextpnr
 from spikewright.boards.schema import Board
-from spikewright.sim.toolchain import SynthesisTools, search_path, synthesis_tools
+from spikewright.toolchain import SynthesisTools, search_path, synthesis_tools
 
 #: Wall seconds each tool may take.
 TIMEOUT = 3600.0

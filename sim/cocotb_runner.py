@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from cocotb_tools.runner import Verilator
 
-from spikewright.sim.toolchain import SimulationTools
+from spikewright.toolchain import SimulationTools
 
 
 class QuietRunner(Verilator):

@@ -24,7 +24,7 @@ import cocotb_tools.config
 
 from spikewright.sim.cocotb_runner import QuietRunner
 from spikewright.sim.elaborate import elaborate, port_names
-from spikewright.sim.toolchain import require_wave_headers, simulation_tools
+from spikewright.toolchain import require_wave_headers, simulation_tools
 
 __all__ = ["BenchError", "BuildError", "Built", "Results", "bench", "build", "default_cache", "elaborate"]
 

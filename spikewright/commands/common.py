@@ -39,9 +39,9 @@ def _expected() -> tuple[type[BaseException], ...]:
     from spikewright.models.package import PackageError
     from spikewright.sim.build_folder import BuildFolderError
     from spikewright.sim.golden import GoldenError
-    from spikewright.sim.toolchain import ToolError
     from spikewright.sim.trace import TraceError
     from spikewright.sim.verilator import BenchError, BuildError
+    from spikewright.toolchain import ToolError
 
     return (
         BoardError, ReportError, SynthesisError, FitError, IRError, LoweringError, StructureError, PackageError,

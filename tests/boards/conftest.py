@@ -2,7 +2,7 @@
 
 import pytest
 
-from spikewright.sim.toolchain import ToolError, synthesis_tools
+from spikewright.toolchain import ToolError, synthesis_tools
 
 
 def pytest_configure(config):

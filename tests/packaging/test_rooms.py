@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("models", "compress", "compiler", "hdl", "boards", "sim")
 #: Leaves that every room may use, and where they are: they import no room.
-LEAVES = {"spikewright.cost": "spikewright/cost", "spikewright.sim.toolchain": "sim/toolchain.py"}
+LEAVES = {"spikewright.cost": "spikewright/cost", "spikewright.toolchain": "spikewright/toolchain.py"}
 #: Packages that a room must do without.
 FOREIGN = {"compiler": {"torch", "amaranth"}, "hdl": {"torch"}, "boards": {"torch"}}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from spikewright.sim import toolchain
-from spikewright.sim.toolchain import ToolError, require_wave_headers, simulation_tools, synthesis_tools
+from spikewright import toolchain
 from spikewright.sim.verilator import BenchError, bench, build, default_cache
+from spikewright.toolchain import ToolError, require_wave_headers, simulation_tools, synthesis_tools
 
 COUNTER = """
 module wrapper #(parameter ROM = "absent.hex", parameter integer LAST = 3) (output logic done, output logic [7:0] q);
