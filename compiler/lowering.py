@@ -13,6 +13,8 @@ from .descriptors import Kind, Mode
 from .ir import Add, Attention, Compare, Conv, Graph, Head, Linear, Neuron, Pool, Reset, Select, Value
 from .lists import Entry, OutputSlot, bank_lists, pair_outputs
 from .lower_attention import lower_attention
+from .lower_head import lower_head
+from .lower_image import lower_image
 from .lower_select import lower_select
 from .lowered import Lowered, LoweringError, Step
 from .passes.placement import Reader, place
@@ -151,7 +153,7 @@ class Lowering:
     # ---- ops -----------------------------------------------------------------------------------------------------
 
     def run(self) -> Lowered:
-        self.load()
+        lower_image(self)
         for op in self.graph.ops:
             if isinstance(op, (Conv, Linear)):
                 self.weights(op)
@@ -162,47 +164,10 @@ class Lowering:
             elif isinstance(op, Select):
                 lower_select(self, op)
             elif isinstance(op, Head):
-                self.head(op)
+                lower_head(self, op)
         self.append(Kind.END, "end", {}, {}, 0)
         self.out.bank_depth = allocate(list(self.out.buffers.values()))
         return self.out
-
-    def load(self) -> None:
-        image, shape = self.graph.image, self.shape
-        value = self.graph.values["input"]
-        rows, columns = self.tile_size(value)
-        fold = columns % shape.steps == 0
-        self.out.input_fold = fold
-        placement = Placement.everywhere(image.channels)
-        buffer = self.new_buffer(value, planes=value.planes, placement=placement, groups=1)
-        if fold:
-            buffer.tile_columns = columns // shape.steps
-        cells = self.token_grid[1] * (shape.steps if fold else 1)
-        width = buffer.tile_columns
-        across = width * image.channels
-        fields = {
-            "channel_stride": buffer.row_words,
-            "x_step": buffer.planes,
-            "y_step": buffer.planes * (buffer.pitch_x - width + 1),
-            "tile_stride": buffer.tile_stride,
-            "channels": image.channels,
-            "rows": rows,
-            "columns": width,
-            "tiles": buffer.tiles,
-            "fold": int(fold),
-            "slots": cells,
-            "used": self.token_grid[0] * cells,
-            "pixel_x": across,
-            "pixel_wrap": rows * image.width * image.channels - (cells - 1) * across,
-            "pixel_column": image.channels,
-            "pixel_row": image.width * image.channels,
-            "planes": buffer.planes,
-            "bytes": image.height * image.width * image.channels,
-        }
-        count = image.channels * rows * width * buffer.tiles
-        cycles = cost.load_cycles(words=count, slots=shape.lanes if fold else shape.tokens, planes=buffer.planes)
-        self.append(Kind.LOAD, "input", fields, {"base": ("input", buffer.offset())}, cycles)
-        self.halo("input", "input", unit=1 if fold else shape.steps, planes=value.planes)
 
     def halo(self, value: str, layer: str, *, unit: int, planes: int) -> None:
         buffer = self.out.home(value)
@@ -464,38 +429,6 @@ class Lowering:
         # the silence bits follow the first plane
         writes = max(2, fields["out_planes"])
         return (steps * steps * fields["fold_groups"] if fields["fold"] else steps) + writes
-
-    def head(self, op: Head) -> None:
-        shape = self.shape
-        value, source = self.graph.values[op.inputs[0]], self.out.home(op.inputs[0])
-        if self.tile_size(value) != (1, 1):
-            raise LoweringError(f"{op.name}: the head reads the token grid {self.token_grid}, not {value.grid}")
-        fields = self.mac_fields(
-            mode=Mode.HEAD,
-            pot=int(op.weights.scheme == "pot"),
-            in_planes=value.planes,
-            in_signed=int(value.signed),
-            out_planes=1,
-            gap=shape.steps + shape.tokens,
-            columns=1,
-            rows=1,
-            tiles=self.tiles(self.slots(value)),
-            groups=self.groups,
-            fold_groups=1,
-            slots=self.slots(value),
-            source=source,
-            target=None,
-            in_group=source.block,
-        )
-        lists = bank_lists(op.weights.codes, source, shape.banks, replicated=False, start=0)
-        self.touch(value.name)
-        self.mac(
-            op.name,
-            fields,
-            {"in_base": (source.name, source.offset())},
-            self.flat_outputs(lists, op.bias, self.out.fraction_bits - op.fraction_bits),
-            target=None,
-        )
 
     def flat_outputs(self, lists: list[list[list[Entry]]], bias: np.ndarray, scaled: int) -> list[OutputSlot]:
         """Outputs that go to the selector or the results, not to spike memory."""

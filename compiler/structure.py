@@ -103,6 +103,17 @@ class Structure:
     soft_reset: int = 1  # 1: the LIF array can reset by subtraction
     strict_compare: int = 1  # 1: the LIF array can fire on "above the threshold" only
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.shape, Shape):
+            raise ValueError(f"shape must be a Shape, not {self.shape!r}")
+        for field in dataclasses.fields(self)[1:]:
+            value = getattr(self, field.name)
+            flag = field.default == 1
+            least = int(not flag and field.name != "fraction_bits")
+            if type(value) is not int or value < least or (flag and value > 1):
+                allowed = "0 or 1" if flag else f"an integer of at least {least}"
+                raise ValueError(f"structure: {field.name} must be {allowed}, not {value!r}")
+
     @property
     def address_bits(self) -> int:
         return bits_for(self.bank_depth - 1)

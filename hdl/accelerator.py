@@ -110,7 +110,7 @@ class Accelerator(wiring.Component):
         starting = Signal()
         layer = Signal(16)
         cycles, issued, skipped = (Signal(WORD_BITS, name=n) for n in ("cycles", "issued", "skipped"))
-        may_start, done, counting = Signal(), Signal(), Signal()
+        may_start, ending, done, counting = Signal(), Signal(), Signal(), Signal()
         with m.Switch(program.next_kind):
             with m.Case(Kind.LOAD):
                 m.d.comb += may_start.eq(program.valid & loader.full & ~results.busy)
@@ -122,7 +122,7 @@ class Accelerator(wiring.Component):
             for kind, unit in units.items():
                 with m.Case(kind):
                     m.d.comb += unit.start.eq(starting)
-                    m.d.comb += done.eq(~unit.busy if unit is engine else unit.finished)
+                    m.d.comb += ending.eq(~unit.busy if unit is engine else unit.finished)
         m.d.comb += selector.clear.eq(starting & (program.kind == Kind.MAC))
 
         # three counters go out while the next descriptor is at work
@@ -157,8 +157,10 @@ class Accelerator(wiring.Component):
                     m.d.sync += [counting.eq(0), layer.eq(0)]
                     m.next = "FINISH"
             with m.State("RUN"):
+                m.d.sync += done.eq(ending)
                 with m.If(done):
                     m.d.sync += [
+                        done.eq(0),
                         sent.eq(0),
                         latched[0].eq(cycles),
                         latched[1].eq(issued),
@@ -213,8 +215,10 @@ class Accelerator(wiring.Component):
             m.d.comb += [memory.live_addr[i].eq(engine.live_addr[i]), engine.live[i].eq(memory.live[i])]
         m.d.comb += [products.write_en.eq(attention.write_en), products.write_addr.eq(attention.write_addr)]
         for b in range(shape.banks):
-            m.d.comb += [
-                products.write[b].eq(attention.write[b]),
+            m.d.comb += products.write[b].eq(attention.write[b])
+            # A register between the units and the banks: they are spread over the chip. No unit reads what it has just
+            # written, and the next one starts later than that.
+            m.d.sync += [
                 memory.write_en[b].eq(engine.write_en[b] | mover.write_en | loader.write_en),
                 memory.write_addr[b].eq(engine.write_addr[b]),
                 memory.write_data[b].eq(engine.write_data[b]),
@@ -223,13 +227,13 @@ class Accelerator(wiring.Component):
                 memory.live_data[b].eq(engine.live_data[b]),
             ]
             with m.If(mover.write_en):
-                m.d.comb += [memory.write_addr[b].eq(mover.write_addr), memory.write_data[b].eq(mover.write_data[b])]
+                m.d.sync += [memory.write_addr[b].eq(mover.write_addr), memory.write_data[b].eq(mover.write_data[b])]
             with m.Elif(loader.write_en):
-                m.d.comb += [memory.write_addr[b].eq(loader.write_addr), memory.write_data[b].eq(loader.write_data)]
+                m.d.sync += [memory.write_addr[b].eq(loader.write_addr), memory.write_data[b].eq(loader.write_data)]
             with m.If(mover.live_en):
-                m.d.comb += [memory.live_write_addr[b].eq(mover.live_addr), memory.live_data[b].eq(mover.live_data[b])]
+                m.d.sync += [memory.live_write_addr[b].eq(mover.live_addr), memory.live_data[b].eq(mover.live_data[b])]
             with m.Elif(loader.live_en):
-                m.d.comb += [
+                m.d.sync += [
                     memory.live_write_addr[b].eq(loader.live_addr),
                     memory.live_data[b].eq(loader.live_planes),
                 ]

@@ -11,6 +11,7 @@ from spikewright.compiler.descriptors import Kind, layout
 from spikewright.compiler.structure import Structure, bits_for
 
 from .memory import Bank, Rom, check_structure
+from .nest import final_index
 
 
 class PixelLoader(wiring.Component):
@@ -20,7 +21,7 @@ class PixelLoader(wiring.Component):
     computes; ``full`` says that a whole image is there (``latency`` cycles after its last byte is taken). After
     ``start`` each word of spike memory is gathered one lane (``fold``) or one token slot a cycle, all bit-planes at
     once, then written plane by plane; lanes past ``used`` are 0. All banks get the same words. The buffer is free
-    again when ``finished`` pulses, ``words · (slots + planes + 2)`` cycles after ``start``; a slot is a lane or a
+    again when ``finished`` pulses, ``words · (slots + planes + 2) + 1`` cycles after ``start``; a slot is a lane or a
     token slot. Reset: empty; contents undefined.
 
     Members
@@ -90,9 +91,9 @@ class PixelLoader(wiring.Component):
     def _take_in(self, m: Module, table: Rom, buffer: Bank) -> None:
         s = self.structure
         size, taken = Signal(len(self.size)), Signal(len(self.size))
-        channels, channel = Signal(s.loop_bits), Signal(s.loop_bits)
+        final_channel, channel = Signal(s.loop_bits), Signal(s.loop_bits)
         with m.If(self.size_en):
-            m.d.sync += [size.eq(self.size), channels.eq(self.channels)]
+            m.d.sync += [size.eq(self.size), final_channel.eq(self.channels - 1)]
         accept = Signal()
         m.d.comb += [
             self.pixels.ready.eq(taken != size),
@@ -110,7 +111,7 @@ class PixelLoader(wiring.Component):
         with m.If(self.finished):
             m.d.sync += [taken.eq(0), channel.eq(0)]
         with m.Elif(accept):
-            m.d.sync += [taken.eq(taken + 1), channel.eq(Mux(channel == channels - 1, 0, channel + 1))]
+            m.d.sync += [taken.eq(taken + 1), channel.eq(Mux(channel == final_channel, 0, channel + 1))]
         whole = Signal(delay + 1)
         m.d.sync += whole.eq(Mux((size != 0) & (taken == size), Cat(1, whole), 0))
         m.d.comb += self.full.eq((size != 0) & (taken == size) & whole[-1])
@@ -125,8 +126,9 @@ class PixelLoader(wiring.Component):
         )
         corners = (corner, row_corner, channel_corner)
         word, position, channel_word = (Signal(address, name=n) for n in ("word", "position", "channel_word"))
-        slots = Signal(loop)
-        m.d.comb += [slots.eq(Mux(config.fold, shape.lanes, shape.tokens)), buffer.read_addr.eq(cursor)]
+        final_slot = Signal(loop)
+        m.d.comb += [final_slot.eq(Mux(config.fold, shape.lanes, shape.tokens) - 1), buffer.read_addr.eq(cursor)]
+        final = {n: final_index(m, config[n], n) for n in ("slots", "planes", "tiles", "columns", "rows", "channels")}
 
         planes = Signal(data.ArrayLayout(shape.lanes, s.image_bits), reset_less=True)
         read, live = [Signal(name=f"read{i}") for i in range(2)], [Signal(name=f"live{i}") for i in range(2)]
@@ -158,9 +160,9 @@ class PixelLoader(wiring.Component):
                 m.d.comb += [read[0].eq(1), live[0].eq(used < config.used)]
                 m.d.sync += [slot.eq(slot + 1), used.eq(used + 1)]
                 m.d.sync += [column_slot.eq(column_slot + 1), cursor.eq(cursor + config.pixel_x)]
-                with m.If(column_slot == config.slots - 1):
+                with m.If(column_slot == final["slots"]):
                     m.d.sync += [column_slot.eq(0), cursor.eq(cursor + config.pixel_wrap)]
-                with m.If(slot == slots - 1):
+                with m.If(slot == final_slot):
                     m.d.sync += [slot.eq(0), plane.eq(0), seen.eq(0)]
                     m.next = "SETTLE"
             with m.State("SETTLE"):
@@ -169,20 +171,20 @@ class PixelLoader(wiring.Component):
                 m.d.comb += self.write_en.eq(1)
                 m.d.sync += [plane.eq(plane + 1), seen.eq(seen | (planes[0].any() << plane))]
                 m.d.sync += [planes[p].eq(planes[p + 1]) for p in range(s.image_bits - 1)]
-                with m.If(plane == config.planes - 1):
+                with m.If(plane == final["planes"]):
                     m.next = "NEXT"
             with m.State("NEXT"):
                 m.d.comb += self.live_en.eq(1)
                 m.next = "GATHER"
-                with m.If(tile != config.tiles - 1):
+                with m.If(tile != final["tiles"]):
                     m.d.sync += [tile.eq(tile + 1), word.eq(word + config.tile_stride)]
                 with m.Else():
                     m.d.sync += [tile.eq(0), used.eq(0), column_slot.eq(0)]
-                    with m.If(column != config.columns - 1):
+                    with m.If(column != final["columns"]):
                         m.d.sync += [column.eq(column + 1)]
                         m.d.sync += [x.eq(position + config.x_step) for x in (word, position)]
                         m.d.sync += [x.eq(corner + config.pixel_column) for x in (cursor, corner)]
-                    with m.Elif(row != config.rows - 1):
+                    with m.Elif(row != final["rows"]):
                         m.d.sync += [column.eq(0), row.eq(row + 1)]
                         m.d.sync += [x.eq(position + config.y_step) for x in (word, position)]
                         m.d.sync += [x.eq(row_corner + config.pixel_row) for x in (cursor, corner, row_corner)]
@@ -190,6 +192,8 @@ class PixelLoader(wiring.Component):
                         m.d.sync += [column.eq(0), row.eq(0), channel.eq(channel + 1)]
                         m.d.sync += [x.eq(channel_word + config.channel_stride) for x in (word, position, channel_word)]
                         m.d.sync += [x.eq(channel_corner + 1) for x in (cursor, corner, row_corner, channel_corner)]
-                        with m.If(channel == config.channels - 1):
-                            m.d.comb += self.finished.eq(1)
-                            m.next = "IDLE"
+                        with m.If(channel == final["channels"]):
+                            m.next = "END"
+            with m.State("END"):
+                m.d.comb += self.finished.eq(1)
+                m.next = "IDLE"

@@ -18,7 +18,7 @@ class Results(wiring.Component):
 
     One word in a cycle and list, at least one in each list. ``busy`` from the cycle after ``send`` until the last
     word is taken: nothing may be pushed then. The lists are empty after that. Latency from ``send`` to the first word
-    2 cycles, then up to one word every second cycle. Reset: empty.
+    3 cycles, then up to one word every second cycle. Reset: empty.
 
     Members
     -------
@@ -26,7 +26,7 @@ class Results(wiring.Component):
     o: Out(stream of {data: 32, last: 1})
     """
 
-    latency = 2
+    latency = 3
 
     def __init__(self, *, structure: Structure) -> None:
         self.depth = check_structure(structure).result_depth
@@ -66,26 +66,29 @@ class Results(wiring.Component):
             ]
             with m.If(enable):
                 m.d.sync += counts[i].eq(counts[i] + 1)
-        m.d.comb += [
-            final.eq(which & (index == counts[1] - 1)),
-            self.o.payload.data.eq(Mux(which, counters.read_data, scores.read_data)),
-            self.o.payload.last.eq(final),
-        ]
+        m.d.comb += final.eq(which & (index == counts[1] - 1))
         with m.FSM() as fsm:
             with m.State("COLLECT"):
                 m.d.sync += [index.eq(0), which.eq(0)]
                 with m.If(self.send):
                     m.next = "READ"
             with m.State("READ"):
+                m.next = "LOAD"
+            with m.State("LOAD"):
+                # a register behind the block RAM; the next word is read while this one is offered
+                m.d.sync += [
+                    self.o.payload.data.eq(Mux(which, counters.read_data, scores.read_data)),
+                    self.o.payload.last.eq(final),
+                    index.eq(index + 1),
+                ]
+                with m.If(~which & (index == counts[0] - 1)):
+                    m.d.sync += [index.eq(0), which.eq(1)]
                 m.next = "OFFER"
             with m.State("OFFER"):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
-                    m.next = "READ"
-                    m.d.sync += index.eq(index + 1)
-                    with m.If(~which & (index == counts[0] - 1)):
-                        m.d.sync += [index.eq(0), which.eq(1)]
-                    with m.If(final):
+                    m.next = "LOAD"
+                    with m.If(self.o.payload.last):
                         m.d.sync += [counts[0].eq(0), counts[1].eq(0)]
                         m.next = "COLLECT"
             m.d.comb += self.busy.eq(~fsm.ongoing("COLLECT"))

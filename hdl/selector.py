@@ -17,7 +17,7 @@ class TokenSelector(wiring.Component):
     Scores arrive first, in token order, one in a cycle at most. After ``start``: one pass over the scores for each
     score bit, top bit first, finds the least kept score and how many tokens that tie with it are kept; the plan's
     region of the mover's tables is cleared; a last walk writes a tap for every run of kept tokens that move by one
-    distance. Latency from ``start`` to ``finished``: ``score_bits · (tokens + 5) + entries + tokens + 6`` cycles.
+    distance. Latency from ``start`` to ``finished``: ``score_bits · (tokens + 5) + entries + tokens + 8`` cycles.
     ``clear`` restarts the score index (before a descriptor that makes scores). Reset: idle, index 0.
 
     Members
@@ -53,7 +53,7 @@ class TokenSelector(wiring.Component):
     @staticmethod
     def cycles(tokens: int, score_bits: int, entries: int) -> int:
         """Cycles from ``start`` to ``finished``."""
-        return score_bits * (tokens + 5) + entries + tokens + 6
+        return score_bits * (tokens + 5) + entries + tokens + 8
 
     @staticmethod
     def model(scores: list[int], keep: int) -> list[int]:
@@ -100,7 +100,6 @@ class TokenSelector(wiring.Component):
         m.d.comb += [
             walker.taps.eq(config.taps),
             walker.tile_stride.eq(config.tile_stride),
-            walker.mask_base.eq(config.mask),
         ]
         # comparisons out of registers, three cycles after the index
         above, equal, hit = Signal(), Signal(), Signal()
@@ -114,6 +113,9 @@ class TokenSelector(wiring.Component):
             end.eq(config.tokens + 3),
         ]
 
+        # the plan's way to the mover's tables, out of registers: they are far away
+        writes, number = Signal(), Signal.like(walker.number)
+        tap, mask = Signal.like(walker.tap), Signal.like(walker.mask)
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
@@ -150,42 +152,41 @@ class TokenSelector(wiring.Component):
                 with m.If(bit == 1):
                     m.next = "CLEAR"
             with m.State("CLEAR"):
-                m.d.comb += [self.tap_en.eq(1), self.mask_en.eq(1), walker.clear.eq(1)]
-                m.d.comb += [
-                    self.tap_addr.eq(config.table + entry),
-                    self.mask_addr.eq(config.mask + entry),
-                    self.tap.mask.eq(config.mask + entry),
-                ]
+                m.d.comb += [writes.eq(1), number.eq(entry), walker.clear.eq(1)]
                 m.d.sync += entry.eq(entry + 1)
                 with m.If(entry == config.entries - 1):
                     m.d.sync += index.eq(0)
                     m.next = "WALK"
             with m.State("WALK"):
                 m.d.sync += index.eq(index + 1)
-                m.d.comb += [
-                    scanning.eq(1),
-                    walker.step.eq(valid[3]),
-                    walker.keep.eq(valid[3] & (above | tied)),
-                ]
+                m.d.comb += scanning.eq(1)
+                m.d.sync += [walker.step.eq(valid[3]), walker.keep.eq(valid[3] & (above | tied))]
                 with m.If(valid[3] & ~above & tied):
                     m.d.sync += left.eq(left - 1)
                 with m.If(index == end):
                     m.next = "FLUSH"
             with m.State("FLUSH"):
-                m.d.comb += walker.flush.eq(1)
+                m.d.sync += [walker.step.eq(0), walker.keep.eq(0), walker.flush.eq(1)]
+                m.next = "EMIT"
+            with m.State("EMIT"):
+                m.d.sync += walker.flush.eq(0)
+                m.next = "LAST"
+            with m.State("LAST"):
                 m.next = "DONE"
             with m.State("DONE"):
                 m.d.comb += self.finished.eq(1)
                 m.next = "IDLE"
         with m.If(walker.tap_en):
-            m.d.comb += [
-                self.tap_en.eq(1),
-                self.mask_en.eq(1),
-                self.tap_addr.eq(config.table + walker.number),
-                self.mask_addr.eq(config.mask + walker.number),
-                self.tap.eq(walker.tap),
-                self.mask.eq(walker.mask),
-            ]
+            m.d.comb += [writes.eq(1), number.eq(walker.number), tap.eq(walker.tap), mask.eq(walker.mask)]
+        m.d.sync += [
+            self.tap_en.eq(writes),
+            self.mask_en.eq(writes),
+            self.tap_addr.eq(config.table + number),
+            self.mask_addr.eq(config.mask + number),
+            self.tap.eq(tap),
+            self.tap.mask.eq(config.mask + number),
+            self.mask.eq(mask),
+        ]
         kept = Signal.like(self.kept)
         with m.If(self.start):
             m.d.sync += kept.eq(0)
@@ -211,7 +212,6 @@ class _Plan(wiring.Component):
                 "flush": In(1),
                 "taps": In(structure.loop_bits),
                 "tile_stride": In(structure.address_bits),
-                "mask_base": In(bits_for(structure.mask_depth - 1)),
                 "tap_en": Out(1),
                 "tap": Out(tap_layout(structure)),
                 "mask": Out(structure.shape.lanes),
@@ -240,7 +240,6 @@ class _Plan(wiring.Component):
             self.tap.rotate.eq(run_distance * shape.steps),
             self.mask.eq(mask),
             self.number.eq(number),
-            self.tap.mask.eq(self.mask_base + number),
         ]
         run_to = Signal(s.address_bits)
         m.d.comb += self.tap.target.eq(run_to)

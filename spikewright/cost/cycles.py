@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 #: Cycles that a descriptor takes beside its walk: start, way through the unit's pipeline, end, next descriptor.
-LOAD_OVERHEAD = 1
-MOVE_OVERHEAD = 11
-PRODUCT_OVERHEAD = 9
-SELECT_OVERHEAD = 2
+LOAD_OVERHEAD = 3
+MOVE_OVERHEAD = 12
+PRODUCT_OVERHEAD = 10
+SELECT_OVERHEAD = 3
 #: MAC: fetch, silence filter, issue, memory, lanes (but the tree above four banks), LIF array, write-back.
-MAC_OVERHEAD = 19
+MAC_OVERHEAD = 20
 SKIP_OVERHEAD = 2  # the silence look-up
 
 
@@ -35,7 +35,7 @@ def product_cycles(*, heads: int, groups: int, rows: int, tiles: int, channels: 
 
 def select_cycles(*, tokens: int, score_bits: int, entries: int) -> int:
     """Radix top-k over the scores, then the plan of the compaction."""
-    return score_bits * (tokens + 5) + entries + tokens + 6 + SELECT_OVERHEAD
+    return score_bits * (tokens + 5) + entries + tokens + 8 + SELECT_OVERHEAD
 
 
 def mac_walk(pairs: Sequence[int], repeats: int, gap: int) -> int:

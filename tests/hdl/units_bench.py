@@ -19,7 +19,7 @@ from spikewright.sim.stream_bench import StreamSource, given, seeded, start
 LIMIT = {"timeout_time": 5, "timeout_unit": "ms"}
 
 #: From ``finished`` of a descriptor to ``start`` of the next; the cost model counts from start to start.
-NEXT = 2
+NEXT = 3
 
 
 class Words:
@@ -270,8 +270,9 @@ async def pixel_loader(dut):
             assert ports.now - began < 20_000, "no end"
         slots = shape.lanes if fields["fold"] else shape.tokens
         cycles = load_cycles(words=len(want), slots=slots, planes=fields["planes"])
-        expect(ended - began, len(want) * (slots + fields["planes"] + 2), "cycles from start to finished")
-        expect(ended - began + 1, cycles, "the cost model, which counts the cycle before start")
+        expect(ended - began, len(want) * (slots + fields["planes"] + 2) + 1, "cycles from start to finished")
+        # the cost model counts the cycle before start and the one after finished
+        expect(ended - began + 2, cycles, "the cost model")
         space = 1 << s.address_bits
         expect(
             writes,
