@@ -20,6 +20,9 @@ TIMEOUT = 3600.0
 #: Log files of the tools, for the error message.
 LOGS = {"yosys": "top.rpt", "nextpnr-ecp5": "top.tim", "ecppack": "top.tim"}
 REPORT = "nextpnr-report.json"
+#: All wires but ports get names without brackets: abc9 takes a wire ``a[0]`` beside a wire ``a`` for one of its bits,
+#: and then yosys fails ("Assert GetSize(conn.first) == GetSize(conn.second)") or not, as chance has it.
+PLAIN_NAMES = "rename -unescape w:* x:* %d"
 
 
 class SynthesisError(RuntimeError):
@@ -60,8 +63,13 @@ def synthesize(
         if file.suffix in (".v", ".sv"):
             platform.add_file(file.name, file.read_bytes())
     options = f"--report {REPORT} --seed {seed} --timing-allow-fail"
-    plan = platform.prepare(  # -defer: a memory is read with its real parameters only
-        top, "top", read_verilog_opts="-defer", nextpnr_opts=options, ecppack_opts="--compress"
+    plan = platform.prepare(
+        top,
+        "top",
+        read_verilog_opts="-defer",  # a memory is read with its real parameters only
+        script_after_read=PLAIN_NAMES,
+        nextpnr_opts=options,
+        ecppack_opts="--compress",
     )
     shutil.rmtree(out_dir, ignore_errors=True)
     out_dir.mkdir(parents=True)

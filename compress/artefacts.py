@@ -17,6 +17,9 @@ from torch import Tensor
 
 from spikewright.compress.recipe import Recipe, RecipeError
 
+#: Key of a checkpoint's metadata.
+_ABOUT = "stage"
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write ``data`` so that no reader ever sees half a file."""
@@ -55,7 +58,9 @@ class Checkpoints:
 
     def write(self, stage: str, tensors: dict[str, Tensor], log: list[dict[str, Any]]) -> None:
         """Store a finished stage."""
-        save_tensors(self._path(stage), tensors, {"recipe": self.key, "log": json.dumps(log, sort_keys=True)})
+        # one key only: safetensors writes several in an order that changes from process to process
+        about = json.dumps({"recipe": self.key, "log": log}, sort_keys=True)
+        save_tensors(self._path(stage), tensors, {_ABOUT: about})
 
     def read(self, stage: str) -> tuple[dict[str, Tensor], list[dict[str, Any]]] | None:
         """Tensors and log of a finished stage; None if there is none. RecipeError if it is another recipe's."""
@@ -64,10 +69,10 @@ class Checkpoints:
             return None
         try:
             with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
+                about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise RecipeError(f"{path}: not a whole checkpoint ({error}); remove it to train the stage again") from None
-        if metadata.get("recipe") != self.key:
+        if about.get("recipe") != self.key:
             raise RecipeError(f"{path}: made by another recipe; choose another folder or remove this one")
-        return tensors, json.loads(metadata["log"])
+        return tensors, about["log"]

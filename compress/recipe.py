@@ -33,7 +33,7 @@ class Training(_Part):
     weight_decay: float = Field(default=0.05, ge=0, description="AdamW's decay of weights with more than one dimension")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1, description="of the cross entropy")
     distillation: float = Field(default=0.5, ge=0, description="factor of KL(student ‖ dense teacher)")
-    jitter: bool = Field(default=False, description="bend half of the training digits a little each epoch")
+    jitter: bool = Field(default=False, description="bend most of the training digits a little, each epoch anew")
     images: int | None = Field(default=None, ge=2, description="train on the first n images only (tests)")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,6 +26,16 @@ def operand_bits(structure: Structure) -> int:
 
 #: A row as the models see it: both entries (address, code), None where there is none, and the end of the list.
 Row = tuple[tuple[tuple[int, int] | None, ...], bool]
+
+
+#: The row at a walker's cursor: any entry, two of them, the end of the list.
+_ROW = data.StructLayout({"one": 1, "two": 1, "ends": 1})
+
+
+def _first_row(odd: Value, entries: Value) -> Value:
+    """``_ROW`` of a list of ``entries`` that begins in the lower or (``odd``) upper half of a ROM row."""
+    above_one = entries[1:].any()
+    return Cat(entries.any(), ~odd & above_one, ~above_one | (~odd & (entries == 2)))
 
 
 class WeightFetch(wiring.Component):
@@ -197,45 +207,47 @@ class WeightFetch(wiring.Component):
             cursor = Signal(s.pointer_bits, name=f"cursor{w}")
             left = Signal(s.count_bits, name=f"left{w}")
             count = Signal(s.count_bits, name=f"count{w}")  # of the current list
-            done = Signal(name=f"done{w}")
-            fetch, ends, two, one = (Signal(name=f"{n}{w}") for n in ("fetch", "ends", "two", "one"))
-            gate_count = Signal(s.count_bits, name=f"gate_count{w}")
+            done = Signal(name=f"done{w}", init=1)  # with the current list, or with everything
+            # what the row at the cursor holds, and the list's first row: out of registers, for all wait for the slowest
+            row, first = Signal(_ROW, name=f"row_of{w}"), Signal(_ROW, name=f"first_row{w}")
+            fetch = Signal(name=f"fetch{w}")
             m.d.comb += [
-                gate_count.eq(config.head_rows - ((config.head_rest != 0) & (config.head_rest <= bank))),
-                fetch.eq(self.busy & ~done & ~self.hold[w]),
-                two.eq(~cursor[0] & (left >= 2)),
-                one.eq(left != 0),
-                ends.eq((left <= 1) | two & (left == 2)),
-                finished[w].eq(done | (fetch & ends)),
+                fetch.eq(~done & ~self.hold[w]),
+                finished[w].eq(done | (row.ends & ~self.hold[w])),
                 rom.addr.eq(cursor >> 1),
             ]
-            following = counts.o.payload.word_select(w, s.count_bits)
-            with m.If(self.start):
-                m.d.sync += done.eq(0)
-                with m.If(config.gate):
-                    m.d.sync += [cursor.eq(0), left.eq(gate_count), count.eq(gate_count)]
-                with m.Else():
-                    m.d.sync += [cursor.eq(pointer), left.eq(following), count.eq(following)]
+            above_three = left[2:].any()
+            above_two, above_four = above_three | left[:2].all(), left[3:].any() | (above_three & left[:2].any())
+            new_start, new_count = Signal.like(pointer, name=f"new_start{w}"), Signal.like(count, name=f"new_count{w}")
+            with m.If(config.gate):
+                m.d.comb += new_count.eq(config.head_rows - ((config.head_rest != 0) & (config.head_rest <= bank)))
+            with m.Else():
+                m.d.comb += [
+                    new_start.eq(pointer + Mux(self.start, 0, count)),
+                    new_count.eq(counts.o.payload.word_select(w, s.count_bits)),
+                ]
+            with m.If(self.start | (nest.advance & nest.last)):
+                found = _first_row(new_start[0], new_count)
+                m.d.sync += [cursor.eq(new_start), left.eq(new_count), count.eq(new_count)]
+                m.d.sync += [row.eq(found), first.eq(found), done.eq(~self.start & last_output)]
+                with m.If(~config.gate):
+                    m.d.sync += pointer.eq(new_start)
             with m.Elif(nest.advance):
-                m.d.sync += done.eq(0)
-                with m.If(config.gate):
-                    m.d.sync += [cursor.eq(0), left.eq(count)]
-                with m.Elif(nest.last):
-                    beyond = Signal.like(pointer, name=f"beyond{w}")
-                    m.d.comb += beyond.eq(pointer + count)
-                    m.d.sync += [pointer.eq(beyond), cursor.eq(beyond), left.eq(following), count.eq(following)]
-                with m.Else():
-                    m.d.sync += [cursor.eq(pointer), left.eq(count)]
+                m.d.sync += [cursor.eq(Mux(config.gate, 0, pointer)), left.eq(count), row.eq(first), done.eq(0)]
             with m.Elif(fetch):
                 m.d.sync += [
-                    done.eq(ends),
-                    cursor.eq(cursor + Mux(two, 2, one)),
-                    left.eq(left - Mux(two, 2, one)),
+                    done.eq(row.ends),
+                    cursor.eq(cursor + Mux(row.two, 2, row.one)),
+                    left.eq(left - Mux(row.two, 2, row.one)),
+                    # behind this row the cursor is even, and a list that goes on has an entry there
+                    row.two.eq(Mux(cursor[0], above_two, above_three)),
+                    row.ends.eq(~Mux(cursor[0], above_three, above_four)),
                 ]
             with m.If(self.rewind):
                 m.d.sync += pointer.eq(0)
 
-            self._deliver(m, w, rom, place, Cat(fetch, ends, one & (two | ~cursor[0]), one & (two | cursor[0])), cursor)
+            lower, upper = row.one & (row.two | ~cursor[0]), row.one & (row.two | cursor[0])
+            self._deliver(m, w, rom, place, Cat(fetch, row.ends, lower, upper), cursor)
         return m
 
     def _delay(self, m: Module, value: Signal, cycles: int, name: str) -> Signal:

@@ -88,14 +88,14 @@ def shift(images: Images, rng: np.random.Generator, reach: int = 2) -> Images:
 
 
 def jitter(native: Images, rng: np.random.Generator) -> Images:
-    """Half of the 8×8 digits ``[n, 8, 8]`` turned, scaled, sheared and moved a little, as another hand writes.
+    """Three of four 8×8 digits ``[n, 8, 8]`` turned, scaled, sheared and moved a little, as another hand writes.
 
-    Rotation up to 12°, scale and shear up to a tenth, shift up to half a pixel; bilinear, black outside.
+    Rotation up to 15°, scale up to 15 %, shear up to a fifth, shift up to 0.7 pixel; bilinear, black outside.
     """
     n, side = len(native), native.shape[1]
-    angle, shear = rng.uniform(-0.21, 0.21, n), rng.uniform(-0.1, 0.1, n)
-    scale, move = rng.uniform(0.9, 1.1, (2, n)), rng.uniform(-0.5, 0.5, (2, n))
-    chosen = rng.random(n) < 0.5
+    angle, shear = rng.uniform(-0.26, 0.26, n), rng.uniform(-0.2, 0.2, n)
+    scale, move = rng.uniform(0.85, 1.15, (2, n)), rng.uniform(-0.7, 0.7, (2, n))
+    chosen = rng.random(n) < 0.75
     middle = (side - 1) / 2
     y, x = (axis - middle for axis in np.mgrid[:side, :side].astype(np.float64))
     cos, sin = (f(angle)[:, None, None] for f in (np.cos, np.sin))
