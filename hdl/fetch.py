@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
+from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.descriptors import Kind, layout
@@ -43,11 +44,11 @@ class WeightFetch(wiring.Component):
 
     For each output of a MAC descriptor, each place of its loop nest replays the output's lists. A list is ``count``
     entries from the list pointer on; ROM rows hold two entries, so a row a cycle and walker brings one or two.
-    All walkers work at one place; the nest moves on in the cycle in which the last of them finishes, so a place takes
+    All walkers work at one place; they move on in the cycle in which the last of them finishes, so a place takes
     ``max(1, rows of the longest list)`` cycles. An empty list is one row without entries and with ``last``.
     With ``gate`` the entries are made, not read: rows 0 … of an attention head, the code being a product address.
 
-    Latency from ``start`` to the first row 4 cycles. ``hold[w]`` stops walker w; up to 4 more rows follow it.
+    Latency from ``start`` to the first row 6 cycles. ``hold[w]`` stops walker w; up to 4 more rows follow it.
     Code 0 is no weight: the entry names a word of the residual stream to capture, in that stream's own layout.
     Lists follow one another in program order: ``rewind`` (before each image) goes back to the first.
     Reset: idle, rewound.
@@ -61,7 +62,8 @@ class WeightFetch(wiring.Component):
     busy: Out(1), from the cycle after ``start`` until the last row has left the sequencer
     """
 
-    latency = Rom.latency + 2
+    AHEAD = 2  #: cycles from ``start`` until the first place is known
+    latency = Rom.latency + 2 + AHEAD
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
@@ -147,39 +149,55 @@ class WeightFetch(wiring.Component):
                 walk.group.eq(config[f"{side}_group"]),
                 walk.start.eq(self.start),
             ]
-        m.d.comb += capture_nest.advance.eq(nest.advance)
+        # The nests run ahead, their places wait in a queue: the end of all lists need not reach their counters in time.
+        queued = data.StructLayout({"addr": s.address_bits, "capture": s.address_bits, "last_group": 1, "last": 1})
+        m.submodules.places = places = ResetInserter(self.start)(SyncFIFO(width=queued.size, depth=4))
+        coming, here = data.View(queued, places.r_data), Signal(queued, reset_less=True)
+        m.d.comb += [
+            places.w_data.eq(Cat(nest.addr, capture_nest.addr, nest.last_group, nest.last)),
+            places.w_en.eq(1),
+            nest.advance.eq(places.w_rdy),
+            capture_nest.advance.eq(places.w_rdy),
+        ]
+        advance = Signal()  # to the next place
+        begin = self._delay(m, self.start, self.AHEAD, "start")  # when the first place is queued
+        m.d.comb += places.r_en.eq(begin | advance)
+        with m.If(places.r_en):
+            m.d.sync += here.eq(coming)
 
         output = Signal(s.loop_bits)
         head_output = Signal(s.loop_bits)
         in_base = Signal(s.address_bits)
         product_base = Signal(range(s.product_depth))  # of the current output, first step group
         product_addr = Signal(range(s.product_depth))
-        done_all, last_output = Signal(), Signal()
+        running, done_all, last_output = Signal(), Signal(), Signal()
         m.d.comb += [
             self.ready.eq(counts.o.valid),
             last_output.eq(output == final_index(m, config.outputs, "outputs")),
-            nest.advance.eq(self.busy & done_all),
+            advance.eq(running & done_all),
         ]
         new_output = Signal()  # the next place is the first of another output
-        m.d.comb += new_output.eq(nest.advance & nest.last & ~last_output)
-        m.d.comb += counts.o.ready.eq(~config.gate & (self.start | new_output))
+        m.d.comb += new_output.eq(advance & here.last & ~last_output)
+        m.d.comb += counts.o.ready.eq(~config.gate & (begin | new_output))
 
         head_end = Signal()
         m.d.comb += head_end.eq(head_output == final_index(m, config.head_outputs, "head_outputs"))
         with m.If(self.start):
+            m.d.sync += self.busy.eq(1)
+        with m.If(begin):
             m.d.sync += [
-                self.busy.eq(1),
+                running.eq(1),
                 output.eq(0),
                 head_output.eq(0),
                 in_base.eq(config.in_base),
                 product_base.eq(0),
                 product_addr.eq(0),
             ]
-        with m.Elif(nest.advance):
-            with m.If(nest.last):
+        with m.Elif(advance):
+            with m.If(here.last):
                 m.d.sync += output.eq(output + 1)
                 with m.If(last_output):
-                    m.d.sync += self.busy.eq(0)
+                    m.d.sync += [self.busy.eq(0), running.eq(0)]
                 next_product = Signal.like(product_base)
                 with m.If(head_end):
                     m.d.sync += [head_output.eq(0), in_base.eq(in_base + Mux(config.gate, config.head_rows, 0))]
@@ -188,13 +206,13 @@ class WeightFetch(wiring.Component):
                     m.d.sync += head_output.eq(head_output + 1)
                     m.d.comb += next_product.eq(product_base + config.product_output)
                 m.d.sync += [product_base.eq(next_product), product_addr.eq(next_product)]
-            with m.Elif(nest.last_group):
+            with m.Elif(here.last_group):
                 m.d.sync += product_addr.eq(product_base)
             with m.Else():
                 m.d.sync += product_addr.eq(product_addr + config.product_group)
 
         base, capture_base = Signal.like(in_base), Signal.like(in_base)
-        m.d.comb += [base.eq(in_base + nest.addr), capture_base.eq(config.capture_base + capture_nest.addr)]
+        m.d.comb += [base.eq(in_base + here.addr), capture_base.eq(config.capture_base + here.capture)]
 
         finished = Signal(self.walkers)
         m.d.comb += done_all.eq(finished.all())
@@ -223,16 +241,16 @@ class WeightFetch(wiring.Component):
                 m.d.comb += new_count.eq(config.head_rows - ((config.head_rest != 0) & (config.head_rest <= bank)))
             with m.Else():
                 m.d.comb += [
-                    new_start.eq(pointer + Mux(self.start, 0, count)),
+                    new_start.eq(pointer + Mux(begin, 0, count)),
                     new_count.eq(counts.o.payload.word_select(w, s.count_bits)),
                 ]
-            with m.If(self.start | (nest.advance & nest.last)):
+            with m.If(begin | (advance & here.last)):
                 found = _first_row(new_start[0], new_count)
                 m.d.sync += [cursor.eq(new_start), left.eq(new_count), count.eq(new_count)]
-                m.d.sync += [row.eq(found), first.eq(found), done.eq(~self.start & last_output)]
+                m.d.sync += [row.eq(found), first.eq(found), done.eq(~begin & last_output)]
                 with m.If(~config.gate):
                     m.d.sync += pointer.eq(new_start)
-            with m.Elif(nest.advance):
+            with m.Elif(advance):
                 m.d.sync += [cursor.eq(Mux(config.gate, 0, pointer)), left.eq(count), row.eq(first), done.eq(0)]
             with m.Elif(fetch):
                 m.d.sync += [

@@ -31,7 +31,7 @@ class PixelLoader(wiring.Component):
     write_en: Out(1), write_addr: Out, write_data: Out(lanes); live_en: Out(1), live_addr, live_planes: Out
     """
 
-    latency = Rom.latency + 3
+    latency = Rom.latency + 4
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
@@ -114,7 +114,7 @@ class PixelLoader(wiring.Component):
             m.d.sync += [taken.eq(taken + 1), channel.eq(Mux(channel == final_channel, 0, channel + 1))]
         whole = Signal(delay + 1)
         m.d.sync += whole.eq(Mux((size != 0) & (taken == size), Cat(1, whole), 0))
-        m.d.comb += self.full.eq((size != 0) & (taken == size) & whole[-1])
+        m.d.sync += self.full.eq(whole[-1] & (taken == size) & ~self.finished)
 
     def _gather(self, m: Module, buffer: Bank) -> None:
         s, shape, config = self.structure, self.structure.shape, self.config
