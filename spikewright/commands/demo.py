@@ -96,8 +96,8 @@ def show_report(report: dict[str, Any]) -> None:
     table.add_row(
         "images a second",
         f"{rate['images_per_second']:.0f}",
-        f"at the board's clock of {rate['clock_mhz']:g} MHz, {structure['lanes']} lanes x {structure['banks']} banks x "
-        f"{structure['streams']} streams",
+        f"if the placed design reaches the board's clock of {rate['clock_mhz']:g} MHz (synthesize tells): "
+        f"{structure['lanes']} lanes x {structure['banks']} banks x {structure['streams']} streams",
     )
     out.print(table)
     layers = new_table("layer", "cycles", "predicted", "words skipped", title="cycles of each layer")
