@@ -26,15 +26,9 @@ def lower_head(low: Lowering, op: Head) -> None:
         in_signed=int(value.signed),
         out_planes=1,
         gap=shape.steps + shape.tokens,
-        columns=1,
-        rows=1,
-        tiles=low.tiles(low.slots(value)),
-        groups=low.groups,
-        fold_groups=1,
         slots=low.slots(value),
         source=source,
         target=None,
-        in_group=source.block,
     )
     lists = bank_lists(op.weights.codes, source, shape.banks, replicated=False, start=0)
     low.touch(value.name)

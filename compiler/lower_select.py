@@ -36,11 +36,10 @@ def lower_select(low: Lowering, op: Select) -> None:
     source_value, source = low.graph.values[op.inputs[0]], low.out.home(op.inputs[0])
     hidden_channels = op.hidden.codes.shape[0]
     f = low.out.fraction_bits
-    tiles = low.tiles(low.slots(source_value))
-    common = {"in_planes": source_value.planes, "columns": 1, "rows": 1, "tiles": tiles, "fold_groups": 1}
+    slots = low.slots(source_value)
     hidden_value = Value(f"{op.name}.hidden", 1, source_value.tokens, hidden_channels, None, False, None, 8)
     entries = (op.score.codes != 0).astype(np.int64)
-    placement = place(hidden_channels, shape.banks, [Reader(entries, 8, low.tiles(low.slots(source_value)), 1)])
+    placement = place(hidden_channels, shape.banks, [Reader(entries, 8, low.tiles(slots), 1)])
     hidden = low.new_buffer(hidden_value, planes=8, groups=1, placement=placement)
     low.touch(source_value.name)
     shift = op.shift + f - op.hidden_fraction_bits
@@ -49,17 +48,15 @@ def lower_select(low: Lowering, op: Select) -> None:
     fields = low.mac_fields(
         mode=Mode.HIDDEN,
         pot=int(op.hidden.scheme == "pot"),
+        in_planes=source_value.planes,
         in_signed=int(source_value.signed),
         out_planes=8,
         gap=max(shape.steps + shift, 9),
         shift=shift,
         out_group=0,  # one word for all step groups
-        groups=low.groups,
-        slots=low.slots(source_value),
+        slots=slots,
         source=source,
         target=hidden,
-        in_group=source.block,
-        **common,
     )
     lists = bank_lists(op.hidden.codes, source, shape.banks, replicated=False, start=0)
     parameters = _Affine(op.hidden_bias)
@@ -74,15 +71,15 @@ def lower_select(low: Lowering, op: Select) -> None:
     fields = low.mac_fields(
         mode=Mode.SCORE,
         pot=int(op.score.scheme == "pot"),
+        in_planes=8,
         out_planes=1,
         gap=shape.steps + shape.tokens,
+        in_group=0,
         groups=1,
         last_steps=1,
-        slots=low.slots(source_value),
+        slots=slots,
         source=hidden,
         target=None,
-        in_group=0,
-        **(common | {"in_planes": 8}),
     )
     lists = bank_lists(op.score.codes, hidden, shape.banks, replicated=False, start=0)
     low.mac(

@@ -272,16 +272,14 @@ class Lowering:
             in_signed=int(source_value.signed),
             out_planes=value.planes if add else 1,
             gap=max(self.shape.steps * (self.shape.steps * self.groups if fold else 1), value.planes if add else 1),
-            columns=source.tile_columns,
-            rows=source.tile_rows,
-            tiles=self.tiles(self.slots(source_value)),
             groups=1 if fold else self.groups,
             fold_groups=self.groups if fold else 1,
             slots=self.slots(value),
             source=source,
             target=target,
-            in_group=0 if image else source.block,
         )
+        if image:
+            fields["in_group"] = 0  # the same at every step
         captures: dict[int, tuple[int, int]] = {}
         addresses = {"in_base": (source.name, in_base[1])}
         if add:
@@ -340,10 +338,8 @@ class Lowering:
             f"{side}_group": buffer.block,
         }
 
-    def mac_fields(
-        self, *, slots: int, source: Buffer, target: Buffer | None, in_group: int, **given: int
-    ) -> dict[str, int]:
-        """All fields of a MAC descriptor; what is not given is 0."""
+    def mac_fields(self, *, slots: int, source: Buffer, target: Buffer | None, **given: int) -> dict[str, int]:
+        """All fields of a MAC descriptor. What is not given: the loops of ``source`` over all step groups, else 0."""
         shape = self.shape
         names = (
             "gate fold soft strict pot in_signed shift out_x out_y out_tile out_group out_fold head_outputs head_rows "
@@ -353,13 +349,17 @@ class Lowering:
         fields = dict.fromkeys(names.split(), 0) | self.walk("in", source)
         if target is not None:
             fields |= self.walk("out", target)
-        fields["in_group"] = in_group
         if given.get("fold"):
             assert target is not None
             width = source.tile_columns
             fields["out_fold"] = width * target.planes
             fields["out_y"] = target.planes * (target.pitch_x - width + 1)
         fields |= {
+            "columns": source.tile_columns,
+            "rows": source.tile_rows,
+            "tiles": self.tiles(slots),
+            "groups": self.groups,
+            "fold_groups": 1,
             "last_steps": self.last_steps,
             "last_tokens": slots - (self.tiles(slots) - 1) * shape.tokens,
             "head_outputs": 1,
