@@ -51,7 +51,7 @@ def lower_select(low: Lowering, op: Select) -> None:
         in_planes=source_value.planes,
         in_signed=int(source_value.signed),
         out_planes=8,
-        gap=max(shape.steps + shift, 9),
+        gap=max(shape.steps + shift + 1, 9),  # the membranes stand until they are written, 8 planes
         shift=shift,
         out_group=0,  # one word for all step groups
         slots=slots,

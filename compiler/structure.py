@@ -108,7 +108,7 @@ class Structure:
             raise ValueError(f"shape must be a Shape, not {self.shape!r}")
         for field in dataclasses.fields(self)[1:]:
             value = getattr(self, field.name)
-            flag = field.default == 1
+            flag = field.name in ("soft_reset", "strict_compare")
             least = int(not flag and field.name != "fraction_bits")
             if type(value) is not int or value < least or (flag and value > 1):
                 allowed = "0 or 1" if flag else f"an integer of at least {least}"

@@ -234,6 +234,7 @@ class WeightFetch(wiring.Component):
                 finished[w].eq(done | (row.ends & ~self.hold[w])),
                 rom.addr.eq(cursor >> 1),
             ]
+            # in gates: ``>`` would be a carry chain in the walker's longest path
             above_three = left[2:].any()
             above_two, above_four = above_three | left[:2].all(), left[3:].any() | (above_three & left[:2].any())
             new_start, new_count = Signal.like(pointer, name=f"new_start{w}"), Signal.like(count, name=f"new_count{w}")

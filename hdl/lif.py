@@ -29,9 +29,10 @@ class LifArray(wiring.Component):
     ``u ← halve(u) + row · 2^F + bias`` where F is ``fraction_bits``; with ``leak`` halve is floor (``strict``:
     ceiling), else nothing. With ``fire`` a token spikes if u ≥ threshold (``strict``: u > threshold) and u becomes 0,
     or u − threshold with ``soft``; ``soft`` and ``strict`` only where the structure has them. Spikes enter each token's
-    word from the top: after S steps bit s is step s. Latency from ``step`` to ``spikes`` and ``membrane`` 3 cycles; one
-    step a cycle. ``drain`` (when no step is on its way) moves every membrane one token slot down. Reset: control only.
-    Overflow cannot happen: interval analysis.
+    word from the top: after S steps bit s is step s. Latency from ``step`` to ``spikes`` 4 cycles; one step a cycle.
+    ``membrane`` shows a step 3 cycles after it, until the next one; it means nothing where the token has fired, since
+    only the next step takes it for 0. ``drain`` moves every membrane one token slot down, unless a step arrives there;
+    the next step is a ``first`` one. Reset: control only. Overflow cannot happen: interval analysis.
 
     Members
     -------
@@ -41,7 +42,7 @@ class LifArray(wiring.Component):
     spikes: Out(lanes), lane = token slot · S + step; membrane: Out(signed) a token slot
     """
 
-    latency = 3
+    latency = 4
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
@@ -104,7 +105,9 @@ class LifArray(wiring.Component):
         above_threshold = Signal(signed(s.parameter_bits), reset_less=True)
         strict = self.strict & s.strict_compare
         m.d.sync += [threshold.eq(self.threshold), above_threshold.eq(self.threshold + strict)]
-        now = steps[2]
+        coming, now = steps[1], steps[2]
+        recorded = Signal()
+        m.d.sync += recorded.eq(now.valid)
         for p in range(shape.tokens):
             u = Signal(signed(width), name=f"u{p}", reset_less=True)
             scaled = Signal(signed(width), name=f"scaled{p}", reset_less=True)
@@ -120,16 +123,14 @@ class LifArray(wiring.Component):
                 # for ">" the comparison is with threshold + 1
                 above = Signal(signed(width), name=f"above{p}", reset_less=True)
                 m.d.sync += above.eq(scaled - above_threshold)
+            # What a step starts from is settled a cycle ahead, from the carry that says that the token fires: to clear
+            # the membrane itself would put the way to all of its bits behind the comparison.
+            halve, keep = Signal(name=f"halve{p}", reset_less=True), Signal(name=f"keep{p}", reset_less=True)
+            start = Signal(signed(width), name=f"start{p}")
+            m.d.comb += start.eq(Mux(halve, u >> 1, 0) | Mux(keep, u, 0))
             # the carry-in of the ceiling rides in an extra lowest bit, so that each sum is one carry chain
             carry = Signal(name=f"carry{p}")
-            start = Signal(signed(width), name=f"start{p}")
-            m.d.comb += carry.eq(u[0] & strict & now.leak & ~now.first)
-            with m.If(now.first):
-                m.d.comb += start.eq(0)
-            with m.Elif(now.leak):
-                m.d.comb += start.eq(u >> 1)
-            with m.Else():
-                m.d.comb += start.eq(u)
+            m.d.comb += carry.eq(u[0] & strict & halve)
             one = Cat(Const(1, 1), start).as_signed()
             added = Signal(signed(width + 1), name=f"added{p}")
             compared = Signal(signed(width + 1), name=f"compared{p}")
@@ -137,22 +138,30 @@ class LifArray(wiring.Component):
                 added.eq(one + Cat(carry, drive).as_signed()),
                 compared.eq(one + Cat(carry, above).as_signed()),
             ]
-            fires = Signal(name=f"fires{p}")
-            m.d.comb += fires.eq(~compared[-1] & now.fire)
-            word = self.spikes.word_select(p, shape.steps)
+            fires, spike = Signal(name=f"fires{p}"), Signal(name=f"spike{p}")
+            empty, next_empty = Signal(name=f"empty{p}"), Signal(name=f"next_empty{p}")
+            m.d.comb += [
+                fires.eq(~compared[-1] & now.fire),
+                next_empty.eq(Mux(now.valid, fires & ~(self.soft & s.soft_reset), empty)),
+            ]
+            m.d.sync += [
+                empty.eq(next_empty),
+                spike.eq(fires & now.spike),
+                halve.eq(coming.leak & ~coming.first & ~next_empty),
+                keep.eq(~coming.leak & ~coming.first & ~next_empty),
+            ]
             with m.If(now.valid):
-                m.d.sync += word.eq(Cat(word[1:], fires & now.spike))
-                with m.If(~fires):
-                    m.d.sync += u.eq(added[1:].as_signed())
-                with m.Else():
-                    m.d.sync += u.eq(0)
-                    if s.soft_reset:
-                        reduced = Signal(signed(width + 1), name=f"reduced{p}")
-                        m.d.comb += reduced.eq(one + Cat(carry, over).as_signed())
-                        with m.If(self.soft):
-                            m.d.sync += u.eq(reduced[1:].as_signed())
+                m.d.sync += u.eq(added[1:].as_signed())
+                if s.soft_reset:
+                    reduced = Signal(signed(width + 1), name=f"reduced{p}")
+                    m.d.comb += reduced.eq(one + Cat(carry, over).as_signed())
+                    with m.If(fires & self.soft):
+                        m.d.sync += u.eq(reduced[1:].as_signed())
             if p + 1 < shape.tokens:
                 with m.Elif(self.drain):
                     m.d.sync += u.eq(self.membrane[p + 1])
             m.d.comb += self.membrane[p].eq(u)
+            word = self.spikes.word_select(p, shape.steps)
+            with m.If(recorded):
+                m.d.sync += word.eq(Cat(word[1:], spike))
         return m

@@ -253,8 +253,12 @@ class NeuronControl(wiring.Component):
                 early.addr.eq(held.target + offset),
                 early.bank.eq(held.bank),
                 early.enable.eq(held.enable),
-                self.place[i].eq(early),
             ]
+            for stage in range(LifArray.latency - 3):
+                later = Signal.like(early, name=f"place{i}_{stage}", reset_less=True)
+                m.d.sync += later.eq(early)
+                early = later
+            m.d.sync += self.place[i].eq(early)
         return m
 
     def _align(self, m: Module, flags: Signal, drains: Signal) -> None:

@@ -51,11 +51,6 @@ class TokenSelector(wiring.Component):
         )
 
     @staticmethod
-    def cycles(tokens: int, score_bits: int, entries: int) -> int:
-        """Cycles from ``start`` to ``finished``."""
-        return score_bits * (tokens + 5) + entries + tokens + 8
-
-    @staticmethod
     def model(scores: list[int], keep: int) -> list[int]:
         """Indices of the kept tokens, ascending."""
         order = sorted(range(len(scores)), key=lambda n: (-scores[n], n))

@@ -14,7 +14,7 @@ MOVE_OVERHEAD = 12
 PRODUCT_OVERHEAD = 10
 SELECT_OVERHEAD = 3
 #: MAC: fetch, silence filter, issue, memory, lanes (but the tree above four banks), LIF array, write-back.
-MAC_OVERHEAD = 22
+MAC_OVERHEAD = 23
 SKIP_OVERHEAD = 2  # the silence look-up
 
 

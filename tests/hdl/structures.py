@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -114,6 +115,12 @@ def harness(parts: Mapping[str, wiring.Component], edit: Callable[[str], str] | 
             optimise="-O1",
             waive=("ALWNEVER", "MULTITOP"),
         )
+
+
+@cache
+def built_for(shape: str, **kinds: type[wiring.Component]) -> Built:
+    """The simulator of one component of each kind, by name, all of one of the ``SHAPES``."""
+    return harness({name: kind(structure=structure(shape)) for name, kind in kinds.items()})
 
 
 def simulate(

@@ -1,11 +1,10 @@
 """The way of a weight, ROM to request, against the models of its components."""
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 from cases import ALL_SHAPES
-from structures import harness, simulate, structure, weight_roms
+from structures import built_for, simulate, structure, weight_roms
 
 from spikewright.hdl.fetch import WeightFetch
 from spikewright.hdl.issue import Issue
@@ -13,19 +12,7 @@ from spikewright.hdl.nest import LoopNest
 from spikewright.hdl.silence import SilenceFilter
 
 BENCH = Path(__file__).with_name("fetch_bench.py")
-
-
-@cache
-def built(shape):
-    s = structure(shape)
-    return harness(
-        {
-            "nest": LoopNest(structure=s),
-            "fetch": WeightFetch(structure=s),
-            "silence": SilenceFilter(structure=s),
-            "issue": Issue(structure=s),
-        }
-    )
+KINDS = {"nest": LoopNest, "fetch": WeightFetch, "silence": SilenceFilter, "issue": Issue}
 
 
 @pytest.mark.parametrize("case", ["loop_nest", "weight_fetch", "silence_filter", "issue"])
@@ -33,4 +20,4 @@ def built(shape):
 def test_fetch(shape, case, tmp_path):
     s = structure(shape)
     given = {"structure": s.to_dict()}
-    simulate(built(shape), BENCH, cwd=tmp_path, given=given, testcase=case, roms=weight_roms(s))
+    simulate(built_for(shape, **KINDS), BENCH, cwd=tmp_path, given=given, testcase=case, roms=weight_roms(s))

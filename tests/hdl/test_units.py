@@ -1,11 +1,10 @@
 """Attention unit, mover, token selector, pixel loader, program memory and results, against their models."""
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 from cases import ALL_SHAPES
-from structures import contents, harness, hex_text, mover_roms, pixel_roms, simulate, structure
+from structures import built_for, contents, hex_text, mover_roms, pixel_roms, simulate, structure
 
 from spikewright.compiler.structure import WORD_BITS
 from spikewright.hdl.attention import AttentionUnit
@@ -26,21 +25,14 @@ CASES = {
     "program_memory": PROGRAM,
     "results": PROGRAM,
 }
-
-
-@cache
-def built(shape):
-    s = structure(shape)
-    return harness(
-        {
-            "attention": AttentionUnit(structure=s),
-            "mover": Mover(structure=s),
-            "selector": TokenSelector(structure=s),
-            "loader": PixelLoader(structure=s),
-            "program": ProgramMemory(structure=s),
-            "results": Results(structure=s),
-        }
-    )
+KINDS = {
+    "attention": AttentionUnit,
+    "mover": Mover,
+    "selector": TokenSelector,
+    "loader": PixelLoader,
+    "program": ProgramMemory,
+    "results": Results,
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -49,4 +41,5 @@ def test_units(shape, case, tmp_path):
     s = structure(shape)
     program = contents("program", WORD_BITS, s.program_depth)
     roms = mover_roms(s) | pixel_roms(s) | {"program.hex": hex_text(program, WORD_BITS, s.program_depth)}
-    simulate(built(shape), CASES[case], cwd=tmp_path, given={"structure": s.to_dict()}, testcase=case, roms=roms)
+    given = {"structure": s.to_dict()}
+    simulate(built_for(shape, **KINDS), CASES[case], cwd=tmp_path, given=given, testcase=case, roms=roms)
