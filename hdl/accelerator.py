@@ -110,7 +110,7 @@ class Accelerator(wiring.Component):
         starting = Signal()
         layer = Signal(16)
         cycles, issued, skipped = (Signal(WORD_BITS, name=n) for n in ("cycles", "issued", "skipped"))
-        may_start, ending, done, counting = Signal(), Signal(), Signal(), Signal()
+        may_start, go, ending, done, counting = Signal(), Signal(), Signal(), Signal(), Signal()
         with m.Switch(program.next_kind):
             with m.Case(Kind.LOAD):
                 m.d.comb += may_start.eq(program.valid & loader.full & ~results.busy)
@@ -142,13 +142,13 @@ class Accelerator(wiring.Component):
 
         with m.FSM():
             with m.State("WAIT"):
-                with m.If(may_start):
+                m.d.sync += go.eq(may_start)  # a register: units all over the chip take their configuration with it
+                with m.If(go):
                     m.d.comb += program.take.eq(1)
+                    m.d.sync += [go.eq(0), counting.eq(1)]
                     m.next = "START"
                 with m.If(~counting):
                     m.d.sync += [cycles.eq(1), issued.eq(0), skipped.eq(0)]
-                    with m.If(may_start):
-                        m.d.sync += counting.eq(1)
             with m.State("START"):
                 m.d.comb += starting.eq(1)
                 m.next = "RUN"

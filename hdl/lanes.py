@@ -15,9 +15,10 @@ class LaneArray(wiring.Component):
     """``lanes`` accumulators; lane l = token slot · S + step adds Σ over banks of (spike ? value : 0) every cycle.
 
     The values are broadcast: one for each bank and step (equal over the steps for weights, different for K^T V).
-    ``end`` marks the last cycle of a sum: ``latency`` cycles later ``done`` pulses, the sums stand in the hold register
-    and the next sum starts from 0 without a gap. ``shift`` moves every token's held sums one step down, so that
-    ``row[p]`` is step 0, then 1, …; ``done`` wins over ``shift``. Reset: accumulators 0.
+    ``end`` marks the last cycle of a sum: ``latency`` cycles later the sums stand in the hold register, and the next
+    sum starts from 0 without a gap. ``done`` pulses ``lead`` cycles before they stand there. ``shift`` moves every
+    token's held sums one step down, so that ``row[p]`` is step 0, then 1, …; new sums win over ``shift``. Reset:
+    accumulators 0.
     Overflow cannot happen: the compiler sizes the accumulators by interval analysis.
 
     Members
@@ -25,6 +26,8 @@ class LaneArray(wiring.Component):
     words: In(lanes) a bank; values: In(signed) a bank and step (index bank · S + step); end: In(1)
     shift: In(1); row: Out(signed) a token slot; done: Out(1)
     """
+
+    lead = 2
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
@@ -62,12 +65,13 @@ class LaneArray(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         s, shape = self.structure, self.structure.shape
         m = Module()
-        ends = self.end
+        delayed = [self.end]
         for i in range(self.latency - 1):
             held = Signal(name=f"end{i}")
-            m.d.sync += held.eq(ends)
-            ends = held
-        m.d.sync += self.done.eq(ends)
+            m.d.sync += held.eq(delayed[-1])
+            delayed.append(held)
+        ends = delayed[-1]
+        m.d.comb += self.done.eq(delayed[self.latency - self.lead])
 
         words = [Signal(shape.lanes, name=f"word{b}", reset_less=True) for b in range(shape.banks)]
         m.d.sync += [word.eq(self.words[b]) for b, word in enumerate(words)]

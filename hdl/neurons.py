@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.descriptors import Kind, Mode, layout
 from spikewright.compiler.structure import Structure, bits_for
 
+from .lanes import LaneArray
 from .lif import LifArray, step_layout
 from .memory import RomStream, check_structure
 from .nest import LoopNest, Place, final_index
@@ -55,7 +56,7 @@ class Tick:
 class NeuronControl(wiring.Component):
     """Sequencer of the LIF arrays: both streams walk in step, each with its own parameters.
 
-    After ``done`` the rows of the lanes' hold register are stepped through, beginning in the same cycle:
+    ``lead`` cycles after ``done`` the rows of the lanes' hold register begin to be stepped through:
     - SPIKE, RESIDUAL: S steps, then ``emit``. With ``fold`` every row is a position of a still image and is replayed
       for all steps: S rows · ``fold_groups`` step groups · S steps, an ``emit`` after each step group.
     - HIDDEN: the steps in use are summed; after the last step group ``shift`` halvings, then ``emit``.
@@ -76,6 +77,7 @@ class NeuronControl(wiring.Component):
     """
 
     latency = LifArray.latency
+    lead = LaneArray.lead
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
@@ -169,7 +171,9 @@ class NeuronControl(wiring.Component):
             drains.eq((config.mode == Mode.SCORE) | (config.mode == Mode.HEAD)),
         ]
 
-        active = Signal()
+        # done comes from far away, and shift, step and parameters go far: each through a register of its own
+        begun, active = Signal(), Signal()
+        m.d.sync += begun.eq(self.done)
         step = Signal(range(shape.steps))
         group = Signal(s.loop_bits)
         row = Signal(range(shape.steps))
@@ -179,7 +183,7 @@ class NeuronControl(wiring.Component):
         last_step, last_replay, over, existing = Signal(), Signal(), Signal(), Signal()
         final_group, last_fold = Signal(), Signal()
         m.d.comb += [
-            run.eq(self.done | active),
+            run.eq(begun | active),
             last_step.eq(step == shape.steps - 1),
             last_replay.eq(~config.fold | (last_fold & (row == shape.steps - 1))),
             last_fold.eq(group == final_index(m, config.fold_groups, "fold_groups")),
@@ -215,7 +219,8 @@ class NeuronControl(wiring.Component):
                     m.d.sync += [group.eq(group + 1), fold_addr.eq(fold_addr + config.out_group)]
             with m.Else():
                 m.d.sync += step.eq(step + 1)
-        m.d.comb += [
+        assert self.lead == 2
+        m.d.sync += [
             self.shift.eq(run & ~halving & Mux(config.fold, row_end, 1)),
             self.step.valid.eq(run & (halving | fires | existing)),
             self.step.first.eq(~halving & (step == 0) & Mux(config.fold, group == 0, nest.first_group)),
@@ -238,7 +243,7 @@ class NeuronControl(wiring.Component):
         with m.Elif(output_end):
             m.d.sync += outputs.eq(outputs + 1)
         for i in range(shape.streams):
-            m.d.comb += [self.bias[i].eq(current[i].bias), self.threshold[i].eq(current[i].threshold)]
+            m.d.sync += [self.bias[i].eq(current[i].bias), self.threshold[i].eq(current[i].threshold)]
 
         emits = Signal()
         m.d.comb += emits.eq(run & Mux(fires, last_step, over & (config.mode == Mode.HIDDEN) & nest.last_group))
@@ -254,7 +259,7 @@ class NeuronControl(wiring.Component):
                 early.bank.eq(held.bank),
                 early.enable.eq(held.enable),
             ]
-            for stage in range(LifArray.latency - 3):
+            for stage in range(LifArray.latency - 2):
                 later = Signal.like(early, name=f"place{i}_{stage}", reset_less=True)
                 m.d.sync += later.eq(early)
                 early = later
@@ -264,7 +269,7 @@ class NeuronControl(wiring.Component):
     def _align(self, m: Module, flags: Signal, drains: Signal) -> None:
         """Delay the flags to the LIF array's outputs; run the drain."""
         tokens = self.structure.shape.tokens
-        for i in range(LifArray.latency):
+        for i in range(LifArray.latency + 1):  # they are a cycle ahead of ``step``
             held = Signal(5, name=f"flags{i}")
             m.d.sync += held.eq(flags)
             flags = held

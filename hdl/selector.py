@@ -109,8 +109,10 @@ class TokenSelector(wiring.Component):
         ]
 
         # the plan's way to the mover's tables, out of registers: they are far away
-        writes, number = Signal(), Signal.like(walker.number)
+        number = Signal.like(walker.number)
         tap, mask = Signal.like(walker.tap), Signal.like(walker.mask)
+        with m.If(~walker.clear):  # not "where a tap leaves": that comes late, and for all of these bits
+            m.d.comb += [number.eq(walker.number), tap.eq(walker.tap), mask.eq(walker.mask)]
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
@@ -147,7 +149,7 @@ class TokenSelector(wiring.Component):
                 with m.If(bit == 1):
                     m.next = "CLEAR"
             with m.State("CLEAR"):
-                m.d.comb += [writes.eq(1), number.eq(entry), walker.clear.eq(1)]
+                m.d.comb += [number.eq(entry), walker.clear.eq(1)]
                 m.d.sync += entry.eq(entry + 1)
                 with m.If(entry == config.entries - 1):
                     m.d.sync += index.eq(0)
@@ -171,11 +173,9 @@ class TokenSelector(wiring.Component):
             with m.State("DONE"):
                 m.d.comb += self.finished.eq(1)
                 m.next = "IDLE"
-        with m.If(walker.tap_en):
-            m.d.comb += [writes.eq(1), number.eq(walker.number), tap.eq(walker.tap), mask.eq(walker.mask)]
         m.d.sync += [
-            self.tap_en.eq(writes),
-            self.mask_en.eq(writes),
+            self.tap_en.eq(walker.clear | walker.tap_en),
+            self.mask_en.eq(walker.clear | walker.tap_en),
             self.tap_addr.eq(config.table + number),
             self.mask_addr.eq(config.mask + number),
             self.tap.eq(tap),
@@ -226,9 +226,10 @@ class _Plan(wiring.Component):
         run_distance = Signal.like(distance)
         run_from = Signal(s.address_bits)
         mask = Signal(shape.lanes)
-        m.d.comb += distance.eq(Mux(slot_from >= slot_to, slot_from - slot_to, slot_from - slot_to + shape.tokens))
+        # every token that goes moves those behind it one slot further
+        dropped = Signal()  # since the last kept token
         breaks = Signal()  # the current token cannot join the run
-        m.d.comb += breaks.eq((distance != run_distance) | (tile_from != run_from) | (slot_to == 0))
+        m.d.comb += breaks.eq(dropped | (slot_from == 0) | (slot_to == 0))
         m.d.comb += [
             self.tap_en.eq(running & ((self.keep & breaks) | self.flush)),
             self.tap.source.eq(run_from),
@@ -245,6 +246,9 @@ class _Plan(wiring.Component):
                 m.d.sync += [slot_from.eq(0), tile_from.eq(tile_from + self.tile_stride)]
             with m.Else():
                 m.d.sync += slot_from.eq(slot_from + 1)
+            m.d.sync += dropped.eq(~self.keep)
+            with m.If(~self.keep):
+                m.d.sync += distance.eq(Mux(distance == shape.tokens - 1, 0, distance + 1))
         with m.If(self.keep):
             with m.If(slot_to == shape.tokens - 1):
                 m.d.sync += [
@@ -266,5 +270,6 @@ class _Plan(wiring.Component):
             with m.Else():
                 m.d.sync += mask.eq(mask | bit)
         with m.If(self.clear):
-            m.d.sync += [x.eq(0) for x in (slot_from, slot_to, tile_from, tile_to, word_number, number, running, mask)]
+            cleared = (slot_from, slot_to, tile_from, tile_to, distance, dropped, word_number, number, running, mask)
+            m.d.sync += [x.eq(0) for x in cleared]
         return m

@@ -238,16 +238,26 @@ class SpikeEngine(wiring.Component):
     def _class_score(self, m: Module, i: int, neurons: NeuronControl, lif: LifArray, tokens: Signal) -> None:
         """Sum the drained tokens of one stream; after the last one push the class score (stream 1 a cycle after 0)."""
         s, config = self.structure, self.config
+        # a token in a cycle, masked in one and added in the next
+        value = Signal(signed(s.membrane_bits), name=f"class_value{i}", reset_less=True)
+        add, last = Signal(name=f"class_add{i}"), Signal(name=f"class_last{i}")
+        draining = Signal(name=f"class_drain{i}")
+        m.d.comb += draining.eq(neurons.drain & (config.mode == Mode.HEAD))
+        m.d.sync += [
+            value.eq(Mux(neurons.token < tokens, lif.membrane[0], 0)),
+            add.eq(draining),
+            last.eq(draining & neurons.drain_last & neurons.drain_output),
+        ]
         total = Signal(signed(s.score_bits), name=f"class_total{i}")
         added = Signal(signed(s.score_bits), name=f"class_added{i}")
         push = Signal(name=f"class_push{i}")
         ready = Signal(signed(s.score_bits), name=f"class_ready{i}")
-        m.d.comb += added.eq(total + Mux(neurons.token < tokens, lif.membrane[0], 0))
-        m.d.sync += push.eq(0)
-        with m.If(neurons.drain & (config.mode == Mode.HEAD)):
-            m.d.sync += total.eq(added)
-            with m.If(neurons.drain_last & neurons.drain_output):
-                m.d.sync += [total.eq(0), ready.eq(added), push.eq(neurons.drain_enable[i])]
+        m.d.comb += added.eq(total + value)
+        m.d.sync += push.eq(last & neurons.drain_enable[i])
+        with m.If(add):
+            m.d.sync += total.eq(Mux(last, 0, added))
+        with m.If(last):
+            m.d.sync += ready.eq(added)
         if i:
             push = self._register(m, push, f"class_push_late{i}")
         with m.If(push):

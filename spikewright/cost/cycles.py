@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 #: Cycles that a descriptor takes beside its walk: start, way through the unit's pipeline, end, next descriptor.
 LOAD_OVERHEAD = 3
-MOVE_OVERHEAD = 12
-PRODUCT_OVERHEAD = 10
-SELECT_OVERHEAD = 3
+MOVE_OVERHEAD = 13
+PRODUCT_OVERHEAD = 11
+SELECT_OVERHEAD = 4
 #: MAC: fetch, silence filter, issue, memory, lanes (but the tree above four banks), LIF array, write-back.
-MAC_OVERHEAD = 23
+MAC_OVERHEAD = 24
 SKIP_OVERHEAD = 2  # the silence look-up
 
 

@@ -48,11 +48,11 @@ async def lane_array(dut):
     await start(dut)
     ports, unit, shape = Ports(dut, "lanes"), LaneArray(structure=s), s.shape
     limit = (1 << s.value_bits - 1) - 1
-    terms, holds, done_at = [], [None] * shape.lanes, {}
+    terms, holds, held_at, dones = [], [None] * shape.lanes, {}, set()
     shifted = False
     for now in range(400):
-        # latency: what stands in the hold register changes with ``done`` and with the shift of the cycle before
-        finished = done_at.pop(now, None)
+        # what stands in the hold register changes ``lead`` cycles after ``done``, and after the shift of a cycle
+        finished = held_at.pop(now, None)
         if finished is not None:
             holds = finished
         elif shifted:
@@ -65,12 +65,13 @@ async def lane_array(dut):
         shifted = rng.random() < 0.5
         terms.append((words, values))
         if end:
-            done_at[now + unit.latency] = unit.model(terms)
+            held_at[now + unit.latency] = unit.model(terms)
+            dones.add(now + unit.latency - unit.lead)
             terms = []
         ports.set_array("words", words)
         ports.set_array("values", values)
         await ports.cycle(end=end, shift=shifted)
-        expect(ports.get("done"), int(finished is not None), f"done in cycle {now}")
+        expect(ports.get("done"), int(now in dones), f"done in cycle {now}")
         if holds[0] is not None:
             expect(ports.array("row", shape.tokens, bits=s.accumulator_bits), holds[:: shape.steps], f"cycle {now}")
 

@@ -56,64 +56,82 @@ async def neuron_control(dut):
                 await watch.sum(parameters[row + output], place, ticks, last)
                 for _ in range(0 if last else gap - len(ticks) + rng.choice((0, 0, 1, 9))):
                     await watch.idle()
-            for _ in range(unit.latency + shape.tokens + 2):
+            for _ in range(unit.lead + unit.latency + shape.tokens + 2):
                 await watch.idle()
-            assert not watch.due, f"{mode.name}: never came: {watch.due}"
+            assert not watch.due | watch.steps, f"{mode.name}: never came: {watch.due} {watch.steps}"
             row += fields["outputs"]
 
 
 class Watch:
-    """Compares every cycle; what leaves ``LifArray.latency`` cycles after its step is kept in ``due`` until then."""
+    """Compares every cycle. What is to come is kept until then.
+
+    ``steps``: the ticks of a sum, which begin ``lead`` cycles after ``done``; ``due``: what leaves ``LifArray.latency``
+    cycles after its step.
+    """
 
     def __init__(self, ports, s, mode, fields):
         self.ports, self.s, self.mode, self.fields = ports, s, mode, fields
-        self.due = {}
+        self.steps, self.due = {}, {}
         self.drains = mode in (Mode.SCORE, Mode.HEAD)
 
     async def sum(self, parameters, place, ticks, last):
-        """One finished sum: ``done`` with its first cycle."""
-        ports, s, later = self.ports, self.s, NeuronControl.latency
+        """One finished sum: ``done``, and as many cycles as the control works at it."""
         for i, tick in enumerate(ticks):
-            await ports.cycle(done=i == 0)
-            what = f"{self.mode.name}, cycle {i} of {len(ticks)}"
-            expect(ports.get("shift"), int(tick.shift), f"shift, {what}")
-            step = step_layout().from_bits(ports.get("step"))
-            expect(step.valid, int(tick.valid), f"valid, {what}")
-            if tick.valid:
-                got = tuple(bool(getattr(step, name)) for name in ("first", "add", "leak", "fire"))
-                expect(got, (tick.first, tick.add, tick.leak, tick.fire), f"first, add, leak, fire, {what}")
-                if tick.fire:
-                    expect(bool(step.spike), tick.spike, f"spike, {what}")
-            for n, neuron in enumerate(parameters):
-                expect(ports.get(f"bias__{n}", bits=s.parameter_bits), neuron["bias"], f"bias, {what}")
-                expect(ports.get(f"threshold__{n}", bits=s.parameter_bits), neuron["threshold"], f"threshold, {what}")
+            await self.ports.cycle(done=i == 0)
+            if i == 0:
+                first = self.ports.now + NeuronControl.lead
+                self.steps |= {first + n: (tick, parameters, f"{n} of {len(ticks)}") for n, tick in enumerate(ticks)}
+                self.expect_places(first, parameters, place, ticks, last)
+            self.compare()
+
+    def expect_places(self, first, parameters, place, ticks, last):
+        """What leaves after the ticks of a sum, the first of which comes in cycle ``first``."""
+        s, later = self.s, NeuronControl.latency
+        for i, tick in enumerate(ticks):
             if tick.offset is not None:
                 places = [
                     ((neuron["target"] + tick.offset) % (1 << s.address_bits), neuron["bank"], neuron["enable"])
                     for neuron in parameters
                 ]
-                self.due[ports.now + later] = {"emit": places, "last_tile": place.last_tile}
-            if i == len(ticks) - 1:
-                if self.drains and place.last_group:
-                    for token in range(s.shape.tokens):
-                        end = token == s.shape.tokens - 1
-                        self.due[ports.now + later + token] = {
-                            "drain": (token, end, place.last),
-                            "last_tile": place.last_tile,
-                            "enable": [neuron["enable"] for neuron in parameters] if token else None,
-                            "finished": last and end,
-                        }
-                elif last:
-                    self.due.setdefault(ports.now + later, {})["finished"] = True
-            self.compare()
+                self.due[first + i + later] = {"emit": places, "last_tile": place.last_tile}
+        end_of_sum = first + len(ticks) - 1 + later
+        if self.drains and place.last_group:
+            for token in range(s.shape.tokens):
+                end = token == s.shape.tokens - 1
+                self.due[end_of_sum + token] = {
+                    "drain": (token, end, place.last),
+                    "last_tile": place.last_tile,
+                    "enable": [neuron["enable"] for neuron in parameters] if token else None,
+                    "finished": last and end,
+                }
+        elif last and not self.drains:
+            self.due.setdefault(end_of_sum, {})["finished"] = True
 
     async def idle(self):
         await self.ports.cycle(done=0)
-        step = step_layout().from_bits(self.ports.get("step"))
-        expect((step.valid, self.ports.get("shift")), (0, 0), "step and shift between two sums")
         self.compare()
 
+    def compare_step(self):
+        ports, s = self.ports, self.s
+        step = step_layout().from_bits(ports.get("step"))
+        if ports.now not in self.steps:
+            expect((step.valid, ports.get("shift")), (0, 0), "step and shift between two sums")
+            return
+        tick, parameters, which = self.steps.pop(ports.now)
+        what = f"{self.mode.name}, cycle {which}"
+        expect(ports.get("shift"), int(tick.shift), f"shift, {what}")
+        expect(step.valid, int(tick.valid), f"valid, {what}")
+        if tick.valid:
+            got = tuple(bool(getattr(step, name)) for name in ("first", "add", "leak", "fire"))
+            expect(got, (tick.first, tick.add, tick.leak, tick.fire), f"first, add, leak, fire, {what}")
+            if tick.fire:
+                expect(bool(step.spike), tick.spike, f"spike, {what}")
+        for n, neuron in enumerate(parameters):
+            expect(ports.get(f"bias__{n}", bits=s.parameter_bits), neuron["bias"], f"bias, {what}")
+            expect(ports.get(f"threshold__{n}", bits=s.parameter_bits), neuron["threshold"], f"threshold, {what}")
+
     def compare(self):
+        self.compare_step()
         ports, due = self.ports, self.due.pop(self.ports.now, {})
         name = self.mode.name
         expect(ports.get("emit"), int("emit" in due), f"emit, {name}")
