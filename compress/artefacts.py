@@ -15,10 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from spikewright.compress.recipe import Recipe, RecipeError
+from spikewright.compress.recipe import RecipeError
+from spikewright.compress.recipe_schema import Constraints, Recipe
 
 #: Key of a checkpoint's metadata.
 _ABOUT = "stage"
+#: Constraints of the stages that are not called after theirs.
+_OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers"}
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -45,26 +48,47 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
     write_whole(path, save(whole, metadata=metadata))
 
 
-class Checkpoints:
-    """Checkpoints of a run's stages in ``folder``: tensors and log records by stage name."""
+def stage_key(recipe: Recipe, stage: str) -> str:
+    """Content hash of what determines a stage: the shared parts, and the constraints up to its own.
 
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
-        self.folder = folder
-        self.key = recipe_hash(recipe)
+    ``stage``: its name; the constraint that it belongs to comes before a dash, as in ``masks-03``. Fields at their
+    default are left out, so that a new option does not make old checkpoints strangers.
+    """
+    whole = recipe.model_dump(mode="json", exclude_defaults=True)
+    constraints = whole.pop("constraints")
+    whole.pop("name")
+    order = list(Constraints.model_fields)
+    own = _OWNERS.get(stage, stage.partition("-")[0])
+    reach = order.index(own) + 1 if own in order else 0
+    whole["constraints"] = {name: constraints[name] for name in order[:reach] if name in constraints}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Checkpoints:
+    """Checkpoints of a run's stages: tensors and log records by stage name.
+
+    folder: where they lie; shared: several recipes use the folder, and a stage that they have in common is made once
+    (the benchmarks do so), so a file's name holds the stage's key. Else a file of another recipe is refused.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, *, shared: bool = False) -> None:
+        self.folder, self.recipe, self.shared = folder, recipe, shared
         folder.mkdir(parents=True, exist_ok=True)
 
-    def _path(self, stage: str) -> Path:
-        return self.folder / f"{stage}.safetensors"
+    def path(self, stage: str) -> Path:
+        """The file of a stage."""
+        key = f"-{stage_key(self.recipe, stage)}" if self.shared else ""
+        return self.folder / f"{stage}{key}.safetensors"
 
     def write(self, stage: str, tensors: dict[str, Tensor], log: list[dict[str, Any]]) -> None:
         """Store a finished stage."""
         # one key only: safetensors writes several in an order that changes from process to process
-        about = json.dumps({"recipe": self.key, "log": log}, sort_keys=True)
-        save_tensors(self._path(stage), tensors, {_ABOUT: about})
+        about = json.dumps({"recipe": stage_key(self.recipe, stage), "log": log}, sort_keys=True)
+        save_tensors(self.path(stage), tensors, {_ABOUT: about})
 
     def read(self, stage: str) -> tuple[dict[str, Tensor], list[dict[str, Any]]] | None:
         """Tensors and log of a finished stage; None if there is none. RecipeError if it is another recipe's."""
-        path = self._path(stage)
+        path = self.path(stage)
         if not path.exists():
             return None
         try:
@@ -73,6 +97,6 @@ class Checkpoints:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise RecipeError(f"{path}: not a whole checkpoint ({error}); remove it to train the stage again") from None
-        if about.get("recipe") != self.key:
+        if about.get("recipe") != stage_key(self.recipe, stage):
             raise RecipeError(f"{path}: made by another recipe; choose another folder or remove this one")
         return tensors, about["log"]

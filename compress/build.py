@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spikewright.compress.quantise import Quantised, quantised_layer
-from spikewright.compress.recipe import Recipe
-from spikewright.compress.tokens import QuantSelector, TokenSelector, keep_counts
+from spikewright.compress.recipe import layer_formats
+from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.tokens import QuantSelector, TokenSelector, keep_counts, set_mode
 from spikewright.models.layers import Conv3, Dense, Pointwise
 from spikewright.models.spikformer import Head, Spikformer
 
@@ -20,11 +21,6 @@ def dense_model(recipe: Recipe) -> Spikformer:
     """The dense network, initialised from the recipe's seed."""
     torch.manual_seed(recipe.seed)
     return Spikformer(recipe.model)
-
-
-def selectors(model: Spikformer) -> list[TokenSelector]:
-    """The model's token selectors in block order."""
-    return [cast(TokenSelector, module) for _, module in sorted(model.selector.items(), key=lambda item: int(item[0]))]
 
 
 def add_selectors(model: Spikformer, recipe: Recipe) -> None:
@@ -47,7 +43,7 @@ def layer_names(model: Spikformer) -> list[str]:
 
 def quantise(model: Spikformer, recipe: Recipe) -> None:
     """Replace every layer and selector by its quantised counterpart, in place; steps from the present weights."""
-    formats = recipe.formats(layer_names(model))
+    formats = layer_formats(recipe, layer_names(model))
     for name, fmt in formats.items():
         if name.startswith("selector."):
             continue
@@ -66,12 +62,6 @@ def set_exact(model: nn.Module, exact: bool) -> None:
     for module in model.modules():
         if isinstance(module, Quantised):
             module.exact = exact
-
-
-def set_mode(model: Spikformer, hard: bool) -> None:
-    """Let the selectors gather (hard) or sample masks while training (soft)."""
-    for selector in selectors(model):
-        selector.mode = "hard" if hard else "soft"
 
 
 def load_dense(recipe: Recipe, path: Path | str) -> Spikformer:

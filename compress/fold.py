@@ -34,30 +34,35 @@ def round_through(x: Tensor) -> Tensor:
 
 
 def fold_norm(
-    norm: nn.BatchNorm1d | nn.BatchNorm2d,
+    norm: nn.BatchNorm1d | nn.BatchNorm2d | None,
     bias: Tensor | None,
     step: Tensor,
     filled: Tensor,
     *,
-    level: float,
+    level: Tensor | float,
     fraction_bits: int,
 ) -> Folded:
-    """Fold a frozen norm (its running statistics). Gradients reach beta and the bias only.
+    """Fold a frozen norm (its running statistics), or none. Gradients reach beta and the bias only.
 
     ``step``: one or ``[out]`` values, the real weight LSB; ``filled [out]``: does the row hold a non-zero code;
-    ``level``: the real threshold of u. Computed in float64 whatever the model's type, so that float32 training,
-    float64 evaluation and export agree on every bit.
+    ``level``: the real threshold of u, one or ``[out]`` values. Computed in float64 whatever the model's type, so that
+    float32 training, float64 evaluation and export agree on every bit.
     """
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    gamma, mean, var = norm.weight.detach().double(), norm.running_mean.double(), norm.running_var.double()
-    gain = gamma / torch.sqrt(var + norm.eps)
-    offset = -mean if bias is None else bias.double() - mean
-    constant_input = gain * offset + norm.bias.double()
+    if norm is None:
+        gain = torch.ones_like(filled, dtype=torch.float64)
+        constant_input = torch.zeros_like(gain) if bias is None else bias.double()
+    else:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        gamma, mean, var = norm.weight.detach().double(), norm.running_mean.double(), norm.running_var.double()
+        gain = gamma / torch.sqrt(var + norm.eps)
+        offset = -mean if bias is None else bias.double() - mean
+        constant_input = gain * offset + norm.bias.double()
+    level = torch.as_tensor(level, dtype=torch.float64).detach()
     lsb = gain.abs() * step.detach().double().reshape(-1)
     live = filled & (lsb * VANISHING > level)
     # A dead row has no LSB of its own: give it one that puts the threshold at CONSTANT_LEVEL.
-    grid = torch.where(live, lsb, torch.full_like(lsb, level / CONSTANT_LEVEL)) * 2.0**-fraction_bits
+    grid = torch.where(live, lsb, torch.ones_like(lsb) * level / CONSTANT_LEVEL) * 2.0**-fraction_bits
     threshold = (level / grid).round().clamp(min=1.0)
     whole_bias = round_through(constant_input / grid).clamp(-BIAS_LIMIT, BIAS_LIMIT)
     return Folded(torch.where(live, gain.sign(), torch.zeros_like(gain)), threshold, whole_bias)

@@ -142,10 +142,12 @@ class Quantised(nn.Module):
         """Codes of the weights, whole float64 numbers, before any sign flip."""
         return self.fmt.codes(self.weight.detach().double() / self.step.detach().double())
 
-    def fold(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, neuron: LIF) -> Folded:
+    def fold(self, norm: nn.BatchNorm1d | nn.BatchNorm2d | None, neuron: LIF) -> Folded:
         """Norm, bias and threshold of this layer on the membrane grid: the one function training and export use."""
         filled = (self.integer_codes().flatten(1) != 0).any(1)
-        return fold_norm(norm, self.bias, self.step, filled, level=neuron.level, fraction_bits=self.fmt.fraction_bits)
+        return fold_norm(
+            norm, self.bias, self.step, filled, level=neuron.levels(), fraction_bits=self.fmt.fraction_bits
+        )
 
     def grid_sums(
         self, x: Tensor, multiply: Callable[[Tensor, Tensor], Tensor], norm: nn.Module, neuron: LIF, tail: int

@@ -17,17 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from spikewright.compress.artefacts import Checkpoints, recipe_hash, save_tensors, to_json, write_whole
 from spikewright.compress.build import add_selectors, dense_model, layer_names, quantised_from
 from spikewright.compress.export import export_package, weight_statistics
-from spikewright.compress.recipe import Recipe, load_recipe
-from spikewright.compress.stages import (
-    Run,
-    State,
-    masks_stage,
-    planned_epochs,
-    quantisers_stage,
-    teacher_stage,
-    tokens_stage,
-)
-from spikewright.compress.training import Record, Task, accuracy, predict
+from spikewright.compress.parallel import Ranks
+from spikewright.compress.recipe import layer_formats, load_recipe
+from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.stages import planned_epochs, run_stages
+from spikewright.compress.stages.run import Run, State
+from spikewright.compress.task import Task
+from spikewright.compress.training import Record, accuracy, predict
 from spikewright.models.package import write_package
 
 
@@ -49,10 +45,10 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     dense = dense_model(recipe)
     dense.load_state_dict(dense_state)
     model = quantised_from(recipe, state)
-    images, labels = task.tensors(task.data.test)
-    answers = {"float": predict(dense, images, double=True), "quantised": predict(model, images, double=True)}
-    count = len(labels)
-    correct = {rung: int((classes == labels.numpy()).sum()) for rung, classes in answers.items()}
+    test = task.data.test
+    answers = {"float": predict(dense, task, test, double=True), "quantised": predict(model, task, test, double=True)}
+    count = len(test)
+    correct = {rung: int((classes == test.labels).sum()) for rung, classes in answers.items()}
     metrics: dict[str, Any] = {
         "name": recipe.name,
         "data": recipe.data,
@@ -65,7 +61,7 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
         },
         "weights": weight_statistics(model),
     }
-    records = {"record.labels": labels.numpy().astype(np.int16)}
+    records = {"record.labels": test.labels.astype(np.int16)}
     records |= {f"record.{rung}": classes.astype(np.int16) for rung, classes in answers.items()}
     provenance = {"recipe": recipe.model_dump(mode="json"), "metrics": metrics}
     package = export_package(model, recipe, task.table, records=records, provenance=provenance)
@@ -85,14 +81,18 @@ def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None
     checkpoint per stage in ``stages/``, from which an interrupted run continues to the same result.
     """
     recipe, out = load_recipe(path), Path(out_dir)
-    recipe.formats(_layer_names(recipe))  # refuse a bad format before training, not after
+    layer_formats(recipe, _layer_names(recipe))  # refuse a bad format before training, not after
     console = console or Console(stderr=True)
     columns = (
         TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
         TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     checkpoints = Checkpoints(out / "stages", recipe)
-    with _determinism(recipe.threads), Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    quiet = not console.is_terminal or Ranks.current().rank > 0
+    with (
+        _determinism(recipe.threads),
+        Progress(*columns, console=console, disable=quiet) as bar,
+    ):
         work = bar.add_task(recipe.name, total=planned_epochs(recipe), said="")
 
         def tick(record: Record) -> None:
@@ -102,11 +102,9 @@ def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None
                 console.print(f"{record['stage']} {record['epoch']} {said}", highlight=False)
 
         run = Run.start(recipe, checkpoints, tick)
-        dense, early = teacher_stage(run)
-        trained = tokens_stage(run, dense)
-        pruned, masks = masks_stage(run, trained, early)
-        state = quantisers_stage(run, pruned, masks)
-        _finish(recipe, run.task, dense, state, run.log, out)
+        dense, state = run_stages(run)
+        if Ranks.current().rank == 0:
+            _finish(recipe, run.task, dense, state, run.log, out)
     return out / "package.safetensors"
 
 

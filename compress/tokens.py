@@ -139,6 +139,17 @@ class QuantSelector(TokenSelector):
         return torch.stack([z, torch.zeros_like(z)], dim=-1)
 
 
+def selectors(network: nn.Module) -> list[TokenSelector]:
+    """The network's token selectors in the order of the tokens' way."""
+    return [module for module in network.modules() if isinstance(module, TokenSelector)]
+
+
+def set_mode(network: nn.Module, hard: bool) -> None:
+    """Let the selectors gather (hard) or sample masks while training (soft)."""
+    for selector in selectors(network):
+        selector.mode = "hard" if hard else "soft"
+
+
 def ratio_loss(masks: list[Tensor], fractions: list[float]) -> Tensor:
     """``mean_k (mean(keep_k) − ρ^k)²`` over cumulative masks ``[B, N]``."""
     terms = [(mask.mean() - fraction) ** 2 for mask, fraction in zip(masks, fractions, strict=True)]

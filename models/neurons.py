@@ -7,18 +7,18 @@ u ≥ 2·V_th`` (u = 2H). The second form needs a shift only, so it is used ever
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 Reset = Literal["hard", "soft"]
 Compare = Literal["ge", "gt"]
-Surrogate = Literal["atan", "sigmoid", "triangle"]
+Surrogate = Literal["atan", "sigmoid", "triangle", "flat-triangle"]
 
 
 def surrogate_slope(z: Tensor, kind: Surrogate) -> Tensor:
-    """Derivative used for the spike step at the relative distance ``z = u/θ − 1``; 1 at the threshold."""
+    """Derivative used for the spike step at the relative distance ``z = u/θ − 1``."""
     if kind == "atan":
         return 1.0 / (1.0 + (math.pi * z).square())
     if kind == "sigmoid":
@@ -26,7 +26,17 @@ def surrogate_slope(z: Tensor, kind: Surrogate) -> Tensor:
         return 4.0 * s * (1.0 - s)
     if kind == "triangle":
         return (1.0 - z.abs()).clamp_(min=0.0)
-    raise ValueError(f"surrogate must be 'atan', 'sigmoid' or 'triangle', not {kind!r}")
+    if kind == "flat-triangle":  # paper 4's: gradients through many layers and steps stay small
+        return 0.3 * (1.0 - z.abs()).clamp_(min=0.0)
+    raise ValueError(f"surrogate must be 'atan', 'sigmoid', 'triangle' or 'flat-triangle', not {kind!r}")
+
+
+def _leaked(carried: Tensor, leak: Tensor | float, compare: Compare, whole: bool) -> Tensor:
+    """``leak·carried``; on the integer grid rounded down, or up where the comparison is strict."""
+    product = carried * leak
+    if not whole:
+        return product
+    return product.floor() if compare == "ge" else product.ceil()
 
 
 class _Fire(torch.autograd.Function):
@@ -34,55 +44,91 @@ class _Fire(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, threshold: Tensor, leak: float, reset: Reset, compare: Compare, surrogate: Surrogate
+        ctx: Any,
+        x: Tensor,
+        threshold: Tensor,
+        leak: Tensor | float,
+        reset: Reset,
+        compare: Compare,
+        surrogate: Surrogate,
+        whole: bool,
     ) -> Tensor:
         membranes = torch.empty_like(x)
         spikes = torch.empty_like(x)
         carried: Tensor | None = None
+        plain = isinstance(leak, float) and not whole
         for t in range(x.shape[0]):
             u = membranes[t]
-            u.copy_(x[t]) if carried is None else torch.add(x[t], carried, alpha=leak, out=u)
+            if carried is None:
+                u.copy_(x[t])
+            elif plain:
+                torch.add(x[t], carried, alpha=cast(float, leak), out=u)
+            else:
+                torch.add(x[t], _leaked(carried, leak, compare, whole), out=u)
             s = spikes[t]
             (torch.ge if compare == "ge" else torch.gt)(u, threshold, out=s)
             carried = torch.addcmul(u, u if reset == "hard" else threshold, s, value=-1.0)
-        ctx.save_for_backward(membranes, spikes, threshold)
-        ctx.options = (leak, reset, surrogate)
+        held = leak if isinstance(leak, Tensor) else None
+        ctx.save_for_backward(membranes, spikes, threshold, held)
+        ctx.options = (None if held is not None else leak, reset, surrogate)
         return spikes
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        membranes, spikes, threshold = ctx.saved_tensors
+        membranes, spikes, threshold, held = ctx.saved_tensors
         leak, reset, surrogate = ctx.options
+        leak = held if held is not None else leak
+        learns = ctx.needs_input_grad[1], ctx.needs_input_grad[2]
         result = torch.empty_like(membranes)
+        to_threshold, to_leak = torch.zeros_like(threshold), None if held is None else torch.zeros_like(held)
         carried: Tensor | None = None
         for t in range(membranes.shape[0] - 1, -1, -1):
-            u = membranes[t]
-            g = grads[0][t] * surrogate_slope(u / threshold - 1.0, surrogate) / threshold
+            u, s = membranes[t], spikes[t]
+            direct = grads[0][t] * surrogate_slope(u / threshold - 1.0, surrogate) / threshold
+            g = direct
             if carried is not None:
                 # The reset is detached, as in Spikformer's training: no gradient through the decision to reset.
-                g += torch.addcmul(carried, carried, spikes[t], value=-1.0) if reset == "hard" else carried
+                g = direct + (torch.addcmul(carried, carried, s, value=-1.0) if reset == "hard" else carried)
+            if learns[0]:
+                share = direct * u / threshold
+                if carried is not None and reset == "soft":
+                    share = share + carried * s
+                to_threshold -= share.sum_to_size(threshold.shape)
+            if learns[1] and to_leak is not None and t:
+                before = membranes[t - 1]
+                kept = torch.addcmul(before, before if reset == "hard" else threshold, spikes[t - 1], value=-1.0)
+                to_leak += (g * kept).sum_to_size(to_leak.shape)
             result[t] = g
             carried = g * leak
-        return result, None, None, None, None, None
+        return result, to_threshold if learns[0] else None, to_leak if learns[1] else None, None, None, None, None
 
 
 def fire(
     x: Tensor,
     threshold: Tensor | float,
     *,
-    leak: float = 0.5,
+    leak: Tensor | float = 0.5,
     reset: Reset = "hard",
     compare: Compare = "ge",
     surrogate: Surrogate = "atan",
+    whole: bool = False,
 ) -> Tensor:
     """Spikes 0/1 ``[T, ...]`` of inputs ``x [T, ...]``: ``u = leak·u + x[t]``, u = 0 before the first step.
 
-    ``threshold`` is in the units of x and broadcasts against ``x[0]``; gradients reach x only. With x and the
-    threshold on a dyadic grid and a dyadic leak, float64 gives the spikes of exact rational arithmetic.
+    ``threshold`` is in the units of x; it and a tensor ``leak`` broadcast against ``x[0]``, and gradients reach x and
+    both of them. ``whole``: x and threshold are whole numbers, and the leak's product is rounded down (up, where the
+    comparison is strict), as the integer neuron does. With leak 1/2 that changes no spike: float64 on a dyadic grid
+    gives the spikes of exact rational arithmetic.
     """
     level = torch.as_tensor(threshold, dtype=x.dtype, device=x.device)
-    out: Tensor = _Fire.apply(x, level, leak, reset, compare, surrogate)  # type: ignore[no-untyped-call]
+    if isinstance(leak, Tensor):
+        leak = leak.to(x.dtype)
+    out: Tensor = _Fire.apply(x, level, leak, reset, compare, surrogate, whole)  # type: ignore[no-untyped-call]
     return out
+
+
+#: Trained thresholds stay above this, far below any that trains well: at 0 a neuron would fire for ever.
+LEAST_LEVEL = 0.05
 
 
 class LIF(nn.Module):
@@ -122,5 +168,75 @@ class LIF(nn.Module):
         level = self.level if threshold is None else threshold
         return fire(x, level, leak=self.leak, reset=self.reset, compare=self.compare, surrogate=self.surrogate)
 
+    def levels(self) -> Tensor | float:
+        """What u is compared with: one number, or one a channel."""
+        return self.level
+
+    def sixteenths(self) -> Tensor:
+        """The leak m/16 as whole numbers m, float64 ``[1]`` or one a channel; ValueError if it is on no such grid."""
+        m = torch.as_tensor(self.leak, dtype=torch.float64).reshape(-1) * 16
+        if not torch.equal(m, m.round()):
+            raise ValueError(f"leak must be a multiple of 1/16 on hardware, not {self.leak!r}")
+        return m
+
     def extra_repr(self) -> str:
         return f"leak={self.leak}, level={self.level}, reset={self.reset!r}, compare={self.compare!r}"
+
+
+class PlasticLIF(LIF):
+    """A LIF node whose threshold and leak are trained with the weights.
+
+    With one of each per channel this is our reading of paper 3's sLIF; with one per layer, soft reset and ``>`` it is
+    the neuron of paper 4. The leak is trained on the hardware's grid of sixteenths, straight-through. A threshold in
+    front of which a BatchNorm stands only rescales γ and β; behind attention, where none stands, it does more.
+
+    channels: how many of each, C or 1; tail: axes behind the channel axis of what it reads, 0 for ``[T, B, N, C]``, 2
+    for ``[T, B, C, H, W]``; whole: the input is an integer (attention products), so the threshold is rounded and the
+    leak's product rounded down, as the integer neuron does.
+    """
+
+    level: nn.Parameter  # type: ignore[assignment]
+    leak: nn.Parameter  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        like: LIF,
+        channels: int,
+        *,
+        tail: int = 0,
+        learn_level: bool = True,
+        learn_leak: bool = True,
+        whole: bool = False,
+    ) -> None:
+        nn.Module.__init__(self)
+        self.reset, self.compare, self.surrogate = like.reset, like.compare, like.surrogate
+        self.level = nn.Parameter(torch.full((channels,), float(like.level)), requires_grad=learn_level)
+        self.leak = nn.Parameter(torch.full((channels,), float(like.leak)), requires_grad=learn_leak)
+        self.tail, self.whole = tail, whole
+
+    def levels(self) -> Tensor:
+        level = self.level.clamp(min=LEAST_LEVEL)
+        return level + (level.round().clamp(min=1.0) - level).detach() if self.whole else level
+
+    def _grid_leak(self) -> Tensor:
+        m = self.leak.clamp(0.0, 1.0) * 16
+        return (m + (m.round() - m).detach()) / 16
+
+    def sixteenths(self) -> Tensor:
+        return (self._grid_leak().detach().double() * 16).round()
+
+    def forward(self, x: Tensor, threshold: Tensor | None = None) -> Tensor:
+        shape = (-1, *([1] * self.tail))
+        level = self.levels().reshape(shape) if threshold is None else threshold
+        return fire(
+            x,
+            level,
+            leak=self._grid_leak().reshape(shape),
+            reset=self.reset,
+            compare=self.compare,
+            surrogate=self.surrogate,
+            whole=self.whole or threshold is not None,
+        )
+
+    def extra_repr(self) -> str:
+        return f"channels={self.level.numel()}, reset={self.reset!r}, compare={self.compare!r}"

@@ -6,14 +6,25 @@ embedding (spikes + rpe spikes) and up to 2 more after each block.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol, cast
+from typing import Literal, Protocol, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
+from spikewright.models.graph import IMAGE, Builder, Result, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Pointwise, or_pool
 from spikewright.models.neurons import LIF, Surrogate
+
+
+class BlockWidths(BaseModel):
+    """Widths inside one block, where they are not those of ``dim`` and ``mlp_ratio`` (structured pruning, paper 3)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    qk: int = Field(ge=1, description="channels of q and of k, all heads together")
+    v: int = Field(ge=1, description="channels of v and of the attention, all heads together")
+    hidden: int = Field(ge=1, description="channels between fc1 and fc2")
 
 
 class SpikformerConfig(BaseModel):
@@ -42,6 +53,9 @@ class SpikformerConfig(BaseModel):
     attention_scale: float = Field(default=0.125, gt=0, description="factor on (q·kᵀ)·v: 0.125 (CIFAR) or 0.25 (DVS)")
     residual: str = Field(default="add", description="residual kind: 'add'")
     surrogate: Surrogate = Field(default="atan", description="surrogate gradient of the spike")
+    blocks: tuple[BlockWidths, ...] | None = Field(
+        default=None, description="widths of each block; dim's, if not given"
+    )
 
     @field_validator("residual")
     @classmethod
@@ -61,7 +75,18 @@ class SpikformerConfig(BaseModel):
             raise ValueError(f"height and width must be multiples of {shrink}, not {self.height}×{self.width}")
         if (1.0 / self.attention_scale) % 1:
             raise ValueError(f"attention_scale must be 1/integer, not {self.attention_scale!r}")
+        if self.blocks is not None and len(self.blocks) != self.depth:
+            raise ValueError(f"blocks must give the widths of {self.depth} blocks, not of {len(self.blocks)}")
+        for i, block in enumerate(self.blocks or ()):
+            if block.qk % self.heads or block.v % self.heads:
+                raise ValueError(f"blocks[{i}]: qk and v must be multiples of heads = {self.heads}")
         return self
+
+    def widths(self, block: int) -> BlockWidths:
+        """Widths inside a block."""
+        if self.blocks is not None:
+            return self.blocks[block]
+        return BlockWidths(qk=self.dim, v=self.dim, hidden=self.dim * self.mlp_ratio)
 
     @property
     def tokens(self) -> int:
@@ -95,6 +120,16 @@ class PatchEmbed(nn.Module):
         x = x + self.rpe_conv.drive(x, self.rpe_bn, self.rpe_lif, steps=self.steps)
         return x.flatten(3).transpose(2, 3).contiguous()
 
+    def describe(self, to: Builder, prefix: str, value: str) -> str:
+        """Tell ``to`` the ops from the image to the residual stream."""
+        for i, name in enumerate(("", "1", "2", "3")):
+            parts = (getattr(self, f"proj_{part}{name}") for part in ("conv", "bn", "lif"))
+            value = to.conv(f"{prefix}.proj_conv{name}", value, *parts)
+            if i + 1 in self.pools:
+                value = to.pool(f"{prefix}.pool{name}", value)
+        rpe = to.conv(f"{prefix}.rpe_conv", value, self.rpe_conv, self.rpe_bn, self.rpe_lif)
+        return to.add(f"{prefix}.add", value, rpe)
+
 
 def _token_layer(config: SpikformerConfig, inputs: int, outputs: int, *, bias: bool = True) -> Dense | Pointwise:
     if config.layout == "linear":
@@ -105,14 +140,15 @@ def _token_layer(config: SpikformerConfig, inputs: int, outputs: int, *, bias: b
 class Attention(nn.Module):
     """Spiking self-attention: ``LIF(scale·(q·kᵀ)·v)`` per head, without softmax, then proj."""
 
-    def __init__(self, config: SpikformerConfig) -> None:
+    def __init__(self, config: SpikformerConfig, widths: BlockWidths) -> None:
         super().__init__()
         self.heads = config.heads
         self.suffix = "linear" if config.layout == "linear" else "conv"
-        for name in ("q", "k", "v", "proj"):
-            layer = _token_layer(config, config.dim, config.dim, bias=name == "proj")
-            setattr(self, f"{name}_{self.suffix}", layer)
-            setattr(self, f"{name}_bn", nn.BatchNorm1d(config.dim))
+        outputs = {"q": widths.qk, "k": widths.qk, "v": widths.v, "proj": config.dim}
+        for name, channels in outputs.items():
+            inputs = widths.v if name == "proj" else config.dim
+            setattr(self, f"{name}_{self.suffix}", _token_layer(config, inputs, channels, bias=name == "proj"))
+            setattr(self, f"{name}_bn", nn.BatchNorm1d(channels))
             setattr(self, f"{name}_lif", LIF(surrogate=config.surrogate))
         self.attn_lif = LIF(v_threshold=0.5, scale=config.attention_scale, surrogate=config.surrogate)
 
@@ -125,7 +161,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, keep: Tensor | None) -> Tensor:
         """``x [T, B, N, D]`` to spikes of the same shape; ``keep [B, N]`` masks attention columns (training only)."""
-        apart = (*x.shape[:-1], self.heads, x.shape[-1] // self.heads)
+        apart = (*x.shape[:-1], self.heads, -1)
         q, k, v = (self._spikes(n, x).reshape(apart).transpose(2, 3) for n in ("q", "k", "v"))
         if keep is None:
             products = q @ (k.transpose(-1, -2) @ v)  # the same integers as (q·kᵀ)·v, and what the hardware does
@@ -133,6 +169,15 @@ class Attention(nn.Module):
             products = (q @ k.transpose(-1, -2) * column_mask(keep)[:, None]) @ v
         spikes: Tensor = self.attn_lif(products.transpose(2, 3).flatten(3))
         return self._spikes("proj", spikes)
+
+    def describe(self, to: Builder, prefix: str, stream: str) -> str:
+        """Tell ``to`` the ops; the spikes of proj."""
+        parts = {
+            n: (self.synapse(n), getattr(self, f"{n}_bn"), getattr(self, f"{n}_lif")) for n in ("q", "k", "v", "proj")
+        }
+        q, k, v = (to.linear(f"{prefix}.{n}_{self.suffix}", stream, *parts[n]) for n in "qkv")
+        mixed = to.attention(f"{prefix}.attn", q, k, v, heads=self.heads, neuron=self.attn_lif)
+        return to.linear(f"{prefix}.proj_{self.suffix}", mixed, *parts["proj"])
 
 
 def column_mask(keep: Tensor) -> Tensor:
@@ -144,9 +189,8 @@ def column_mask(keep: Tensor) -> Tensor:
 class MLP(nn.Module):
     """fc1 and fc2, each with BN and LIF."""
 
-    def __init__(self, config: SpikformerConfig) -> None:
+    def __init__(self, config: SpikformerConfig, hidden: int) -> None:
         super().__init__()
-        hidden = config.dim * config.mlp_ratio
         self.suffix = "linear" if config.layout == "linear" else "conv"
         for name, inputs, outputs in (("fc1", config.dim, hidden), ("fc2", hidden, config.dim)):
             setattr(self, f"{name}_{self.suffix}", _token_layer(config, inputs, outputs))
@@ -162,18 +206,30 @@ class MLP(nn.Module):
             x = self.synapse(name).drive(x, getattr(self, f"{name}_bn"), getattr(self, f"{name}_lif"))
         return x
 
+    def describe(self, to: Builder, prefix: str, value: str) -> str:
+        """Tell ``to`` the two layers; the spikes of fc2."""
+        for name in ("fc1", "fc2"):
+            parts = self.synapse(name), getattr(self, f"{name}_bn"), getattr(self, f"{name}_lif")
+            value = to.linear(f"{prefix}.{name}_{self.suffix}", value, *parts)
+        return value
+
 
 class Block(nn.Module):
     """``x = x + attn(x)``, ``x = x + mlp(x)`` on the integer stream."""
 
-    def __init__(self, config: SpikformerConfig) -> None:
+    def __init__(self, config: SpikformerConfig, widths: BlockWidths) -> None:
         super().__init__()
-        self.attn = Attention(config)
-        self.mlp = MLP(config)
+        self.attn = Attention(config, widths)
+        self.mlp = MLP(config, widths.hidden)
 
     def forward(self, x: Tensor, keep: Tensor | None) -> Tensor:
         x = x + self.attn(x, keep)
         return cast(Tensor, x + self.mlp(x))
+
+    def describe(self, to: Builder, prefix: str, stream: str) -> str:
+        """Tell ``to`` the ops from stream to stream."""
+        stream = to.add(f"{prefix}.attn.add", stream, self.attn.describe(to, f"{prefix}.attn", stream))
+        return to.add(f"{prefix}.mlp.add", stream, self.mlp.describe(to, f"{prefix}.mlp", stream))
 
 
 class Head(nn.Linear):
@@ -193,21 +249,14 @@ class Selector(Protocol):
     def select(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]: ...
 
 
-class Result(NamedTuple):
-    """``logits [B, classes]``; per selector the cumulative keep mask or the kept indices, as the selector's mode is."""
-
-    logits: Tensor
-    choices: list[Tensor]
-
-
-class Spikformer(nn.Module):
+class Spikformer(SpikingNetwork):
     """Images ``[B, C, H, W]`` (the same at each step) or ``[T, B, C, H, W]`` to class scores ``[B, classes]``."""
 
     def __init__(self, config: SpikformerConfig) -> None:
         super().__init__()
         self.config = config
         self.patch_embed = PatchEmbed(config)
-        self.block = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.block = nn.ModuleList(Block(config, config.widths(i)) for i in range(config.depth))
         self.head = Head(config.dim, config.classes)
         #: Token selectors by the index of the block they stand in front of; empty in the plain model.
         self.selector = nn.ModuleDict()
@@ -229,5 +278,10 @@ class Spikformer(nn.Module):
             x = block(x, keep)
         return Result(self.head.read(x, keep), choices)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.run(images).logits
+    def describe(self, to: Builder) -> str:
+        stream = self.patch_embed.describe(to, "patch_embed", IMAGE)
+        for i, block in enumerate(self.block):
+            if str(i) in self.selector:
+                stream = to.select(f"selector.{i}", stream, self.selector[str(i)])
+            stream = cast(Block, block).describe(to, f"block.{i}", stream)
+        return to.head("head", stream, self.head)

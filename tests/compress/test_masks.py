@@ -7,7 +7,7 @@ import torch
 
 from spikewright.compress.build import add_selectors, dense_model
 from spikewright.compress.masks import apply_masks, magnitude_masks, prunable, rewind, selector_weights, survivors
-from spikewright.compress.recipe import Recipe
+from spikewright.compress.recipe_schema import Recipe
 
 RECIPE = Recipe.model_validate(
     {

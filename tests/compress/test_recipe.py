@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spikewright.compress.build import add_selectors, dense_model, layer_names
-from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
+from spikewright.compress.recipe import RecipeError, layer_formats, load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[2]
 GOOD = """
@@ -26,7 +26,7 @@ def names_of(text: str) -> list[str]:
 
 
 def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_plus_one() -> None:
-    formats = parse_recipe(GOOD).formats(names_of(GOOD))
+    formats = layer_formats(parse_recipe(GOOD), names_of(GOOD))
     assert len(formats) == 5 + 2 * 6 + 1 + 2
     assert (formats["head"].scheme, formats["head"].bits, formats["head"].fraction_bits) == ("pot", 3, 5)
     fc1 = formats["block.1.mlp.fc1_linear"]
@@ -38,7 +38,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
     [
         ("keep: 0.7", "kep: 0.7", "constraints.tokens.kep: unknown key; did you mean 'keep'"),
         ("name: t", "name: t\nzzz: 1", "zzz: unknown key; known keys are name, data"),
-        ("data: digits", "data: mnist", "data: Input should be 'digits' or 'clutter-digits', not 'mnist'"),
+        ("data: digits", "data: mnist", "data: data must be one of clutter-digits, digits, event-digits, not 'mnist'"),
         ("keep: 0.7", "keep: 1.5", "constraints.tokens.keep: Input should be less than or equal to 1, not 1.5"),
         ("keep: 0.7", "before: [2]", "must name blocks from 1 to 1, not 2"),
         ("dim: 16", "depth: 1", "at least 2 blocks"),
@@ -64,7 +64,7 @@ def test_faults_are_told_in_one_sentence(old: str, new: str, text: str) -> None:
 )
 def test_formats_are_checked(old: str, new: str, text: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        parse_recipe(GOOD.replace(old, new)).formats(names_of(GOOD))
+        layer_formats(parse_recipe(GOOD.replace(old, new)), names_of(GOOD))
     assert text in str(caught.value)
 
 
@@ -78,7 +78,7 @@ def test_committed_recipes_are_valid_and_use_both_schemes(name: str) -> None:
     recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml")
     model = dense_model(recipe)
     add_selectors(model, recipe)
-    formats = recipe.formats(layer_names(model))
+    formats = layer_formats(recipe, layer_names(model))
     assert {f.scheme for f in formats.values()} == {"uniform", "pot"}
     assert max(f.bits for f in formats.values()) <= 4
     assert recipe.constraints.masks is not None

@@ -10,7 +10,8 @@ from spikewright.compress.build import load_dense, load_quantised
 from spikewright.compress.export import export_package, weight_statistics
 from spikewright.compress.masks import survivors
 from spikewright.compress.recipe import load_recipe
-from spikewright.compress.training import make_task, predict
+from spikewright.compress.stages.run import task_of
+from spikewright.compress.training import predict
 from spikewright.models.package import read_package
 from spikewright.sim.golden import run as golden
 
@@ -30,16 +31,16 @@ def test_records_are_recomputed_and_the_golden_model_agrees_on_every_image(name:
     folder = ROOT / "packages" / name
     recipe, package = load_recipe(folder / "recipe.yaml"), read_package(folder / "package.safetensors")
     assert recipe == load_recipe(ROOT / "recipes" / f"{name}.yaml")
-    task = make_task(recipe)
-    images, labels = task.tensors(task.data.test)
+    task = task_of(recipe)
+    test = task.data.test
     record = {rung: package.tensors[f"record.{rung}"] for rung in ("labels", "float", "quantised")}
-    assert len(labels) == 360
-    assert np.array_equal(labels.numpy(), record["labels"])
+    assert len(test) == 360
+    assert np.array_equal(test.labels, record["labels"])
     assert np.array_equal(
-        predict(load_dense(recipe, folder / "dense.safetensors"), images, double=True), record["float"]
+        predict(load_dense(recipe, folder / "dense.safetensors"), task, test, double=True), record["float"]
     )
     model = load_quantised(recipe, folder / "quantised.safetensors")
-    assert np.array_equal(predict(model, images, double=True), record["quantised"])
+    assert np.array_equal(predict(model, task, test, double=True), record["quantised"])
     assert np.array_equal(golden(package, task.data.test.images, keep_values=False).classes, record["quantised"])
     metrics = json.loads((folder / "metrics.json").read_text())
     for rung in ("float", "quantised"):
@@ -52,7 +53,7 @@ def test_the_package_is_the_export_of_the_quantised_checkpoint(name: str) -> Non
     recipe, package = load_recipe(folder / "recipe.yaml"), read_package(folder / "package.safetensors")
     model = load_quantised(recipe, folder / "quantised.safetensors")
     again = export_package(
-        model, recipe, make_task(recipe).table, provenance=package.network.provenance,
+        model, recipe, task_of(recipe).table, provenance=package.network.provenance,
         records={n: t for n, t in package.tensors.items() if n.startswith("record.")},
     )  # fmt: skip
     assert again.network == package.network

@@ -1,6 +1,7 @@
 """A tiny recipe from nothing to a package: exact equality with the integer forward, and identical resumption."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spikewright.compress import stages
-from spikewright.compress.artefacts import Checkpoints
-from spikewright.compress.build import load_quantised, selectors
+from spikewright.compress.artefacts import Checkpoints, stage_key
+from spikewright.compress.build import load_quantised
 from spikewright.compress.masks import survivors
-from spikewright.compress.recipe import RecipeError, load_recipe
+from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
 from spikewright.compress.runner import run_recipe
-from spikewright.compress.training import TrainingError, make_task
+from spikewright.compress.stages import run as stages
+from spikewright.compress.stages.run import Run, task_of
+from spikewright.compress.stages.teacher import teacher_stage
+from spikewright.compress.tokens import selectors
+from spikewright.compress.training import TrainingError
 from spikewright.models.package import read_package
 from spikewright.sim.golden import run as golden
 
@@ -86,7 +90,7 @@ def test_fake_quantised_and_golden_are_equal_in_every_class_score_and_spike(
 ) -> None:
     recipe = load_recipe(recipe_path)
     package = read_package(run_folder / "package.safetensors")
-    task = make_task(recipe)
+    task = task_of(recipe)
     model = load_quantised(recipe, run_folder / "quantised.safetensors").double()
     spikes: dict[str, np.ndarray] = {}
     for name, module in model.named_modules():
@@ -94,7 +98,7 @@ def test_fake_quantised_and_golden_are_equal_in_every_class_score_and_spike(
             module.register_forward_hook(
                 lambda _m, _i, out, name=name: spikes.update({name: out.movedim(1, 0).detach().numpy()})
             )
-    images, labels = task.tensors(task.data.test)
+    images = task.inputs(task.data.test.images)
     with torch.no_grad():
         result = model.run(images.double())
     trace = golden(package, task.data.test.images)
@@ -103,7 +107,7 @@ def test_fake_quantised_and_golden_are_equal_in_every_class_score_and_spike(
     assert np.allclose(result.logits.numpy() / lsb, np.asarray(trace.scores), atol=1e-6)
     assert np.array_equal(np.asarray(trace.kept["selector.1"]), result.choices[0].numpy())
     assert np.array_equal(package.tensors["record.quantised"], np.asarray(trace.scores).argmax(1))
-    assert np.array_equal(package.tensors["record.labels"], labels.numpy())
+    assert np.array_equal(package.tensors["record.labels"], task.data.test.labels)
     for op in package.network.ops:
         if op.kind in ("linear", "attention"):
             stem = op.name.removesuffix("_linear")
@@ -139,6 +143,33 @@ def test_a_checkpoint_of_another_recipe_is_refused(run_folder: Path, recipe_path
     other.write_text(TINY.replace("seed: 5", "seed: 6"))
     with pytest.raises(RecipeError, match="made by another recipe"):
         run_recipe(other, run_folder)
+
+
+def test_a_stage_is_known_by_what_it_depends_on(recipe_path: Path, tmp_path: Path) -> None:
+    """Recipes that differ later share the earlier checkpoints; a folder that several recipes use keeps both."""
+    recipe, other = load_recipe(recipe_path), parse_recipe(TINY.replace("sparsity: 0.7", "sparsity: 0.6"))
+    renamed = parse_recipe(TINY.replace("name: tiny", "name: other"))
+    for stage in ("teacher", "tokens"):
+        assert stage_key(recipe, stage) == stage_key(other, stage) == stage_key(renamed, stage)
+    for stage in ("early", "masks-01", "masks-02", "quantisers", "gather", "grid"):
+        assert stage_key(recipe, stage) != stage_key(other, stage)
+    assert len({stage_key(recipe, s) for s in ("teacher", "tokens", "masks-01", "grid")}) == 4
+    shared = [Checkpoints(tmp_path, r, shared=True) for r in (recipe, other)]
+    shared[0].write("teacher", {"a": torch.zeros(3)}, [])
+    shared[0].write("masks-01", {"a": torch.ones(3)}, [])
+    assert shared[1].read("teacher") is not None
+    assert shared[1].read("masks-01") is None
+
+
+def test_the_early_weights_are_found_again_without_the_run_that_passed_them(
+    run_folder: Path, recipe_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "stages").mkdir()
+    shutil.copy(run_folder / "stages" / "teacher.safetensors", tmp_path / "stages")
+    run = Run.start(load_recipe(recipe_path), Checkpoints(tmp_path / "stages", load_recipe(recipe_path)))
+    teacher_stage(run)
+    name = "stages/early.safetensors"
+    assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
 
 
 def test_a_truncated_checkpoint_is_refused(recipe_path: Path, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spikewright.models.data import Dataset, encode, input_table, jitter, load, split_indices
+from spikewright.models.data import DataError, Dataset, count_table, encode, input_table, load
+from spikewright.models.data.digits import jitter, split_indices
 
 NAMES = ("digits", "clutter-digits")
 
@@ -18,6 +19,43 @@ def test_split_is_fixed_disjoint_and_complete() -> None:
     assert (len(train), len(validation), len(test)) == (1257, 180, 360)
     assert sorted(np.concatenate([train, validation, test])) == list(range(1797))
     assert test[:6].tolist() == FIRST_TEST_INDICES
+
+
+def test_folds_are_contiguous_and_every_digit_is_tested_once() -> None:
+    tested = []
+    for fold in range(5):
+        train, validation, test = split_indices(fold)
+        assert (np.diff(test) == 1).all()
+        assert len(validation) == 180
+        assert sorted(np.concatenate([train, validation, test])) == list(range(1797))
+        tested.append(test)
+    assert np.concatenate(tested).tolist() == list(range(1797))
+    first, second = load("clutter-digits:0"), load("clutter-digits:1")
+    assert len(first.test) == len(split_indices(0)[2])
+    assert not np.array_equal(first.test.images, second.test.images)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mnist", "data must be one of clutter-digits, digits, event-digits, not 'mnist'"),
+        ("digits:5", "the fold in data 'digits:5' must be from 0 to 4"),
+        ("digits:", "the fold in data 'digits:' must be from 0 to 4"),
+        ("digits:x", "the fold in data 'digits:x' must be from 0 to 4"),
+    ],
+)
+def test_unknown_names_are_refused(name: str, text: str) -> None:
+    with pytest.raises(DataError) as caught:
+        load(name)
+    assert str(caught.value) == text
+
+
+def test_event_counts_are_their_own_codes_and_saturate() -> None:
+    table = count_table(2, bits=3)
+    assert table[:, :10].tolist() == [[0, 1, 2, 3, 4, 5, 6, 7, 7, 7]] * 2
+    frames = np.array([3, 9], np.uint8).reshape(1, 1, 1, 1, 2)
+    assert encode(frames, table).reshape(-1).tolist() == [3, 7]
+    assert encode(np.zeros((4, 3, 8, 6, 2), np.uint8), table).shape == (4, 3, 2, 8, 6)
 
 
 FIRST_TEST_INDICES = [3, 5, 7, 18, 20, 38]

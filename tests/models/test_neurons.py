@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.models.neurons import LIF, fire, surrogate_slope
+from spikewright.models.neurons import LIF, Compare, PlasticLIF, Reset, fire, surrogate_slope
 
 
 def naive(x: np.ndarray, threshold: float, leak: Fraction, reset: str, compare: str) -> np.ndarray:
@@ -78,3 +78,85 @@ def test_gradient_does_not_cross_a_hard_reset() -> None:
 def test_options_are_checked(option: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         LIF(**option)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+@pytest.mark.parametrize("compare", ["ge", "gt"])
+@pytest.mark.parametrize("m", [0, 3, 8, 13, 16])
+def test_whole_numbers_leak_as_the_integer_neuron_does(reset: Reset, compare: Compare, m: int) -> None:
+    rng = np.random.default_rng(m)
+    x, threshold, steps = rng.integers(-40, 60, size=(9, 300)), 45, 9
+    u, want = np.zeros(300, np.int64), []
+    for t in range(steps):
+        u = ((m * u) >> 4 if compare == "ge" else -((-m * u) >> 4)) + x[t]
+        spike = u >= threshold if compare == "ge" else u > threshold
+        want.append(spike)
+        u = np.where(spike, 0 if reset == "hard" else u - threshold, u)
+    for leak in (m / 16, torch.tensor([m / 16])):
+        got = fire(torch.from_numpy(x).double(), float(threshold), leak=leak, reset=reset, compare=compare, whole=True)
+        assert np.array_equal(got.numpy().astype(bool), np.stack(want))
+
+
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+def test_gradients_of_threshold_and_leak_are_those_of_the_unrolled_neuron(reset: Reset) -> None:
+    """Against autograd through a plain loop whose spike has the same surrogate and whose reset is detached."""
+
+    class Spike(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, u, theta):  # type: ignore[no-untyped-def]
+            ctx.save_for_backward(u, theta)
+            return (u >= theta).to(u.dtype)
+
+        @staticmethod
+        def backward(ctx, grad):  # type: ignore[no-untyped-def]
+            u, theta = ctx.saved_tensors
+            slope = surrogate_slope(u / theta - 1.0, "atan")
+            return grad * slope / theta, (-grad * slope * u / theta**2).sum_to_size(theta.shape)
+
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(6, 50, 3, generator=generator, dtype=torch.float64) + 1.0
+    seen = torch.randn(6, 50, 3, generator=generator, dtype=torch.float64)
+    theta = torch.tensor([1.5, 2.0, 2.5], dtype=torch.float64)
+    leak = torch.tensor([0.3, 0.5, 0.9], dtype=torch.float64)
+    ours = [p.clone().requires_grad_() for p in (x, theta, leak)]
+    (fire(ours[0], ours[1], leak=ours[2], reset=reset) * seen).sum().backward()
+    plain = [p.clone().requires_grad_() for p in (x, theta, leak)]
+    u, total = torch.zeros(50, 3, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for t in range(6):
+        u = plain[2] * u + plain[0][t]
+        spike = Spike.apply(u, plain[1])
+        total = total + (spike * seen[t]).sum()
+        u = u * (1 - spike.detach()) if reset == "hard" else u - plain[1] * spike.detach()
+    total.backward()
+    for a, b in zip(ours, plain, strict=True):
+        assert a.grad is not None
+        assert b.grad is not None
+        assert torch.allclose(a.grad, b.grad, atol=1e-12)
+
+
+def test_a_plastic_neuron_starts_as_its_model_and_has_one_number_a_channel() -> None:
+    x = torch.randn(4, 2, 7, 5, 5, generator=torch.Generator().manual_seed(3)) * 2
+    like = LIF()
+    plastic = PlasticLIF(like, 7, tail=2)
+    assert torch.equal(plastic(x), like(x))
+    assert {n: tuple(p.shape) for n, p in plastic.named_parameters()} == {"level": (7,), "leak": (7,)}
+    assert plastic.sixteenths().tolist() == [8.0] * 7
+    with torch.no_grad():
+        plastic.leak[0] = 0.45  # not on the grid of sixteenths: 7.2 / 16
+        plastic.leak[1] = 1.9
+    assert plastic.sixteenths()[:2].tolist() == [7.0, 16.0]
+    only = PlasticLIF(like, 1, learn_level=False)
+    assert [p.requires_grad for p in (only.level, only.leak)] == [False, True]
+
+
+def test_a_neuron_behind_attention_has_a_whole_threshold() -> None:
+    plastic = PlasticLIF(LIF(v_threshold=0.5, scale=0.125), 2, whole=True)
+    with torch.no_grad():
+        plastic.level[0] = 6.4
+    assert plastic.levels().tolist() == [6.0, 8.0]
+    assert plastic(torch.tensor([[[6.0, 7.0]]])).flatten().tolist() == [1.0, 0.0]
+
+
+def test_a_leak_that_hardware_has_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="multiple of 1/16"):
+        LIF(tau=3.0).sixteenths()

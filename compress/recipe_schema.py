@@ -1,0 +1,131 @@
+"""Recipes as typed models: everything that determines a run's result.
+
+A recipe adds constraints that persist, always in the order structure → tokens → masks → neuron → quantisers.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from spikewright.compress.quantise import Scheme
+from spikewright.models.data import parse_name
+from spikewright.models.spikformer import SpikformerConfig
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Training(_Part):
+    """What all stages share: AdamW, cosine rate with a two-epoch warm-up, label smoothing."""
+
+    batch: int = Field(default=64, ge=2, description="images a step")
+    weight_decay: float = Field(default=0.05, ge=0, description="AdamW's decay of weights with more than one dimension")
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1, description="of the cross entropy")
+    distillation: float = Field(default=0.5, ge=0, description="factor of KL(student ‖ dense teacher)")
+    jitter: bool = Field(default=False, description="bend most of the training digits a little, each epoch anew")
+    images: int | None = Field(default=None, ge=2, description="train on the first n images only (tests)")
+
+
+class Teacher(_Part):
+    """The dense float model."""
+
+    epochs: int = Field(default=30, ge=1)
+    rate: float = Field(default=3e-3, gt=0, description="peak learning rate")
+
+
+class Tokens(_Part):
+    """Learned token selectors in front of some blocks."""
+
+    keep: float = Field(default=0.7, gt=0, le=1, description="ρ: the k-th selector keeps int(N0·ρ^k) tokens")
+    before: tuple[int, ...] | None = Field(default=None, description="blocks with a selector in front; all but block 0")
+    epochs: int = Field(default=15, ge=1)
+    rate: float = Field(default=2e-3, gt=0)
+    ratio_weight: float = Field(default=2.0, ge=0, description="factor of the ratio loss")
+    ceiling: float = Field(default=4.0, gt=0, description="clip of the hidden ReLU, in mean firing rate units")
+    temperature: float = Field(default=1.0, gt=0, description="of the Gumbel-softmax")
+
+
+class Masks(_Part):
+    """Global iterative magnitude pruning with late rewinding."""
+
+    method: Literal["lottery"] = "lottery"
+    sparsity: float = Field(
+        default=0.9, ge=0, lt=1, description="share of all weights with ndim > 1 that goes, exactly"
+    )
+    rounds: int = Field(default=8, ge=1)
+    epochs: int = Field(default=10, ge=1, description="training of each round")
+    final_epochs: int | None = Field(default=None, ge=1, description="training of the last round; epochs, if not given")
+    rewind: int = Field(default=3, ge=1, description="epoch of the dense training that each round starts from")
+    rate: float = Field(default=3e-3, gt=0)
+
+
+class LayerFormat(_Part):
+    """Weight format of the layers that a pattern names."""
+
+    scheme: Scheme
+    bits: int
+    fraction_bits: int | None = Field(default=None, ge=0, le=20, description="membrane bits below one weight LSB")
+
+
+class Quantisers(_Part):
+    """Quantisation-aware training in three phases: learned steps, hard token selection, exact membrane grid."""
+
+    method: Literal["fixed"] = "fixed"
+    layers: dict[str, LayerFormat] = Field(description="pattern of layer names → format; the last match decides")
+    fraction_bits: int | None = Field(
+        default=None, ge=0, le=20, description="membrane bits below one LSB; T + 1, if not given"
+    )
+    epochs: int = Field(default=10, ge=1, description="learned steps, tokens masked softly")
+    gather_epochs: int = Field(default=8, ge=1, description="tokens gathered as inference does; the selectors rest")
+    grid_epochs: int = Field(default=6, ge=1, description="norms frozen, integer membrane grid")
+    rate: float = Field(default=1e-3, gt=0)
+
+
+class Constraints(_Part):
+    """Constraints in their fixed order; one that is not given is left out."""
+
+    tokens: Tokens | None = None
+    masks: Masks | None = None
+    quantisers: Quantisers
+
+
+class Recipe(_Part):
+    """Everything that determines a run's result."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    data: str = Field(description="data set: digits, clutter-digits, or NAME:k for its k-th fold")
+    seed: int = Field(default=1, ge=0)
+    threads: int = Field(default=1, ge=1, description="CPU threads; another number may change last bits of float sums")
+    input_bits: int = Field(default=8, ge=2, le=8, description="bits of the image codes")
+    model: SpikformerConfig = SpikformerConfig()
+    training: Training = Training()
+    teacher: Teacher = Teacher()
+    constraints: Constraints
+
+    @field_validator("data")
+    @classmethod
+    def _known_data(cls, value: str) -> str:
+        parse_name(value)
+        return value
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Recipe:
+        tokens, masks = self.constraints.tokens, self.constraints.masks
+        for block in (tokens.before or ()) if tokens else ():
+            if not 0 < block < self.model.depth:
+                raise ValueError(f"tokens.before must name blocks from 1 to {self.model.depth - 1}, not {block}")
+        if tokens and self.model.depth < 2:
+            raise ValueError("tokens needs a model of at least 2 blocks, because no selector stands before block 0")
+        if masks and masks.rewind > self.teacher.epochs:
+            raise ValueError(f"masks.rewind must be at most teacher.epochs = {self.teacher.epochs}, not {masks.rewind}")
+        return self
+
+    def selector_blocks(self) -> tuple[int, ...]:
+        """Blocks with a token selector in front of them, ascending."""
+        tokens = self.constraints.tokens
+        if tokens is None:
+            return ()
+        return tuple(range(1, self.model.depth)) if tokens.before is None else tuple(sorted(tokens.before))

@@ -1,0 +1,34 @@
+"""Dense training: the teacher of every later stage, and the early weights that masks rewind to."""
+
+from __future__ import annotations
+
+from spikewright.compress.build import dense_model
+from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
+from spikewright.compress.training import Phase
+
+
+def teacher_stage(run: Run) -> tuple[State, State]:
+    """The state at the end of dense training, and at the epoch that the masks rewind to (empty without masks)."""
+    teacher, masks = run.recipe.teacher, run.recipe.constraints.masks
+    early: State = {}
+
+    def train(stop: int | None) -> Stage:
+        model = fast(dense_model(run.recipe))
+
+        def keep(epoch: int) -> None:
+            if masks and epoch == masks.rewind:
+                early.update(copy_of(model))
+
+        log = run.train(model, Phase("teacher", teacher.epochs, teacher.rate, after_epoch=keep, stop=stop))
+        return copy_of(model), log
+
+    def rewound() -> Stage:
+        if not early:  # the teacher was trained by another run, with another rewind or none: take its way again
+            assert masks is not None
+            train(masks.rewind)
+        return dict(early), []
+
+    dense = run.stage("teacher", lambda: train(None))
+    at_rewind = run.stage("early", rewound) if masks else {}
+    run.dense = dense
+    return dense, at_rewind

@@ -1,0 +1,92 @@
+"""A model of an event camera that looks at a still picture while it makes three saccades, as N-MNIST was recorded.
+
+A pixel holds the log intensity at which it last fired; whenever the log intensity has moved from it by the contrast
+threshold, the pixel fires an event (ON: brighter, OFF: darker) and its level moves by one threshold. Thresholds differ
+a little from pixel to pixel and from ON to OFF, as on real sensors (Lichtsteiner et al., 2008; Hu et al., v2e, 2021).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikewright.models.formats.events import Events
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The sensor and its movement.
+
+    threshold: contrast, in natural-log intensity; mismatch: its relative spread over pixels and polarities;
+    floor: intensity of a black pixel, white is 1; saccade_us, reach: length of one of the three movements, in µs, and
+    how far it goes, in pixels; step_us: time between two looks at the intensity, between which an event's time is
+    interpolated.
+    """
+
+    threshold: float = 0.25
+    mismatch: float = 0.03
+    floor: float = 0.1
+    saccade_us: int = 100_000
+    reach: float = 4.0
+    step_us: int = 4_000
+
+    def path(self) -> NDArray[np.float64]:
+        """Where the picture stands, (rows, columns) from its place, at each look: a triangle, closed."""
+        corners = self.reach * np.array([[0.0, 0.0], [1.0, -0.5], [0.0, -1.0], [0.0, 0.0]])
+        looks = 3 * self.saccade_us // self.step_us
+        at = np.linspace(0.0, 3.0, looks + 1)
+        return np.stack([np.interp(at, range(4), corners[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def moved(pictures: Float, rows: float, columns: float) -> Float:
+    """Pictures ``[n, H, W]`` moved by a part of a pixel or more, bilinear; black moves in."""
+    height, width = pictures.shape[1:]
+    top, left = int(np.floor(rows)), int(np.floor(columns))
+    fy, fx = rows - top, columns - left
+    margin = max(abs(top), abs(left)) + 1
+    padded = np.pad(pictures, ((0, 0), (margin, margin), (margin, margin)))
+
+    def at(dy: int, dx: int) -> Float:
+        y, x = margin - top - dy, margin - left - dx
+        return padded[:, y : y + height, x : x + width]
+
+    result = (1 - fy) * ((1 - fx) * at(0, 0) + fx * at(0, 1)) + fy * ((1 - fx) * at(1, 0) + fx * at(1, 1))
+    return result.astype(np.float32)
+
+
+def record(pictures: NDArray[np.uint8], rng: np.random.Generator, camera: Camera | None = None) -> list[Events]:
+    """The events of each picture, uint8 ``[n, H, W]``, in the order of their time; t in µs from the first look."""
+    camera = camera or Camera()
+    n, height, width = pictures.shape
+    light = (pictures / 255 * (1 - camera.floor)).astype(np.float32)
+    spread = 1 + camera.mismatch * rng.standard_normal((2, n, height, width)).astype(np.float32)
+    thresholds = camera.threshold * np.clip(spread, 0.5, 1.5)  # OFF, ON
+    path = camera.path()
+    before = np.log(camera.floor + moved(light, *path[0]))
+    level = before.copy()
+    found: list[tuple[NDArray[np.int64], ...]] = [(np.empty(0, np.int64),) * 5]
+    for look in range(1, len(path)):
+        now = np.log(camera.floor + moved(light, *path[look]))
+        for polarity, sign in ((0, -1.0), (1, 1.0)):
+            threshold = thresholds[polarity]
+            times = np.floor(sign * (now - level) / threshold + 1e-6).astype(np.int64)
+            hit = np.nonzero(times > 0)
+            for k in range(1, int(times.max(initial=0)) + 1):
+                image, y, x = (index[times[hit] >= k] for index in hit)
+                crossed = level[image, y, x] + sign * k * threshold[image, y, x]
+                slope = now[image, y, x] - before[image, y, x]
+                part = np.clip((crossed - before[image, y, x]) / np.where(slope == 0, 1, slope), 0, 1)
+                t = (look - 1) * camera.step_us + np.floor(part * (camera.step_us - 1)).astype(np.int64)
+                found.append((image, t, y, x, np.full(len(image), polarity)))
+            level += np.where(times > 0, sign * times * threshold, 0).astype(np.float32)
+        before = now
+    events = np.concatenate([np.stack(parts, axis=1) for parts in found])
+    owner, when, row, column, on = events[np.lexsort(events.T[[3, 2, 1, 0]])].T
+    edges = np.searchsorted(owner, np.arange(n + 1))
+    x_of, y_of, is_on = column.astype(np.uint16), row.astype(np.uint16), on.astype(np.bool_)
+    return [Events(when[a:b].copy(), x_of[a:b], y_of[a:b], is_on[a:b], width, height) for a, b in pairwise(edges)]

@@ -1,0 +1,81 @@
+"""``event-digits``: the digits as an event camera sees them, by the format of N-MNIST, in T frames.
+
+Each digit stands in the middle of a 64×64 sensor, five pixels for one of its own, and the camera makes three saccades
+(:mod:`spikewright.models.data.event_camera`). The events pass through N-MNIST's 40-bit records, so that what is trained
+on is what a file of that format holds.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from spikewright.models.data.digits import native_digits, split_indices
+from spikewright.models.data.event_camera import record
+from spikewright.models.data.types import Dataset, Images, Split
+from spikewright.models.formats.events import Events, to_frames
+from spikewright.models.formats.nbin import read_nbin, write_nbin
+
+SENSOR, SCALE, STEPS = 64, 5, 8
+_SEED = 20233
+#: Frames of the training split move by up to so many pixels, each epoch anew.
+REACH = 4
+BATCH = 100
+
+
+def digit_events(start: int) -> list[Events]:
+    """The events of the batch of digits that begins with number ``start`` in load_digits' order, and seeds it."""
+    native = native_digits()[0][start : start + BATCH]
+    margin = (SENSOR - 8 * SCALE) // 2
+    pictures = np.pad(native.repeat(SCALE, axis=1).repeat(SCALE, axis=2), ((0, 0), (margin, margin), (margin, margin)))
+    return record(pictures, np.random.default_rng([_SEED, start]))
+
+
+def write_event_digits(folder: Path) -> None:
+    """All digits in N-MNIST's layout: ``Train|Test/CLASS/NUMBER.bin``, by the split without folds."""
+    labels = native_digits()[1]
+    train, validation, test = split_indices()
+    part = dict.fromkeys([*train.tolist(), *validation.tolist()], "Train") | dict.fromkeys(test.tolist(), "Test")
+    for start in range(0, len(labels), BATCH):
+        for number, events in enumerate(digit_events(start), start):
+            path = folder / part[number] / str(labels[number]) / f"{number + 1:05d}.bin"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_nbin(events, path)
+
+
+@cache
+def _frames() -> Images:
+    """Frames of every digit, uint8 ``[1797, T, 64, 64, 2]``, read back from the format."""
+    count = len(native_digits()[1])
+    frames = np.empty((count, STEPS, SENSOR, SENSOR, 2), np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "events.bin"
+        for start in range(0, count, BATCH):
+            for number, events in enumerate(digit_events(start), start):
+                write_nbin(events, file)
+                frames[number] = to_frames(read_nbin(file, width=SENSOR, height=SENSOR), STEPS)
+    return frames
+
+
+def shift_frames(frames: Images, rng: np.random.Generator, reach: int = REACH) -> Images:
+    """Each recording ``[n, T, H, W, 2]`` moved by up to ``reach`` pixels each way, all its frames alike."""
+    height, width = frames.shape[2:4]
+    padded = np.pad(frames, ((0, 0), (0, 0), (reach, reach), (reach, reach), (0, 0)))
+    out = np.empty_like(frames)
+    for i, (dy, dx) in enumerate(rng.integers(0, 2 * reach + 1, size=(len(frames), 2))):
+        out[i] = padded[i, :, dy : dy + height, dx : dx + width]
+    return out
+
+
+def event_digits(name: str, fold: int | None = None) -> Dataset:
+    """The set; jittered or not, its training frames are moved, not bent."""
+    frames, labels = _frames(), native_digits()[1]
+    train, validation, test = (Split(frames[i], labels[i]) for i in split_indices(fold))
+
+    def refresh(rng: np.random.Generator, jittered: bool = False) -> Split:
+        return Split(shift_frames(train.images, rng), train.labels)
+
+    return Dataset(name, train, validation, test, refresh, counts=True)

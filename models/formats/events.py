@@ -1,0 +1,86 @@
+"""The events of an event camera, and their counts in frames."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Channels of a frame.
+OFF, ON = 0, 1
+#: How a recording is cut into slices.
+CUTS = ("time", "count")
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Changes of brightness, in the order of the file: `t` µs, column `x` from the left and row `y` from the top.
+
+    `t` int64, `x` and `y` uint16, `polarity` bool (brighter: ON), all ``[n]``; the sensor has `width`×`height` pixels.
+    Recordings exist whose `t` falls now and then; nothing is sorted.
+    """
+
+    t: NDArray[np.int64]
+    x: NDArray[np.uint16]
+    y: NDArray[np.uint16]
+    polarity: NDArray[np.bool_]
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        kinds = {"t": np.int64, "x": np.uint16, "y": np.uint16, "polarity": np.bool_}
+        for name, kind in kinds.items():
+            array = getattr(self, name)
+            if array.dtype != kind or array.shape != (len(self.t),):
+                wanted = f"{np.dtype(kind)} [{len(self.t)}]"
+                raise ValueError(f"{name} must be {wanted}, not {array.dtype} {list(array.shape)}")
+        for name, limit in (("x", self.width), ("y", self.height)):
+            if len(self) and getattr(self, name).max() >= limit:
+                raise ValueError(f"{name} must be below {limit}, not {getattr(self, name).max()}")
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def between(self, start: int, end: int) -> Self:
+        """The events with start ≤ t < end, in µs."""
+        chosen = (self.t >= start) & (self.t < end)
+        return type(self)(
+            self.t[chosen], self.x[chosen], self.y[chosen], self.polarity[chosen], self.width, self.height
+        )
+
+
+def frames_shape(width: int, height: int, steps: int, *, by: str, shrink: int) -> tuple[int, int, int, int]:
+    """Shape of what `to_frames` returns; ValueError where an argument is not one of its."""
+    if type(steps) is not int or steps < 1:
+        raise ValueError(f"steps must be a whole number from 1, not {steps!r}")
+    if by not in CUTS:
+        raise ValueError(f"by must be one of {', '.join(CUTS)}, not {by!r}")
+    if type(shrink) is not int or shrink < 1 or width % shrink or height % shrink:
+        raise ValueError(f"shrink must divide {width} and {height}, not be {shrink!r}")
+    return steps, height // shrink, width // shrink, 2
+
+
+def to_frames(
+    events: Events, steps: int, *, by: Literal["time", "count"] = "time", shrink: int = 1
+) -> NDArray[np.uint8]:
+    """Counts of events, uint8 ``[steps, H, W, 2]``, that stop at 255; channel 0 counts OFF, channel 1 ON.
+
+    `by` = "time": the span from the first to the last event, in µs and both included, is cut into equal slices; slice
+    k holds the events with ⌊(t − first) · steps / span⌋ = k. `by` = "count": event i of n falls into slice
+    ⌊i · steps / n⌋, so that two slices differ by one event at most. `shrink`: a pixel of the frames counts a square of
+    that many sensor pixels a side. No events give zeros.
+    """
+    shape = frames_shape(events.width, events.height, steps, by=by, shrink=shrink)
+    if not len(events):
+        return np.zeros(shape, np.uint8)
+    if by == "time":
+        first, last = int(events.t.min()), int(events.t.max())
+        # the first µs of each slice, ⌈k · span / steps⌉, in Python's integers: long recordings overflow 64 bits
+        starts = np.array([first - (-k * (last - first + 1) // steps) for k in range(steps)], np.int64)
+        step = np.searchsorted(starts, events.t, side="right") - 1
+    else:
+        step = np.arange(len(events), dtype=np.int64) * steps // len(events)
+    row, column = events.y.astype(np.int64) // shrink, events.x.astype(np.int64) // shrink
+    cell = ((step * shape[1] + row) * shape[2] + column) * 2 + events.polarity
+    counts = np.bincount(cell, minlength=int(np.prod(shape)))
+    return np.minimum(counts, 255).astype(np.uint8).reshape(shape)

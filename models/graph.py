@@ -1,0 +1,65 @@
+"""The graph of a spiking network, told once by the network itself: export, cost and search all listen to it.
+
+A network's ``describe(to)`` calls one method of a :class:`Builder` for each op, in execution order, and hands on the
+names of the values. Names are those of docs/package.md.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from spikewright.models.neurons import LIF
+
+IMAGE = "input"
+
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+
+
+class Result(NamedTuple):
+    """``logits [B, classes]``; per token selector the cumulative keep mask or the kept indices, as its mode is."""
+
+    logits: Tensor
+    choices: list[Tensor]
+
+
+class Builder(Protocol):
+    """What listens: each method is told of one op and returns the name of the value it makes."""
+
+    def conv(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
+        """3×3 convolution, norm, neuron."""
+
+    def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
+        """The same matrix at each token, norm, neuron."""
+
+    def pool(self, name: str, source: str) -> str:
+        """OR over 3×3 windows, stride 2."""
+
+    def add(self, name: str, stream: str, spikes: str) -> str:
+        """Residual addition."""
+
+    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
+        """``(q·kᵀ)·v`` by heads, neuron."""
+
+    def select(self, name: str, source: str, selector: nn.Module) -> str:
+        """Token selector."""
+
+    def head(self, name: str, source: str, synapse: nn.Module) -> str:
+        """Class scores."""
+
+
+class SpikingNetwork(nn.Module):
+    """What compression needs of a network: a torch module of Spikewright's layers that can tell its graph."""
+
+    def run(self, images: Tensor) -> Result:
+        """Scores of images ``[B, C, H, W]`` (the same at each step) or ``[T, B, C, H, W]``, and what was selected."""
+        raise NotImplementedError
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores ``[B, classes]``."""
+        return self.run(images).logits
+
+    def describe(self, to: Builder) -> str:
+        """Tell ``to`` every op in execution order; returns the name of the scores."""
+        raise NotImplementedError
