@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import Quantised, quantised_layer
 from spikewright.compress.recipe import layer_formats
 from spikewright.compress.recipe_schema import Recipe
-from spikewright.compress.tokens import QuantSelector, TokenSelector, keep_counts, set_mode
+from spikewright.compress.selector_controls import FiringRateSelector, RandomSelector
+from spikewright.compress.tokens import QuantSelector, TokenSelector, set_mode
 from spikewright.models.layers import Conv3, Dense, Pointwise
 from spikewright.models.spikformer import Head, Spikformer
 
@@ -23,16 +25,30 @@ def dense_model(recipe: Recipe) -> Spikformer:
     return Spikformer(recipe.model)
 
 
+def student_model(recipe: Recipe) -> Spikformer:
+    """The network that is compressed, with freshly initialised selectors, in its structured shape."""
+    torch.manual_seed(recipe.seed)
+    model = Spikformer(recipe.student())
+    add_selectors(model, recipe)
+    return model
+
+
 def add_selectors(model: Spikformer, recipe: Recipe) -> None:
     """Put freshly initialised selectors (own seed) in front of the recipe's blocks."""
     tokens, blocks = recipe.constraints.tokens, recipe.selector_blocks()
     if tokens is None:
         return
     torch.manual_seed(recipe.seed + 1)
-    for block, keep in zip(blocks, keep_counts(recipe.model.tokens, tokens.keep, len(blocks)), strict=True):
-        model.selector[str(block)] = TokenSelector(
-            recipe.model.dim, keep, ceiling=tokens.ceiling, temperature=tokens.temperature
-        )
+    for block, keep in zip(blocks, recipe.kept_tokens(), strict=True):
+        if tokens.method == "learned":
+            selector: nn.Module = TokenSelector(
+                recipe.model.dim, keep, ceiling=tokens.ceiling, temperature=tokens.temperature
+            )
+        elif tokens.method == "firing-rate":
+            selector = FiringRateSelector(keep)
+        else:
+            selector = RandomSelector(keep, recipe.seed + block)
+        model.selector[str(block)] = selector
 
 
 def layer_names(model: Spikformer) -> list[str]:
@@ -73,8 +89,9 @@ def load_dense(recipe: Recipe, path: Path | str) -> Spikformer:
 
 def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> Spikformer:
     """The quantised model with a state_dict, on the exact grid, gathering, in evaluation mode."""
-    model = dense_model(recipe)
-    add_selectors(model, recipe)
+    model = student_model(recipe)
+    if recipe.constraints.neuron is not None:
+        make_plastic(model, recipe.constraints.neuron.kind)
     quantise(model, recipe)
     model.load_state_dict(state)
     set_mode(model, hard=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import zlib
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,16 @@ from torch import Tensor, nn
 from spikewright.compress.tokens import TokenSelector
 
 Masks = dict[str, Tensor]
+
+
+#: Endings of the matrices of a transformer block, which L1P prunes (paper 3).
+BLOCK_LAYERS = ("q", "k", "v", "proj", "fc1", "fc2")
+
+
+def block_matrices(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The weight matrices of the transformer's blocks, by name."""
+    found = prunable(model)
+    return {n: p for n, p in found.items() if n.startswith("block.") and n.split(".")[-2].split("_")[0] in BLOCK_LAYERS}
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -38,28 +50,90 @@ def survivors(total: int, sparsity: float, rounds: int, done: int) -> int:
     return round(total * share)
 
 
-def magnitude_masks(weights: dict[str, Tensor], keep: int, before: Masks | None = None) -> Masks:
+def _groups(weight: Tensor, banks: int) -> tuple[Tensor, Tensor]:
+    """Groups of weights that live or die together: ``scores [g]``, their mean |w|; ``members [g, k]``, flat indices.
+
+    ``weight [out, in, ...]``: within an output, channel c is read from bank c mod ``banks``; the r-th greatest |w| of
+    every bank form a group, so that an output keeps equally many in each bank. A layer whose channels do not divide
+    into banks (the image's) falls into groups of one.
+    """
+    out, channels = weight.shape[:2]
+    flat = weight.detach().abs().double()
+    index = torch.arange(weight.numel()).reshape(weight.shape)
+    if banks == 1 or channels % banks:
+        return flat.reshape(-1), index.reshape(-1, 1)
+
+    def by_bank(x: Tensor) -> Tensor:
+        apart = x.reshape(out, channels // banks, banks, -1).transpose(1, 2)
+        return apart.reshape(out, banks, -1)
+
+    ranked = torch.sort(by_bank(flat), dim=2, descending=True, stable=True)
+    members = by_bank(index).gather(2, ranked.indices).transpose(1, 2).reshape(-1, banks)
+    return ranked.values.mean(1).reshape(-1), members
+
+
+def magnitude_masks(weights: dict[str, Tensor], keep: int, before: Masks | None = None, *, banks: int = 1) -> Masks:
     """Bool masks that keep exactly ``keep`` weights: the greatest |w| over all tensors together.
 
-    Weights outside ``before`` never come back; ties go to the earlier tensor and lower index.
+    Weights outside ``before`` never come back; ties go to the earlier tensor and lower index. With ``banks`` above 1
+    every output keeps equally many weights in each bank of input channels, the groups of the greatest mean |w| first;
+    the count is then reached from below, to within a group.
     """
     names = list(weights)
-    flat = torch.cat([weights[n].detach().abs().reshape(-1).double() for n in names])
-    if before is not None:
-        flat = torch.where(torch.cat([before[n].reshape(-1) for n in names]), flat, torch.full_like(flat, -1.0))
-        if keep > int((flat >= 0).sum()):
-            raise ValueError(f"keep must be at most the {int((flat >= 0).sum())} surviving weights, not {keep}")
-    chosen = torch.zeros(flat.numel(), dtype=torch.bool)
-    chosen[torch.sort(flat, descending=True, stable=True).indices[:keep]] = True
+    alive = {n: weights[n].detach() if before is None else weights[n].detach() * before[n] for n in names}
+    parts = [_groups(alive[n], banks) for n in names]
+    allowed = torch.cat([torch.ones(weights[n].numel()) if before is None else before[n].reshape(-1) for n in names])
+    left = int(allowed.sum())
+    if keep > left:
+        raise ValueError(f"keep must be at most the {left} surviving weights, not {keep}")
+    firsts = torch.tensor([0, *(weights[n].numel() for n in names)]).cumsum(0)
+    scores = torch.cat([score for score, _ in parts])
+    sizes = torch.cat([torch.full((len(members),), members.shape[1]) for _, members in parts])
+    width = int(sizes.max())
+    members = torch.cat(
+        [
+            torch.nn.functional.pad(m + first, (0, width - m.shape[1]), value=-1)
+            for (_, m), first in zip(parts, firsts[:-1], strict=True)
+        ]
+    )
+    whole = (allowed.bool()[members.clamp(min=0)] | (members < 0)).all(1)
+    order = torch.sort(torch.where(whole, scores, -1.0), descending=True, stable=True).indices
+    order = order[whole[order]]
+    ends = sizes[order].cumsum(0)
+    taken = order[ends <= keep]
+    rest = order[(ends > keep) & (sizes[order] == 1)]  # single weights fill what a whole group would overshoot
+    taken = torch.cat([taken, rest[: keep - int(sizes[taken].sum())]])
+    chosen = torch.zeros(int(firsts[-1]) + 1, dtype=torch.bool)
+    chosen[members[taken].reshape(-1)] = True  # the last element takes the padding's −1
+    masks = {
+        n: chosen[first : first + weights[n].numel()].reshape(weights[n].shape)
+        for n, first in zip(names, firsts[:-1].tolist(), strict=True)
+    }
+    _refuse_empty(masks)
+    return masks
+
+
+def matrix_masks(weights: dict[str, Tensor], sparsity: float, *, banks: int = 1) -> Masks:
+    """L1P (paper 3): each matrix by itself keeps its greatest |w|, ``⌈sparsity · its weights⌉`` go."""
     masks: Masks = {}
-    first = 0
-    for n in names:
-        masks[n] = chosen[first : first + weights[n].numel()].reshape(weights[n].shape)
-        first += weights[n].numel()
+    for name, weight in weights.items():
+        keep = survivors(weight.numel(), sparsity, 1, 1)
+        if keep < 1:
+            raise ValueError(f"masks must leave every layer some weights, but {name} would have none: prune less")
+        masks |= magnitude_masks({name: weight}, keep, banks=banks)
+    return masks
+
+
+def random_masks(weights: dict[str, Tensor], keep: int, generator: torch.Generator) -> Masks:
+    """A control: ``keep`` weights of all tensors together, by chance."""
+    drawn = {n: torch.rand(w.shape, generator=generator, dtype=torch.float64) for n, w in weights.items()}
+    return magnitude_masks(drawn, keep)
+
+
+def _refuse_empty(masks: Masks) -> None:
     empty = [n for n, mask in masks.items() if not mask.any()]
     if empty:
         raise ValueError(f"masks must leave every layer some weights, but {empty[0]} would have none: prune less")
-    return masks
 
 
 def apply_masks(model: nn.Module, masks: Masks) -> None:
@@ -74,3 +148,22 @@ def rewind(model: nn.Module, early: dict[str, Tensor], masks: Masks) -> None:
     """Load the early weights (selector's initialisation included) and cut them with the masks."""
     model.load_state_dict(early)
     apply_masks(model, masks)
+
+
+def reinitialised(model: nn.Module, seed: int, label: str) -> dict[str, Tensor]:
+    """A control of rewinding: the network's state with its weights drawn anew, norms and the rest as they begin."""
+    torch.manual_seed(zlib.crc32(f"{seed}/{label}".encode()))
+    fresh = copy.deepcopy(model)
+    for module in fresh.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.reset_parameters()
+        elif isinstance(module, nn.Linear | nn.Conv1d):
+            nn.init.trunc_normal_(module.weight, std=0.02)  # as Spikformer begins
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Conv2d):
+            module.reset_parameters()
+    for selector in fresh.modules():
+        if isinstance(selector, TokenSelector):
+            selector.reset()
+    return {name: tensor.detach().clone() for name, tensor in fresh.state_dict().items()}

@@ -5,11 +5,15 @@ A recipe adds constraints that persist, always in the order structure → tokens
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from spikewright.compress.plastic import Kind
 from spikewright.compress.quantise import Scheme
+from spikewright.compress.structure import Score, shrunk_config
+from spikewright.compress.tokens import keep_counts
 from spikewright.models.data import parse_name
 from spikewright.models.spikformer import SpikformerConfig
 
@@ -36,10 +40,27 @@ class Teacher(_Part):
     rate: float = Field(default=3e-3, gt=0, description="peak learning rate")
 
 
+class Structure(_Part):
+    """DSP: whole dimensions leave the transformer's blocks (paper 3)."""
+
+    method: Literal["dsp"] = "dsp"
+    qk: float = Field(default=0.5, gt=0, le=1, description="share of the dimensions of q and k that stays, each head")
+    v: float = Field(default=0.5, gt=0, le=1, description="share of the dimensions of v and proj that stays, each head")
+    hidden: float = Field(default=0.5, gt=0, le=1, description="share of the MLP's hidden units that stays")
+    score: Score = Field(default="activity", description="significance: activity or norm (compress/structure.py)")
+    epochs: int = Field(default=15, ge=1)
+    rate: float = Field(default=1e-3, gt=0)
+
+
 class Tokens(_Part):
     """Learned token selectors in front of some blocks."""
 
-    keep: float = Field(default=0.7, gt=0, le=1, description="ρ: the k-th selector keeps int(N0·ρ^k) tokens")
+    method: Literal["learned", "firing-rate", "random"] = Field(
+        default="learned", description="learned, or a control without anything to learn"
+    )
+    keep: float | tuple[int, ...] = Field(
+        default=0.7, description="ρ: the k-th selector keeps int(N0·ρ^k) tokens; or how many each keeps"
+    )
     before: tuple[int, ...] | None = Field(default=None, description="blocks with a selector in front; all but block 0")
     epochs: int = Field(default=15, ge=1)
     rate: float = Field(default=2e-3, gt=0)
@@ -47,19 +68,40 @@ class Tokens(_Part):
     ceiling: float = Field(default=4.0, gt=0, description="clip of the hidden ReLU, in mean firing rate units")
     temperature: float = Field(default=1.0, gt=0, description="of the Gumbel-softmax")
 
+    @field_validator("keep")
+    @classmethod
+    def _is_a_share(cls, value: float | tuple[int, ...]) -> float | tuple[int, ...]:
+        if isinstance(value, float) and not 0 < value <= 1:
+            raise ValueError(f"must be above 0 and at most 1, not {value!r}")
+        return value
+
 
 class Masks(_Part):
-    """Global iterative magnitude pruning with late rewinding."""
+    """Unstructured pruning: global iterative magnitude pruning with late rewinding, or L1P.
 
-    method: Literal["lottery"] = "lottery"
-    sparsity: float = Field(
-        default=0.9, ge=0, lt=1, description="share of all weights with ndim > 1 that goes, exactly"
+    lottery (paper 1): all weights with ndim > 1 together, in rounds. l1p (paper 3): each matrix of the transformer's
+    blocks by itself, at once, then training goes on from the trained weights; rounds and rewind mean nothing there.
+    """
+
+    method: Literal["lottery", "l1p"] = "lottery"
+    sparsity: float = Field(default=0.9, ge=0, lt=1, description="share of the weights that goes, exactly")
+    banks: int = Field(default=1, ge=1, le=16, description="keep equally many in each bank of an output's inputs")
+    start: Literal["rewind", "random"] = Field(
+        default="rewind", description="random: a control, the last round starts from new weights"
     )
     rounds: int = Field(default=8, ge=1)
     epochs: int = Field(default=10, ge=1, description="training of each round")
     final_epochs: int | None = Field(default=None, ge=1, description="training of the last round; epochs, if not given")
     rewind: int = Field(default=3, ge=1, description="epoch of the dense training that each round starts from")
     rate: float = Field(default=3e-3, gt=0)
+
+
+class Neuron(_Part):
+    """sLIF: thresholds and leaks learned per channel, with the masked weights (paper 3); and its controls."""
+
+    kind: Kind = Field(default="slif", description="slif; threshold or leak alone; lif: only trained as long")
+    epochs: int = Field(default=10, ge=1)
+    rate: float = Field(default=1e-3, gt=0)
 
 
 class LayerFormat(_Part):
@@ -87,8 +129,10 @@ class Quantisers(_Part):
 class Constraints(_Part):
     """Constraints in their fixed order; one that is not given is left out."""
 
+    structure: Structure | None = None
     tokens: Tokens | None = None
     masks: Masks | None = None
+    neuron: Neuron | None = None
     quantisers: Quantisers
 
 
@@ -117,11 +161,24 @@ class Recipe(_Part):
         for block in (tokens.before or ()) if tokens else ():
             if not 0 < block < self.model.depth:
                 raise ValueError(f"tokens.before must name blocks from 1 to {self.model.depth - 1}, not {block}")
+        if tokens and isinstance(tokens.keep, tuple):
+            counts = (self.model.tokens, *tokens.keep)
+            if len(tokens.keep) != len(self.selector_blocks()):
+                raise ValueError(f"tokens.keep must give {len(self.selector_blocks())} counts, not {len(tokens.keep)}")
+            if any(not 1 <= b <= a for a, b in pairwise(counts)):
+                raise ValueError(f"tokens.keep must fall from at most {self.model.tokens} tokens to at least 1")
         if tokens and self.model.depth < 2:
             raise ValueError("tokens needs a model of at least 2 blocks, because no selector stands before block 0")
         if masks and masks.rewind > self.teacher.epochs:
             raise ValueError(f"masks.rewind must be at most teacher.epochs = {self.teacher.epochs}, not {masks.rewind}")
         return self
+
+    def student(self) -> SpikformerConfig:
+        """The model's shape once the structure constraint holds."""
+        structure = self.constraints.structure
+        if structure is None:
+            return self.model
+        return shrunk_config(self.model, qk=structure.qk, v=structure.v, hidden=structure.hidden)
 
     def selector_blocks(self) -> tuple[int, ...]:
         """Blocks with a token selector in front of them, ascending."""
@@ -129,3 +186,12 @@ class Recipe(_Part):
         if tokens is None:
             return ()
         return tuple(range(1, self.model.depth)) if tokens.before is None else tuple(sorted(tokens.before))
+
+    def kept_tokens(self) -> list[int]:
+        """Tokens that each selector keeps."""
+        tokens, blocks = self.constraints.tokens, self.selector_blocks()
+        if tokens is None:
+            return []
+        if isinstance(tokens.keep, tuple):
+            return list(tokens.keep)
+        return keep_counts(self.model.tokens, tokens.keep, len(blocks))

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from spikewright.compress.artefacts import Checkpoints, recipe_hash, save_tensors, to_json, write_whole
-from spikewright.compress.build import add_selectors, dense_model, layer_names, quantised_from
+from spikewright.compress.build import dense_model, layer_names, quantised_from, student_model
 from spikewright.compress.export import export_package, weight_statistics
 from spikewright.compress.parallel import Ranks
 from spikewright.compress.recipe import layer_formats, load_recipe
@@ -109,6 +109,4 @@ def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None
 
 
 def _layer_names(recipe: Recipe) -> list[str]:
-    model = dense_model(recipe)
-    add_selectors(model, recipe)
-    return layer_names(model)
+    return layer_names(student_model(recipe))

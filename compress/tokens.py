@@ -54,6 +54,10 @@ class TokenSelector(nn.Module):
         self.mode: Literal["soft", "hard"] = "soft"
         self.hidden = Dense(dim, dim // 2)
         self.score = Dense(dim // 2, 2)
+        self.reset()
+
+    def reset(self) -> None:
+        """Draw the weights anew."""
         for layer in (self.hidden, self.score):
             # Large enough that the first masks depend on the token at all.
             nn.init.xavier_uniform_(layer.weight)

@@ -1,24 +1,41 @@
-"""Lottery tickets: prune by magnitude, rewind, retrain, round after round."""
+"""Unstructured pruning: lottery tickets, round after round; or L1P, once."""
 
 from __future__ import annotations
 
 import torch
 
-from spikewright.compress.masks import Masks, magnitude_masks, prunable, rewind, selector_weights, survivors
+from spikewright.compress import recipe_schema
+from spikewright.compress.masks import (
+    Masks,
+    block_matrices,
+    magnitude_masks,
+    matrix_masks,
+    prunable,
+    reinitialised,
+    rewind,
+    selector_weights,
+    survivors,
+)
 from spikewright.compress.stages.run import Run, Stage, State, copy_of
 from spikewright.compress.stages.tokens import with_selectors
 from spikewright.compress.training import Phase
+from spikewright.models.spikformer import Spikformer
 
 _MASK = "mask:"
 
 
 def masks_stage(run: Run, trained: State, early: State) -> tuple[State, Masks]:
-    """Prune by magnitude, rewind to the early weights with the selector's initialisation, retrain; each round."""
+    """The pruned weights and their masks; what was given, without the constraint."""
     masks = run.recipe.constraints.masks
     if masks is None:
         return trained, {}
+    return _lottery(run, masks, trained, early) if masks.method == "lottery" else _l1p(run, masks, trained)
+
+
+def _lottery(run: Run, masks: recipe_schema.Masks, trained: State, early: State) -> tuple[State, Masks]:
+    """Prune by magnitude, rewind to the early weights with the selector's initialisation, retrain; each round."""
     model = with_selectors(run, early)
-    early_whole = copy_of(model)
+    start = copy_of(model)
     names = list(prunable(model))
     mine = sum(p.numel() for p in prunable(model).values())
     total = mine + selector_weights(model)
@@ -26,20 +43,42 @@ def masks_stage(run: Run, trained: State, early: State) -> tuple[State, Masks]:
     for number in range(1, masks.rounds + 1):
         # The selectors' weights count as kept, so the network gives up their share too.
         keep = survivors(total, masks.sparsity, masks.rounds, number) - (total - mine)
-        chosen = magnitude_masks({n: trained[n] for n in names}, keep, current)
+        chosen = magnitude_masks({n: trained[n] for n in names}, keep, current, banks=masks.banks)
         last = number == masks.rounds
         label = f"masks-{number:02d}"
 
-        def make(chosen: Masks = chosen, label: str = label, last: bool = last, keep: int = keep) -> Stage:
-            rewind(model, early_whole, chosen)
+        def make(chosen: Masks = chosen, label: str = label, last: bool = last) -> Stage:
+            anew = last and masks.start == "random"
+            rewind(model, reinitialised(model, run.recipe.seed, label) if anew else start, chosen)
             epochs = masks.final_epochs if last and masks.final_epochs else masks.epochs
-            soft = bool(run.recipe.selector_blocks())
-            log = run.train(model, Phase(label, epochs, masks.rate, soft=soft, masks=chosen))
-            log += run.settle(model, label)
-            log[-1]["kept"] = keep + total - mine
-            return copy_of(model) | {_MASK + n: m.to(torch.uint8) for n, m in chosen.items()}, log
+            return _train(run, model, Phase(label, epochs, masks.rate, masks=chosen))
 
         tensors = run.stage(label, make)
-        trained = {n: t for n, t in tensors.items() if not n.startswith(_MASK)}
-        current = {n.removeprefix(_MASK): t.bool() for n, t in tensors.items() if n.startswith(_MASK)}
+        trained, current = _apart(tensors)
     return trained, current or {}
+
+
+def _l1p(run: Run, masks: recipe_schema.Masks, trained: State) -> tuple[State, Masks]:
+    """Prune each matrix of the blocks, once, and train on."""
+
+    def make() -> Stage:
+        model = with_selectors(run, trained)
+        chosen = matrix_masks(dict(block_matrices(model)), masks.sparsity, banks=masks.banks)
+        return _train(run, model, Phase("masks-01", masks.epochs, masks.rate, masks=chosen))
+
+    return _apart(run.stage("masks-01", make))
+
+
+def _train(run: Run, model: Spikformer, phase: Phase) -> Stage:
+    phase.soft = bool(run.recipe.selector_blocks())
+    log = run.train(model, phase)
+    log += run.settle(model, phase.label)
+    pruned = sum(mask.numel() - int(mask.sum()) for mask in phase.masks.values())
+    log[-1]["kept"] = sum(p.numel() for p in prunable(model).values()) + selector_weights(model) - pruned
+    return copy_of(model) | {_MASK + n: m.to(torch.uint8) for n, m in phase.masks.items()}, log
+
+
+def _apart(tensors: State) -> tuple[State, Masks]:
+    """State and masks of a checkpoint."""
+    state = {n: t for n, t in tensors.items() if not n.startswith(_MASK)}
+    return state, {n.removeprefix(_MASK): t.bool() for n, t in tensors.items() if n.startswith(_MASK)}

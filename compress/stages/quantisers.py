@@ -14,7 +14,7 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     """Learned steps with soft tokens; then tokens gathered; then norms frozen on the exact membrane grid."""
     quantisers = run.recipe.constraints.quantisers
     soft = bool(run.recipe.selector_blocks())
-    model = with_selectors(run, start)
+    model = with_selectors(run, start, plastic=True)
     quantise(model, run.recipe)
     fast(model)
 
@@ -39,7 +39,7 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     for norm in norms(model):
         norm.weight.requires_grad_(False)
     for name, parameter in model.named_parameters():
-        if name.endswith(".step"):
+        if name.endswith((".step", ".level", ".leak")):
             parameter.requires_grad_(False)
     set_mode(model, hard=True)
     return run.stage("grid", grid)

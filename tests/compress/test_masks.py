@@ -6,7 +6,18 @@ import pytest
 import torch
 
 from spikewright.compress.build import add_selectors, dense_model
-from spikewright.compress.masks import apply_masks, magnitude_masks, prunable, rewind, selector_weights, survivors
+from spikewright.compress.masks import (
+    apply_masks,
+    block_matrices,
+    magnitude_masks,
+    matrix_masks,
+    prunable,
+    random_masks,
+    reinitialised,
+    rewind,
+    selector_weights,
+    survivors,
+)
 from spikewright.compress.recipe_schema import Recipe
 
 RECIPE = Recipe.model_validate(
@@ -82,3 +93,60 @@ def test_apply_masks_zeroes_in_place() -> None:
     mask = torch.zeros_like(model.head.weight, dtype=torch.bool)
     apply_masks(model, {"head.weight": mask})
     assert not model.head.weight.any()
+
+
+def test_balanced_masks_keep_equally_many_in_each_bank_of_an_output() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = {
+        "conv": torch.randn(6, 8, 3, 3, generator=generator),
+        "image": torch.randn(6, 1, 3, 3, generator=generator),  # one channel falls into no banks
+        "dense": torch.randn(12, 16, generator=generator),
+    }
+    total = sum(w.numel() for w in weights.values())
+    keep = total // 7
+    masks = magnitude_masks(weights, keep, banks=4)
+    kept = sum(int(m.sum()) for m in masks.values())
+    assert keep - 4 < kept <= keep
+    for name in ("conv", "dense"):
+        mask = masks[name].flatten(2) if masks[name].dim() > 2 else masks[name][:, :, None]
+        counts = torch.stack([mask[:, bank::4].sum((1, 2)) for bank in range(4)], 1)
+        assert (counts == counts[:, :1]).all()
+        assert counts.unique().numel() > 1, "outputs differ, banks do not"
+    # in a bank of an output the greatest stay
+    row, alive = weights["dense"][0, 0::4].abs(), masks["dense"][0, 0::4]
+    if 0 < int(alive.sum()) < 4:
+        assert row[alive].min() > row[~alive].max()
+    tighter = magnitude_masks(weights, keep // 2, masks, banks=4)
+    assert all(not (m & ~masks[n]).any() for n, m in tighter.items())
+    assert keep // 2 - 4 < sum(int(m.sum()) for m in tighter.values()) <= keep // 2
+
+
+def test_l1p_prunes_each_matrix_of_the_blocks_to_its_exact_count() -> None:
+    model = dense_model(RECIPE)
+    matrices = block_matrices(model)
+    assert len(matrices) == 2 * 6
+    masks = matrix_masks(dict(matrices), 0.8)
+    for name, mask in masks.items():
+        assert int((~mask).sum()) == -(-mask.numel() * 4 // 5)
+        weight = matrices[name].detach().abs()
+        assert weight[mask].min() >= weight[~mask].max()
+    with pytest.raises(ValueError, match=r"block.0.attn.q_linear.weight would have none"):
+        matrix_masks(dict(matrices), 0.9999)
+
+
+def test_random_masks_hit_the_count_and_differ_by_seed() -> None:
+    weights = {"a": torch.ones(20, 20), "b": torch.ones(5, 5)}
+    one, two = (random_masks(weights, 50, torch.Generator().manual_seed(s)) for s in (1, 2))
+    assert sum(int(m.sum()) for m in one.values()) == 50
+    assert not torch.equal(one["a"], two["a"])
+
+
+def test_the_control_of_rewinding_draws_everything_anew() -> None:
+    model = dense_model(RECIPE)
+    add_selectors(model, RECIPE)
+    one, two, again = (reinitialised(model, 1, label) for label in ("x", "y", "x"))
+    assert all(torch.equal(one[n], again[n]) for n in one)
+    for name in ("block.0.attn.q_linear.weight", "patch_embed.proj_conv1.weight", "selector.1.hidden.weight"):
+        assert not torch.equal(one[name], two[name])
+        assert not torch.equal(one[name], model.state_dict()[name])
+        assert one[name].std() == pytest.approx(float(model.state_dict()[name].std()), rel=0.35)

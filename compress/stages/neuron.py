@@ -1,0 +1,25 @@
+"""Neurons that learn their threshold and leak, together with the masked weights."""
+
+from __future__ import annotations
+
+from spikewright.compress.masks import Masks
+from spikewright.compress.plastic import make_plastic
+from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
+from spikewright.compress.stages.tokens import with_selectors
+from spikewright.compress.training import Phase
+
+
+def neuron_stage(run: Run, start: State, masks: Masks) -> State:
+    """Replace the neurons and train on; what was given, without the constraint."""
+    neuron = run.recipe.constraints.neuron
+    if neuron is None:
+        return start
+
+    def make() -> Stage:
+        model = with_selectors(run, start)
+        make_plastic(model, neuron.kind)
+        soft = bool(run.recipe.selector_blocks())
+        log = run.train(fast(model), Phase("neuron", neuron.epochs, neuron.rate, soft=soft, masks=masks))
+        return copy_of(model), log + run.settle(model, "neuron")
+
+    return run.stage("neuron", make)

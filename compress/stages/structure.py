@@ -1,0 +1,32 @@
+"""DSP: whole dimensions leave the blocks of the trained network, and it is trained on."""
+
+from __future__ import annotations
+
+from spikewright.compress.build import dense_model
+from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
+from spikewright.compress.structure import choose, kept_from, kept_tensors, shrink, shrink_state, significance
+from spikewright.compress.training import Phase
+
+_KEPT = "kept:"
+
+
+def structure_stage(run: Run, dense: State, early: State) -> tuple[State, State]:
+    """The trained and the early weights in the shrunk shapes; what was given, without the constraint."""
+    structure = run.recipe.constraints.structure
+    if structure is None:
+        return dense, early
+
+    def make() -> Stage:
+        model = dense_model(run.recipe)
+        model.load_state_dict(dense)
+        scores = significance(model, run.task, run.task.data.train, structure.score)
+        kept = choose(scores, run.recipe.student())
+        small = fast(shrink(model, kept))
+        log = run.train(small, Phase("structure", structure.epochs, structure.rate))
+        log += run.settle(small, "structure")
+        return copy_of(small) | {_KEPT + name: indices for name, indices in kept_tensors(kept)}, log
+
+    tensors = run.stage("structure", make)
+    kept = kept_from({n.removeprefix(_KEPT): t for n, t in tensors.items() if n.startswith(_KEPT)})
+    small = {n: t for n, t in tensors.items() if not n.startswith(_KEPT)}
+    return small, shrink_state(early, kept)
