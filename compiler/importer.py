@@ -8,6 +8,7 @@ from spikewright.models.package import (
     AttentionOp,
     ConvOp,
     LinearOp,
+    Network,
     NeuronFormat,
     Package,
     PoolOp,
@@ -26,7 +27,10 @@ def import_package(package: Package) -> ir.Graph:
     """The graph of a package, verified; PackageError if the package is not valid."""
     network = package.network
     check(network, package.tensors)
-    image = ir.ImageInput(**network.input.model_dump(), table=np.array(package.tensors["input.table"], dtype=np.int16))
+    _refuse(network)
+    image = ir.ImageInput(
+        **network.input.model_dump(exclude={"frames"}), table=np.array(package.tensors["input.table"], dtype=np.int16)
+    )
     values = {
         name: ir.Value(name, 1 if name == IMAGE else network.steps, s.tokens, s.channels, s.grid, s.is_spikes)
         for name, s in shapes(network).items()
@@ -40,6 +44,27 @@ def import_package(package: Package) -> ir.Graph:
     return graph
 
 
+def _refuse(network: Network) -> None:
+    """What packages may hold and no engine is built for yet: IRError, by name."""
+    made = shapes(network)
+    if network.input.frames:
+        raise ir.IRError("input: frames, an image of its own for each step, are not built yet")
+    for op in network.ops:
+        what = None
+        if isinstance(op, (ConvOp, LinearOp, AttentionOp)) and op.neuron.leak is None:
+            what = "a leak for each channel"
+        elif isinstance(op, ConvOp) and op.shortcut is not None:
+            what = "a shortcut into the membrane"
+        elif isinstance(op, PoolOp) and op.function != "or":
+            what = "a pool that counts spikes"
+        elif isinstance(op, AddOp) and op.limit is not None:
+            what = "a limit of the residual stream"
+        elif isinstance(op, AttentionOp) and made[op.value].channels != made[op.query].channels:
+            what = f"attention with {made[op.query].channels} query and {made[op.value].channels} value channels"
+        if what is not None:
+            raise ir.IRError(f"{op.name}: {what} is not built yet")
+
+
 def _op(package: Package, op: PackageOp) -> ir.Op:
     name, inputs = op.name, op.reads
 
@@ -50,6 +75,7 @@ def _op(package: Package, op: PackageOp) -> ir.Op:
         return ir.Weights(form.scheme, form.bits, package.tensors[f"{name}.{part}codes"].copy())
 
     def neuron(form: NeuronFormat) -> ir.Neuron:
+        assert form.leak is not None  # refused
         return ir.Neuron(
             form.leak, form.reset, form.compare, form.fraction_bits, threshold=wide("threshold"), bias=wide("bias")
         )

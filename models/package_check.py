@@ -82,9 +82,12 @@ def _spikes(op: Op, shape: ValueShape, name: str) -> None:
 
 def _shape(op: Op, inputs: list[ValueShape]) -> ValueShape:
     first = inputs[0]
+    # attention's values may be narrower than its queries, and so may a shortcut's input
+    free = inputs[2:] if isinstance(op, AttentionOp) else inputs[1:] if isinstance(op, ConvOp) else []
     for name, shape in zip(op.reads, inputs, strict=True):
         grids = {shape.grid, first.grid} - {None}
-        if (shape.tokens, shape.channels) != (first.tokens, first.channels) or len(grids) > 1:
+        channels = first.channels if shape in free else shape.channels
+        if (shape.tokens, channels) != (first.tokens, first.channels) or len(grids) > 1:
             raise PackageError(
                 f"op {op.name!r}: {op.reads[0]!r} and {name!r} differ in shape, {_words(first)} against "
                 f"{_words(shape)}; they must be equal"
@@ -92,13 +95,18 @@ def _shape(op: Op, inputs: list[ValueShape]) -> ValueShape:
     if isinstance(op, ConvOp):
         if first.grid is None:
             raise PackageError(f"op {op.name!r}: {op.input!r} has no grid; a conv reads the image, conv, pool or add")
+        if op.shortcut is not None and op.shortcut.through == "gain" and inputs[1].channels != op.channels:
+            raise PackageError(
+                f"op {op.name!r}: a shortcut by a gain needs {op.channels} channels; {op.shortcut.input!r} has "
+                f"{inputs[1].channels}"
+            )
         return ValueShape(first.tokens, op.channels, first.grid, True)
     if isinstance(op, PoolOp):
         _spikes(op, first, op.input)
         if first.grid is None or first.grid[0] % 2 or first.grid[1] % 2:
             raise PackageError(f"op {op.name!r}: a pool needs a grid of even height and width, not {first.grid}")
         height, width = first.grid[0] // 2, first.grid[1] // 2
-        return ValueShape(height * width, first.channels, (height, width), True)
+        return ValueShape(height * width, first.channels, (height, width), op.function == "or")
     if isinstance(op, AddOp):
         grid = first.grid if inputs[1].grid else None
         return ValueShape(first.tokens, first.channels, grid, False)
@@ -107,9 +115,10 @@ def _shape(op: Op, inputs: list[ValueShape]) -> ValueShape:
     if isinstance(op, AttentionOp):
         for name, shape in zip(op.reads, inputs, strict=True):
             _spikes(op, shape, name)
-        if first.channels % op.heads:
-            raise PackageError(f"op {op.name!r}: {op.heads} heads do not divide {first.channels} channels")
-        return ValueShape(first.tokens, first.channels, None, True)
+        for shape in inputs:
+            if shape.channels % op.heads:
+                raise PackageError(f"op {op.name!r}: {op.heads} heads do not divide {shape.channels} channels")
+        return ValueShape(first.tokens, inputs[2].channels, None, True)
     if isinstance(op, SelectOp):
         if op.keep > first.tokens:
             raise PackageError(f"op {op.name!r}: keeps {op.keep} tokens; its input has {first.tokens}")
@@ -152,10 +161,19 @@ def tensor_specs(network: Network) -> dict[str, TensorSpec]:
         if isinstance(op, ConvOp | LinearOp | HeadOp):
             weights(op.name, op.weights, (op.channels, channels) + ((3, 3) if isinstance(op, ConvOp) else ()))
         if isinstance(op, ConvOp | LinearOp | AttentionOp):
-            out = channels if isinstance(op, AttentionOp) else op.channels
+            out = values[op.name].channels
             bound = 0 if isinstance(op, AttentionOp) else None
             put(f"{op.name}.threshold", TensorSpec("int32", ((out,),), 1))
             put(f"{op.name}.bias", TensorSpec("int32", ((out,),), bound, bound))
+            if op.neuron.leak is None:
+                put(f"{op.name}.leak", TensorSpec("int8", ((out,),), 0, 16))
+        if isinstance(op, ConvOp) and op.shortcut is not None:
+            form, inputs = op.shortcut.weights, values[op.shortcut.input].channels
+            if form is None:
+                put(f"{op.name}.shortcut.gain", TensorSpec("int32", ((op.channels,),)))
+            else:
+                spec = TensorSpec("int8", ((op.channels, inputs),), -form.max_code, form.max_code)
+                put(f"{op.name}.shortcut.codes", spec)
         if isinstance(op, HeadOp):
             put(f"{op.name}.bias", TensorSpec("int32", ((op.channels,),)))
         if isinstance(op, SelectOp):

@@ -47,13 +47,14 @@ class _Model(BaseModel):
 
 
 class ImageFormat(_Model):
-    """Size of the image, and the integer codes its bytes become."""
+    """Size of the image, and the integer codes its bytes become; ``frames``: each step has an image of its own."""
 
     height: Size
     width: Size
     channels: Size
     bits: Annotated[int, Field(strict=True, ge=1, le=8)]
     signed: StrictBool
+    frames: StrictBool = False
 
     @property
     def code_range(self) -> tuple[int, int]:
@@ -83,9 +84,12 @@ class WeightFormat(_Model):
 
 
 class NeuronFormat(_Model):
-    """Semantics of the neurons of one op; leak in sixteenths, membrane grid 2**-fraction_bits weight LSBs."""
+    """Semantics of the neurons of one op; leak in sixteenths, membrane grid 2**-fraction_bits weight LSBs.
 
-    leak: Annotated[int, Field(strict=True, ge=0, le=16)]
+    Without a leak here each channel has its own, in a tensor.
+    """
+
+    leak: Annotated[int, Field(strict=True, ge=0, le=16)] | None
     reset: Reset
     compare: Compare
     fraction_bits: FractionBits
@@ -107,25 +111,41 @@ class _Op(_Model):
         raise NotImplementedError
 
 
+class Shortcut(_Model):
+    """A second value added to an op's sums, in its weight LSBs: through a matrix, or each channel by a gain."""
+
+    input: Name
+    through: Literal["matrix", "gain"]
+    weights: WeightFormat | None = None
+
+    @model_validator(mode="after")
+    def _weights_of_a_matrix(self) -> Self:
+        if (self.weights is None) != (self.through == "gain"):
+            raise ValueError("a shortcut through a matrix has weights, one by a gain has none")
+        return self
+
+
 class ConvOp(_Op):
-    """3x3 convolution, stride 1, zero padding 1, then neurons."""
+    """3x3 convolution, stride 1, zero padding 1, and a shortcut if there is one, then neurons."""
 
     kind: Literal["conv"] = "conv"
     input: Name
     channels: Size
     weights: WeightFormat
     neuron: NeuronFormat
+    shortcut: Shortcut | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return (self.input,)
+        return (self.input,) if self.shortcut is None else (self.input, self.shortcut.input)
 
 
 class PoolOp(_Op):
-    """OR of 3x3 windows of spikes, stride 2, padding 1."""
+    """Pooling of spikes: OR of 3x3 windows, stride 2, padding 1; or the count of spikes in 2x2 windows, stride 2."""
 
     kind: Literal["pool"] = "pool"
     input: Name
+    function: Literal["or", "count"] = "or"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -133,10 +153,18 @@ class PoolOp(_Op):
 
 
 class AddOp(_Op):
-    """a + b, b spikes."""
+    """a + b, b spikes; at most ``limit``, 2**p - 1, if there is one."""
 
     kind: Literal["add"] = "add"
     inputs: tuple[Name, Name]
+    limit: Annotated[int, Field(strict=True)] | None = None
+
+    @field_validator("limit")
+    @classmethod
+    def _fills_planes(cls, limit: int | None) -> int | None:
+        if limit is not None and (limit < 1 or limit & (limit + 1)):
+            raise ValueError("a limit must be 1, 3, 7, ..., the greatest value of some bit-planes")
+        return limit
 
     @property
     def reads(self) -> tuple[str, ...]:

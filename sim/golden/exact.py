@@ -39,14 +39,12 @@ def conv(x: Tensor, weights: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
-    """(q k^T) v per head, spikes int64 [B, T, N, C]; sums are at most N * C / heads."""
+    """(q k^T) v per head, spikes int64 [B, T, N, C], v's C its own; sums are at most N * C / heads."""
     batch, steps, tokens, channels = query.shape
     _require(tokens * channels // heads)
-    q, k, v = (
-        x.double().reshape(batch, steps, tokens, heads, channels // heads).transpose(2, 3) for x in (query, key, value)
-    )
+    q, k, v = (x.double().reshape(batch, steps, tokens, heads, -1).transpose(2, 3) for x in (query, key, value))
     sums = (q @ k.transpose(-1, -2)) @ v
-    return sums.transpose(2, 3).reshape(query.shape).long()
+    return sums.transpose(2, 3).reshape(value.shape).long()
 
 
 def pool(x: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -57,18 +55,32 @@ def pool(x: Tensor, grid: tuple[int, int]) -> Tensor:
     return pooled.permute(0, 2, 3, 1).reshape(batch, steps, tokens // 4, channels).long()
 
 
-def fire(sums: Tensor, neuron: NeuronFormat, threshold: Tensor, bias: Tensor, steps: int) -> Tensor:
-    """Neurons over int64 sums [B, T or 1, N, C] (one step: the same current at every step): spikes int64."""
+def count_pool(x: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Spikes in each 2x2 window, stride 2, of int64 [B, T, H*W, C]: 0 to 4."""
+    batch, steps, tokens, channels = x.shape
+    windows = x.reshape(batch, steps, grid[0] // 2, 2, grid[1] // 2, 2, channels)
+    return windows.sum(dim=(3, 5)).reshape(batch, steps, tokens // 4, channels)
+
+
+def fire(
+    sums: Tensor, neuron: NeuronFormat, threshold: Tensor, bias: Tensor, steps: int, leaks: Tensor | None = None
+) -> Tensor:
+    """Neurons over int64 sums [B, T or 1, N, C] (one step: the same current at every step): spikes int64.
+
+    leaks: in sixteenths, one a channel, where the neuron has no leak for all of them.
+    """
+    leak = neuron.leak if leaks is None else leaks
+    assert leak is not None
     currents = sums * 2**neuron.fraction_bits + bias
     u = torch.zeros_like(currents[:, 0])
     spikes = []
     for step in range(steps):
         current = currents[:, step] if currents.shape[1] > 1 else currents[:, 0]
         if neuron.compare is Compare.GE:
-            u = torch.div(neuron.leak * u, 16, rounding_mode="floor") + current
+            u = torch.div(leak * u, 16, rounding_mode="floor") + current
             spike = (u >= threshold).long()
         else:
-            u = -torch.div(-neuron.leak * u, 16, rounding_mode="floor") + current
+            u = -torch.div(-leak * u, 16, rounding_mode="floor") + current
             spike = (u > threshold).long()
         u = u - threshold * spike if neuron.reset is Reset.SOFT else u * (1 - spike)
         spikes.append(spike)

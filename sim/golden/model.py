@@ -45,14 +45,15 @@ class Trace:
 
 
 def run(package: Package, images: np.ndarray | Tensor, batch: int = 32, keep_values: bool = True) -> Trace:
-    """Run uint8 images [B, height, width, channels], `batch` at a time; GoldenError if they do not fit.
+    """Run uint8 images [B, height, width, channels], or frames [B, T, height, ...]; GoldenError if they do not fit.
 
-    `keep_values=False` leaves `Trace.values` empty, for accuracy over many images.
+    `batch` at a time. `keep_values=False` leaves `Trace.values` empty, for accuracy over many images.
     """
     image = package.network.input
     pixels = torch.as_tensor(images)
-    want = (image.height, image.width, image.channels)
-    if pixels.dtype != torch.uint8 or pixels.ndim != 4 or tuple(pixels.shape[1:]) != want:
+    frames = (package.network.steps,) if image.frames else ()
+    want = (*frames, image.height, image.width, image.channels)
+    if pixels.dtype != torch.uint8 or tuple(pixels.shape[1:]) != want:
         raise GoldenError(
             f"images: {pixels.dtype} {list(pixels.shape)} do not fit; allowed is uint8 [B, {', '.join(map(str, want))}]"
         )
@@ -86,10 +87,10 @@ def run(package: Package, images: np.ndarray | Tensor, batch: int = 32, keep_val
 
 
 def image_codes(package: Package, pixels: Tensor) -> Tensor:
-    """Codes int64 [B, 1, H*W, C] of uint8 images [B, H, W, C]."""
+    """Codes int64 [B, 1, H*W, C] of uint8 images [B, H, W, C], [B, T, H*W, C] of frames [B, T, H, W, C]."""
     table = torch.from_numpy(package.tensors["input.table"].astype(np.int64))
-    codes = [table[c][pixels[..., c].long()] for c in range(len(table))]
-    return torch.stack(codes, dim=-1).flatten(1, 2).unsqueeze(1)
+    codes = torch.stack([table[c][pixels[..., c].long()] for c in range(len(table))], dim=-1)
+    return (codes if package.network.input.frames else codes.unsqueeze(1)).flatten(2, 3)
 
 
 def evaluate(package: Package, op: Op, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
@@ -97,13 +98,15 @@ def evaluate(package: Package, op: Op, values: Mapping[str, Tensor]) -> tuple[Te
     x = values[op.reads[0]]
     if isinstance(op, ConvOp | LinearOp | AttentionOp):
         threshold, bias = _vector(package, f"{op.name}.threshold"), _vector(package, f"{op.name}.bias")
-        return exact.fire(sums(package, op, values), op.neuron, threshold, bias, package.network.steps), None
+        leaks = _vector(package, f"{op.name}.leak") if op.neuron.leak is None else None
+        return exact.fire(sums(package, op, values), op.neuron, threshold, bias, package.network.steps, leaks), None
     if isinstance(op, PoolOp):
         grid = shapes(package.network)[op.input].grid
         assert grid is not None
-        return exact.pool(x, grid), None
+        return (exact.pool if op.function == "or" else exact.count_pool)(x, grid), None
     if isinstance(op, AddOp):
-        return x + values[op.inputs[1]], None
+        total = x + values[op.inputs[1]]
+        return (total if op.limit is None else total.clamp(max=op.limit)), None
     if isinstance(op, SelectOp):
         order = torch.sort(selector_scores(package, op, x), dim=1, descending=True, stable=True).indices
         selected = order[:, : op.keep].sort(dim=1).values
@@ -124,7 +127,13 @@ def sums(package: Package, op: ConvOp | LinearOp | AttentionOp, values: Mapping[
         return exact.linear(x, weights)
     grid = shapes(package.network)[op.input].grid
     assert grid is not None
-    return exact.conv(x, weights, grid)
+    result = exact.conv(x, weights, grid)
+    if op.shortcut is None:
+        return result
+    other = values[op.shortcut.input]
+    if op.shortcut.weights is None:
+        return result + other * _vector(package, f"{op.name}.shortcut.gain")
+    return result + exact.linear(other, _weights(package, f"{op.name}.shortcut", op.shortcut.weights))
 
 
 def hidden_activations(package: Package, op: SelectOp, x: Tensor) -> Tensor:
