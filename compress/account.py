@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import nn
 
@@ -14,7 +16,10 @@ from spikewright.models.neurons import LIF
 
 
 class _Account:
-    """Listens to a network (:class:`spikewright.models.graph.Builder`)."""
+    """Listens to a network (:class:`spikewright.models.graph.Builder`).
+
+    Every layer is computed T times, the first on a still image too: so do the papers count.
+    """
 
     def __init__(self, height: int, width: int, steps: int, input_bits: int, frames: bool) -> None:
         self.layers: list[Layer] = []
@@ -38,14 +43,27 @@ class _Account:
         self.places[name], self.bound[name], self.channels[name] = self.places[source], result, outputs
         return name
 
-    def conv(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        return self._layer(name, "conv", source, synapse, self.steps, 1)
+    def conv(
+        self,
+        name: str,
+        source: str,
+        synapse: nn.Module,
+        norm: Norm | None,
+        neuron: LIF,
+        *,
+        shortcut: tuple[str, nn.Module] | None = None,
+    ) -> str:
+        self._layer(name, "conv", source, synapse, self.steps, 1)
+        if shortcut is not None and getattr(shortcut[1], "weight", None) is not None:
+            self._layer(f"{name}.shortcut", "conv", *shortcut, self.steps, 1)
+        return name
 
     def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
         return self._layer(name, "linear", source, synapse, self.steps, 1)
 
-    def pool(self, name: str, source: str) -> str:
-        self.places[name], self.bound[name] = self.places[source] // 4, self.bound[source]
+    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
+        self.places[name] = self.places[source] // 4
+        self.bound[name] = self.bound[source] * (4 if function == "count" else 1)
         self.channels[name] = self.channels[source]
         return name
 

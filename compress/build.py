@@ -10,12 +10,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spikewright.compress.plastic import make_plastic
-from spikewright.compress.quantise import Quantised, quantised_layer
+from spikewright.compress.quantise import Quantised, QuantShortcut, WeightFormat, quantised_layer
 from spikewright.compress.recipe import layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.selector_controls import FiringRateSelector, RandomSelector
 from spikewright.compress.tokens import QuantSelector, TokenSelector, set_mode
-from spikewright.models.layers import Conv3, Dense, Pointwise
+from spikewright.models.graph import SpikingNetwork
+from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.spikformer import Head, Spikformer
 
 
@@ -51,26 +52,29 @@ def add_selectors(model: Spikformer, recipe: Recipe) -> None:
         model.selector[str(block)] = selector
 
 
-def layer_names(model: Spikformer) -> list[str]:
+def layer_names(model: SpikingNetwork) -> list[str]:
     """Names of all layers with weights, selectors included, in execution order of the modules."""
     kinds = (Dense, Pointwise, Conv3, Head, Quantised)
     return [name for name, module in model.named_modules() if isinstance(module, kinds)]
 
 
-def quantise(model: Spikformer, recipe: Recipe) -> None:
-    """Replace every layer and selector by its quantised counterpart, in place; steps from the present weights."""
-    formats = layer_formats(recipe, layer_names(model))
+def quantise(model: SpikingNetwork, formats: dict[str, WeightFormat]) -> None:
+    """Replace every layer, selector and shortcut by its quantised counterpart, in place; steps from the weights."""
     for name, fmt in formats.items():
         if name.startswith("selector."):
             continue
         parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, quantised_layer(model.get_submodule(name), fmt))
-    for key, selector in list(model.selector.items()):
-        prefix = f"selector.{key}"
-        source = cast(TokenSelector, selector)
-        model.selector[key] = QuantSelector(
-            source, recipe.model.steps, formats[f"{prefix}.hidden"], formats[f"{prefix}.score"]
-        )
+        owner = model.get_submodule(parent)
+        new = quantised_layer(model.get_submodule(name), fmt)
+        setattr(owner, leaf, new)
+        if isinstance(getattr(owner, "shortcut", None), Shortcut):
+            owner.shortcut = QuantShortcut(cast(Shortcut, owner.shortcut), new)
+    for key, module in list(model.named_modules()):
+        if isinstance(module, TokenSelector) and not isinstance(module, QuantSelector):
+            parent, _, leaf = key.rpartition(".")
+            steps = cast(Spikformer, model).config.steps
+            new_selector = QuantSelector(module, steps, formats[f"{key}.hidden"], formats[f"{key}.score"])
+            cast(nn.ModuleDict, model.get_submodule(parent))[leaf] = new_selector
 
 
 def set_exact(model: nn.Module, exact: bool) -> None:
@@ -92,7 +96,7 @@ def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> Spikformer:
     model = student_model(recipe)
     if recipe.constraints.neuron is not None:
         make_plastic(model, recipe.constraints.neuron.kind)
-    quantise(model, recipe)
+    quantise(model, layer_formats(recipe, layer_names(model)))
     model.load_state_dict(state)
     set_mode(model, hard=True)
     set_exact(model, True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from spikewright.compress.quantise import QuantHead, Quantised, WeightFormat
+from spikewright.compress.quantise import QuantHead, Quantised, QuantShortcut, WeightFormat
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.tokens import QuantSelector, selectors
-from spikewright.models.graph import Norm
+from spikewright.models.graph import Norm, SpikingNetwork
 from spikewright.models.neurons import LIF
 from spikewright.models.package import Network, Package
 from spikewright.models.spikformer import Spikformer
@@ -32,15 +32,6 @@ def _weights(fmt: WeightFormat) -> dict[str, Any]:
     return {"scheme": fmt.scheme, "bits": fmt.bits}
 
 
-def _neuron(neuron: LIF, fraction_bits: int) -> dict[str, Any]:
-    sixteenths = neuron.leak * 16
-    if sixteenths % 1:
-        raise ValueError(f"leak must be a multiple of 1/16 to be exported, not {neuron.leak!r}")
-    return {
-        "leak": int(sixteenths), "reset": neuron.reset, "compare": neuron.compare, "fraction_bits": fraction_bits
-    }  # fmt: skip
-
-
 class _Exporter:
     """Listens to a network (:class:`spikewright.models.graph.Builder`); collects its ops and tensors."""
 
@@ -48,11 +39,25 @@ class _Exporter:
         self.ops: list[dict[str, Any]] = []
         self.tensors: Arrays = {}
 
+    def _neuron(self, name: str, neuron: LIF, fraction_bits: int, channels: int) -> dict[str, Any]:
+        leaks = neuron.sixteenths()
+        one = bool((leaks == leaks[0]).all())
+        if not one:
+            self.tensors[f"{name}.leak"] = _numpy(leaks.expand(channels), np.int8)
+        return {
+            "leak": int(leaks[0]) if one else None,
+            "reset": neuron.reset,
+            "compare": neuron.compare,
+            "fraction_bits": fraction_bits,
+        }
+
     def _op(self, name: str, kind: str, **fields: Any) -> str:
         self.ops.append({"name": name, "kind": kind, **fields})
         return name
 
-    def _neurons(self, name: str, kind: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
+    def _neurons(
+        self, name: str, kind: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF, **fields: Any
+    ) -> str:
         layer = cast(Quantised, synapse)
         folded = layer.fold(cast(nn.BatchNorm1d, norm), neuron)
         codes = layer.integer_codes()
@@ -61,27 +66,56 @@ class _Exporter:
         self.tensors[f"{name}.scale"] = _numpy(layer.step.reshape(-1), np.float32)
         self.tensors[f"{name}.threshold"] = _numpy(folded.threshold, np.int32)
         self.tensors[f"{name}.bias"] = _numpy(folded.bias, np.int32)
-        form = _neuron(neuron, layer.fmt.fraction_bits)
-        return self._op(name, kind, input=source, channels=codes.shape[0], weights=_weights(layer.fmt), neuron=form)
+        form = self._neuron(name, neuron, layer.fmt.fraction_bits, codes.shape[0])
+        return self._op(
+            name, kind, input=source, channels=codes.shape[0], weights=_weights(layer.fmt), neuron=form, **fields
+        )
 
-    def conv(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        return self._neurons(name, "conv", source, synapse, norm, neuron)
+    def conv(
+        self,
+        name: str,
+        source: str,
+        synapse: nn.Module,
+        norm: Norm | None,
+        neuron: LIF,
+        *,
+        shortcut: tuple[str, nn.Module] | None = None,
+    ) -> str:
+        joined = None
+        if shortcut is not None:
+            joined = {"input": shortcut[0]} | self._shortcut(name, cast(QuantShortcut, shortcut[1]))
+        return self._neurons(name, "conv", source, synapse, norm, neuron, shortcut=joined)
+
+    def _shortcut(self, name: str, branch: QuantShortcut) -> dict[str, Any]:
+        if branch.weight is None:
+            self.tensors[f"{name}.shortcut.gain"] = _numpy(branch.whole_gain(), np.int32)
+            return {"through": "gain"}
+        self.tensors[f"{name}.shortcut.codes"] = _numpy(branch.integer_codes()[:, :, 0, 0], np.int8)
+        return {"through": "matrix", "weights": _weights(branch.fmt)}
 
     def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
         return self._neurons(name, "linear", source, synapse, norm, neuron)
 
-    def pool(self, name: str, source: str) -> str:
-        return self._op(name, "pool", input=source)
+    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
+        return self._op(name, "pool", input=source, function=function)
 
     def add(self, name: str, stream: str, spikes: str) -> str:
         return self._op(name, "add", inputs=[stream, spikes])
 
     def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
         channels = len(self.tensors[f"{value}.threshold"])
-        level = torch.tensor(neuron.level, dtype=torch.float64)
+        level = torch.as_tensor(neuron.levels(), dtype=torch.float64)
         self.tensors[f"{name}.threshold"] = _numpy(level.expand(channels), np.int32)
         self.tensors[f"{name}.bias"] = np.zeros(channels, np.int32)
-        return self._op(name, "attention", query=query, key=key, value=value, heads=heads, neuron=_neuron(neuron, 0))
+        return self._op(
+            name,
+            "attention",
+            query=query,
+            key=key,
+            value=value,
+            heads=heads,
+            neuron=self._neuron(name, neuron, 0, channels),
+        )
 
     def select(self, name: str, source: str, selector: nn.Module) -> str:
         selector = cast(QuantSelector, selector)
@@ -110,6 +144,36 @@ class _Exporter:
         )  # fmt: skip
 
 
+def export_network(
+    network: SpikingNetwork,
+    table: NDArray[np.int16],
+    *,
+    name: str,
+    steps: int,
+    image: tuple[int, int, int],
+    bits: int,
+    signed: bool,
+    frames: bool = False,
+    data: str | None = None,
+    records: Arrays | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> Package:
+    """The package of a quantised network (see :func:`spikewright.compress.build.quantise`).
+
+    image: height, width, channels; bits, signed: of an image code; frames: each step has an image of its own.
+    """
+    network.eval()
+    out = _Exporter()
+    output = network.describe(out)
+    whole = Network.model_validate({
+        "format": "spikewright-package", "version": 1, "name": name, "data": data,
+        "steps": steps, "ops": out.ops, "output": output, "provenance": provenance or {},
+        "input": {"height": image[0], "width": image[1], "channels": image[2], "bits": bits, "signed": signed,
+                  "frames": frames},
+    })  # fmt: skip
+    return Package(whole, {"input.table": table, **out.tensors, **(records or {})})
+
+
 def export_package(
     model: Spikformer,
     recipe: Recipe,
@@ -118,18 +182,12 @@ def export_package(
     records: Arrays | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Package:
-    """The package of a quantised model (see :func:`spikewright.compress.build.quantise`)."""
-    model.eval()
-    out = _Exporter()
-    output = model.describe(out)
+    """The package of a recipe's quantised model."""
     config = model.config
-    network = Network.model_validate({
-        "format": "spikewright-package", "version": 1, "name": recipe.name, "data": recipe.data,
-        "steps": config.steps, "ops": out.ops, "output": output, "provenance": provenance or {},
-        "input": {"height": config.height, "width": config.width, "channels": config.channels,
-                  "bits": recipe.input_bits, "signed": True},
-    })  # fmt: skip
-    return Package(network, {"input.table": table, **out.tensors, **(records or {})})
+    return export_network(
+        model, table, name=recipe.name, steps=config.steps, image=(config.height, config.width, config.channels),
+        bits=recipe.input_bits, signed=True, data=recipe.data, records=records, provenance=provenance,
+    )  # fmt: skip
 
 
 def weight_statistics(model: Spikformer) -> dict[str, Any]:

@@ -30,7 +30,16 @@ class _Neurons:
         self.found.append((neuron, self.channels[name], tail, False))
         return name
 
-    def conv(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
+    def conv(
+        self,
+        name: str,
+        source: str,
+        synapse: nn.Module,
+        norm: Norm | None,
+        neuron: LIF,
+        *,
+        shortcut: tuple[str, nn.Module] | None = None,
+    ) -> str:
         return self._layer(name, synapse, neuron, 2)
 
     def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
@@ -40,7 +49,7 @@ class _Neurons:
         self.found.append((neuron, self.channels[value], 0, True))
         return name
 
-    def pool(self, name: str, source: str) -> str:
+    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
         return name
 
     def add(self, name: str, stream: str, spikes: str) -> str:

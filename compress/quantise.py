@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikewright.compress.fold import Folded, fold_norm, round_through
-from spikewright.models.layers import Conv3, Dense, Pointwise
+from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.neurons import LIF
 from spikewright.models.spikformer import Head
 
@@ -58,6 +58,10 @@ class WeightFormat:
         middles = [0.5] + [1.5 * 2.0**e for e in range(self.limit - 1)]
         boundaries = torch.tensor(middles, dtype=ratio.dtype, device=ratio.device)
         return torch.bucketize(ratio.abs().contiguous(), boundaries, right=True).to(ratio.dtype) * ratio.sign()
+
+
+#: Of a shortcut's matrix: its LSBs are the convolution's, whose weights may be far smaller.
+SHORTCUT_FORMAT = WeightFormat("uniform", 8)
 
 
 class _LearnedStep(torch.autograd.Function):
@@ -130,6 +134,7 @@ class Quantised(nn.Module):
     bias: Any  # Linear and Conv1d disagree on its type
     step: nn.Parameter
     fmt: WeightFormat
+    joined: bool = False  #: a shortcut meets the sums, so that a row without weights is not constant
 
     def adopt(self, layer: nn.Module, fmt: WeightFormat, *, per_channel: bool) -> None:
         """Take over the parameters of ``layer`` and choose a first step."""
@@ -144,13 +149,13 @@ class Quantised(nn.Module):
 
     def fold(self, norm: nn.BatchNorm1d | nn.BatchNorm2d | None, neuron: LIF) -> Folded:
         """Norm, bias and threshold of this layer on the membrane grid: the one function training and export use."""
-        filled = (self.integer_codes().flatten(1) != 0).any(1)
+        filled = (self.integer_codes().flatten(1) != 0).any(1) | self.joined
         return fold_norm(
             norm, self.bias, self.step, filled, level=neuron.levels(), fraction_bits=self.fmt.fraction_bits
         )
 
     def grid_sums(
-        self, x: Tensor, multiply: Callable[[Tensor, Tensor], Tensor], norm: nn.Module, neuron: LIF, tail: int
+        self, x: Tensor, multiply: Callable[[Tensor, Tensor], Tensor], norm: nn.Module | None, neuron: LIF, tail: int
     ) -> tuple[Tensor, Tensor]:
         """Membrane input ``X = a·2^f + bias`` and threshold, per channel, ``tail`` axes behind the channel axis."""
         folded = self.fold(cast(nn.BatchNorm1d, norm), neuron)
@@ -167,7 +172,7 @@ class QuantDense(Quantised, Dense):
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, fake_quantise(self.weight, self.step, self.fmt), self.bias)
 
-    def drive(self, x: Tensor, norm: nn.BatchNorm1d, neuron: LIF) -> Tensor:
+    def drive(self, x: Tensor, norm: nn.BatchNorm1d | None, neuron: LIF) -> Tensor:
         if not self.exact:
             return super().drive(x, norm, neuron)
         sums, threshold = self.grid_sums(x, F.linear, norm, neuron, 0)
@@ -193,12 +198,63 @@ class QuantConv3(Quantised, Conv3):
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, fake_quantise(self.weight, self.step, self.fmt), None, padding=1)
 
-    def drive(self, x: Tensor, norm: nn.BatchNorm2d, neuron: LIF, *, steps: int) -> Tensor:
+    def drive(
+        self,
+        x: Tensor,
+        norm: nn.BatchNorm2d | None,
+        neuron: LIF,
+        *,
+        steps: int,
+        shortcut: tuple[Shortcut, Tensor] | None = None,
+    ) -> Tensor:
         if not self.exact:
-            return super().drive(x, norm, neuron, steps=steps)
-        sums, threshold = self.grid_sums(x.flatten(0, 1), lambda a, w: F.conv2d(a, w, None, padding=1), norm, neuron, 2)
+            return super().drive(x, norm, neuron, steps=steps, shortcut=shortcut)
+
+        def multiply(a: Tensor, w: Tensor) -> Tensor:
+            sums = F.conv2d(a, w, None, padding=1)
+            if shortcut is None:
+                return sums
+            return sums + cast(QuantShortcut, shortcut[0]).whole(shortcut[1].flatten(0, 1))
+
+        sums, threshold = self.grid_sums(x.flatten(0, 1), multiply, norm, neuron, 2)
         sums = sums.reshape(*x.shape[:2], *sums.shape[1:])
         return cast(Tensor, neuron(sums.expand(steps, *sums.shape[1:]), threshold))
+
+
+class QuantShortcut(Shortcut):
+    """:class:`Shortcut` in the weight LSBs of the convolution that it meets."""
+
+    def __init__(self, source: Shortcut, meets: Quantised) -> None:
+        super().__init__(0, 0)
+        self.outputs, self.scale, self.weight = source.outputs, source.scale, source.weight
+        self._meets = (meets,)  # not a submodule of this one
+        self.fmt = SHORTCUT_FORMAT
+        meets.joined = True
+
+    @property
+    def step(self) -> Tensor:
+        """The real value of one LSB, ``[out, 1, 1, 1]``."""
+        return self._meets[0].step.detach()
+
+    def whole_gain(self) -> Tensor:
+        """The identity in LSBs, whole float64 numbers ``[out]``."""
+        return (self.scale / self.step.double().reshape(-1)).round()
+
+    def integer_codes(self) -> Tensor:
+        """Codes of the matrix, whole float64 numbers."""
+        assert self.weight is not None
+        return self.fmt.codes(self.weight.detach().double() / self.step.double())
+
+    def whole(self, x: Tensor) -> Tensor:
+        """What joins the integer sums."""
+        if self.weight is None:
+            return x * self.whole_gain().to(x.dtype)[:, None, None]
+        return F.conv2d(x, integer_values(self.weight, self.step, self.fmt).to(x.dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.weight is None:
+            return x * (self.whole_gain().to(x.dtype) * self.step.reshape(-1))[:, None, None]
+        return F.conv2d(x, fake_quantise(self.weight, self.step, self.fmt))
 
 
 class QuantHead(Quantised, Head):
@@ -232,7 +288,7 @@ def quantised_layer(layer: nn.Module, fmt: WeightFormat) -> Quantised:
     elif isinstance(layer, Pointwise):
         new = QuantPointwise(layer.in_channels, layer.out_channels, bias=layer.bias is not None)
     elif isinstance(layer, Dense):
-        new = QuantDense(layer.in_features, layer.out_features)
+        new = QuantDense(layer.in_features, layer.out_features, bias=layer.bias is not None)
     else:
         raise TypeError(f"can quantise Dense, Pointwise, Conv3 and Head layers, not {type(layer).__name__}")
     new.adopt(layer, fmt, per_channel=not isinstance(layer, Head))

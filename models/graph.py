@@ -6,7 +6,7 @@ names of the values. Names are those of docs/package.md.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
@@ -27,14 +27,23 @@ class Result(NamedTuple):
 class Builder(Protocol):
     """What listens: each method is told of one op and returns the name of the value it makes."""
 
-    def conv(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        """3×3 convolution, norm, neuron."""
+    def conv(
+        self,
+        name: str,
+        source: str,
+        synapse: nn.Module,
+        norm: Norm | None,
+        neuron: LIF,
+        *,
+        shortcut: tuple[str, nn.Module] | None = None,
+    ) -> str:
+        """3×3 convolution, norm, neuron; shortcut: the value and the branch that join in front of the neuron."""
 
     def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
         """The same matrix at each token, norm, neuron."""
 
-    def pool(self, name: str, source: str) -> str:
-        """OR over 3×3 windows, stride 2."""
+    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
+        """OR over 3×3 windows of spikes, stride 2; or their count in 2×2 windows, stride 2."""
 
     def add(self, name: str, stream: str, spikes: str) -> str:
         """Residual addition."""

@@ -7,6 +7,7 @@ whole triple on the integer membrane grid.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,9 +23,10 @@ def normalise_tokens(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
 class Dense(nn.Linear):
     """``x [T, B, N, in] → [T, B, N, out]``, per token."""
 
-    def drive(self, x: Tensor, norm: nn.BatchNorm1d, neuron: LIF) -> Tensor:
-        """Spikes ``[T, B, N, out]`` of neuron(norm(W·x))."""
-        spikes: Tensor = neuron(normalise_tokens(norm, self(x)))
+    def drive(self, x: Tensor, norm: nn.BatchNorm1d | None, neuron: LIF) -> Tensor:
+        """Spikes ``[T, B, N, out]`` of neuron(norm(W·x)), or of neuron(W·x)."""
+        sums: Tensor = self(x)
+        spikes: Tensor = neuron(sums if norm is None else normalise_tokens(norm, sums))
         return spikes
 
 
@@ -49,12 +51,59 @@ class Conv3(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1, bias=False)
 
-    def drive(self, x: Tensor, norm: nn.BatchNorm2d, neuron: LIF, *, steps: int) -> Tensor:
-        """Spikes ``[T, B, out, H, W]``. An x with one step (the still image) is computed once and repeated T times."""
-        sums: Tensor = norm(self(x.flatten(0, 1)))
+    def drive(
+        self,
+        x: Tensor,
+        norm: nn.BatchNorm2d | None,
+        neuron: LIF,
+        *,
+        steps: int,
+        shortcut: tuple[Shortcut, Tensor] | None = None,
+    ) -> Tensor:
+        """Spikes ``[T, B, out, H, W]``. An x with one step (the still image) is computed once and repeated T times.
+
+        shortcut: joins the sums in front of the neuron, with what it reads.
+        """
+        sums: Tensor = self(x.flatten(0, 1))
+        if norm is not None:
+            sums = norm(sums)
+        if shortcut is not None:
+            sums = sums + shortcut[0](shortcut[1].flatten(0, 1))
         sums = sums.reshape(*x.shape[:2], *sums.shape[1:])
         spikes: Tensor = neuron(sums.expand(steps, *sums.shape[1:]))
         return spikes
+
+
+class Shortcut(nn.Module):
+    """A residual branch that meets the sums of a convolution: the identity, or a 1×1 matrix where channels change."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.outputs = outputs
+        self.scale = 1.0  #: of the identity
+        self.weight = None if inputs == outputs else nn.Parameter(torch.empty(outputs, inputs, 1, 1))
+        if self.weight is not None:
+            nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+            with torch.no_grad():
+                self.weight.mul_(0.5)  # as the convolution that it meets
+
+    def divide(self, by: float) -> None:
+        """Make what comes through smaller, because what it reads has grown."""
+        if self.weight is None:
+            self.scale /= by
+        else:
+            with torch.no_grad():
+                self.weight.div_(by)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x [B, in, H, W] → [B, out, H, W]``."""
+        return x * self.scale if self.weight is None else F.conv2d(x, self.weight)
+
+
+def count_pool(x: Tensor) -> Tensor:
+    """Sums over 2×2 windows, stride 2: ``[T, B, C, H, W] → [T, B, C, H/2, W/2]``; of spikes 0…4."""
+    pooled = F.avg_pool2d(x.flatten(0, 1), 2) * 4
+    return pooled.reshape(*x.shape[:2], *pooled.shape[1:])
 
 
 def or_pool(spikes: Tensor) -> Tensor:

@@ -127,6 +127,14 @@ def fire(
     return out
 
 
+class Rectifier(nn.Module):
+    """ReLU in a neuron's place: a network before it spikes (paper 4's ANN)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x [T, ...]``, negative values 0."""
+        return x.clamp(min=0.0)
+
+
 #: Trained thresholds stay above this, far below any that trains well: at 0 a neuron would fire for ever.
 LEAST_LEVEL = 0.05
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from spikewright.compress.build import quantise, set_exact
+from spikewright.compress.build import layer_names, quantise, set_exact
 from spikewright.compress.masks import Masks
+from spikewright.compress.recipe import layer_formats
 from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
 from spikewright.compress.stages.tokens import with_selectors
 from spikewright.compress.tokens import selectors, set_mode
@@ -15,7 +16,7 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     quantisers = run.recipe.constraints.quantisers
     soft = bool(run.recipe.selector_blocks())
     model = with_selectors(run, start, plastic=True)
-    quantise(model, run.recipe)
+    quantise(model, layer_formats(run.recipe, layer_names(model)))
     fast(model)
 
     def learn() -> Stage:

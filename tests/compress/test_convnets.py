@@ -1,0 +1,123 @@
+"""Spiking VGG and ResNet: shapes, the way from ANN to spikes, and integers that are exactly the golden model's."""
+
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+
+from spikewright.compress.account import layers_of
+from spikewright.compress.build import layer_names, quantise, set_exact
+from spikewright.compress.export import export_network
+from spikewright.compress.quantise import WeightFormat
+from spikewright.compress.task import make_task
+from spikewright.models.convnets import ConvNet, ConvNetConfig, plan, to_spiking
+from spikewright.models.data import load
+from spikewright.models.neurons import PlasticLIF
+from spikewright.sim.golden import run as golden
+
+FAMILIES = [("vgg", 11), ("vgg", 16), ("resnet", 12), ("resnet", 18), ("resnet", 20)]
+
+
+def small(family: str, depth: int, pool: Literal["count", "or"] = "count", factor: float = 0.07) -> ConvNet:
+    torch.manual_seed(depth)
+    return ConvNet(ConvNetConfig(family=family, depth=depth, width_factor=factor, pool=pool, steps=3))
+
+
+@pytest.mark.parametrize(("family", "depth"), FAMILIES)
+def test_depth_counts_the_layers_with_weights(family: str, depth: int) -> None:
+    network = small(family, depth)
+    assert len(network.unit) + 1 == depth
+    assert sum(part.shortcut is not None for part in network.plan) == {12: 4, 18: 8, 20: 8}.get(depth, 0)
+    images = torch.rand(2, 1, 16, 16)
+    assert network(images).shape == (2, 10)
+
+
+def test_the_published_widths_and_sizes() -> None:
+    assert [p.outputs for p in plan(ConvNetConfig(family="vgg", depth=16))][:13] == [
+        64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512
+    ]  # fmt: skip
+    whole = ConvNet(ConvNetConfig(family="resnet", depth=18, height=32, width=32, channels=3))
+    convolutions = sum(m.weight.numel() for m in whole.modules() if isinstance(m, torch.nn.Conv2d))
+    assert convolutions == 10_987_200  # torchvision's CIFAR variant, without its 1×1 shortcuts
+    quarter = ConvNet(ConvNetConfig(family="vgg", depth=16, width_factor=0.25))
+    assert sum(p.numel() for p in quarter.parameters()) < 1_000_000
+
+
+def spiking(family: str, depth: int, pool: Literal["count", "or"]) -> ConvNet:
+    """A network whose every layer fires: thresholds at the upper reach of what its neurons see."""
+    network = small(family, depth, pool)
+    to_spiking(network)
+    task = make_task(load("digits"))
+    images = task.inputs(load("digits").test.images[:24]) / 40
+    for unit in network.unit:
+        neuron = unit.neuron
+        assert isinstance(neuron, PlasticLIF)
+        seen: list[torch.Tensor] = []
+        hook = neuron.register_forward_pre_hook(lambda _m, given, seen=seen: seen.append(given[0]))
+        with torch.no_grad():
+            network(images)
+            neuron.level.fill_(max(0.06, float(seen[0].flatten().quantile(0.9))))
+            neuron.leak.fill_(0.8125)  # 13/16
+        hook.remove()
+    with torch.no_grad():
+        network.unit[0].synapse.weight.div_(40)  # type: ignore[union-attr, operator]
+    return network
+
+
+@pytest.mark.parametrize("pool", ["count", "or"])
+@pytest.mark.parametrize(("family", "depth"), [("vgg", 11), ("resnet", 12)])
+def test_quantised_and_golden_spikes_are_equal(family: str, depth: int, pool: Literal["count", "or"]) -> None:
+    network = spiking(family, depth, pool)
+    formats = {
+        name: WeightFormat("uniform", 4, 3) if i % 3 else WeightFormat("pot", 4, 2)
+        for i, name in enumerate(layer_names(network))
+    }
+    quantise(network, formats)
+    set_exact(network, True)
+    network.double().eval()
+    data = load("digits")
+    task = make_task(data)
+    package = export_network(network, task.table, name="t", steps=3, image=(16, 16, 1), bits=8, signed=True)
+    assert any(op.kind == "conv" and op.shortcut is not None for op in package.network.ops) == (family == "resnet")
+    spikes: dict[str, np.ndarray] = {}
+    for i, unit in enumerate(network.unit):
+        unit.neuron.register_forward_hook(  # type: ignore[union-attr, operator]
+            lambda _m, _g, out, i=i: spikes.update({f"unit.{i}": out.detach().numpy()})
+        )
+    images = data.test.images[:24]
+    with torch.no_grad():
+        logits = network(task.inputs(images).double())
+    trace = golden(package, images)
+    rates = []
+    for name, found in spikes.items():
+        want = np.asarray(trace.values[name])
+        got = found.reshape(*found.shape[:3], -1).transpose(1, 0, 3, 2) if found.ndim == 5 else found.swapaxes(0, 1)
+        assert np.array_equal(want, got), name
+        rates.append(float(got.mean()))
+    assert sum(0.02 < rate < 0.98 for rate in rates) >= len(rates) - 2, rates
+    assert np.array_equal(np.asarray(trace.classes), logits.numpy().argmax(1))
+
+
+def test_pools_shortcuts_and_matrices_count_as_work() -> None:
+    network = small("resnet", 12)
+    layers = layers_of(network, height=16, width=16, steps=3)
+    names = [layer.name for layer in layers]
+    assert sum(name.endswith(".shortcut") for name in names) == 3  # channels change in three of four stages
+    assert sum(layer.weights for layer in layers) == sum(p.numel() for p in network.parameters() if p.dim() > 1)
+    to_spiking(network)
+    counted = [layer for layer in layers_of(network, height=16, width=16, steps=3) if layer.planes == 3]
+    assert counted, "a counting pool gives three planes"
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"family": "vgg", "depth": 12}, "depth of a vgg must be one of 11, 16"),
+        ({"family": "vgg", "depth": 13}, "must be one of 11, 16, 12, 18, 20"),
+        ({"family": "resnet", "depth": 18, "widths": (3,)}, "widths must give 17 units, not 1"),
+    ],
+)
+def test_shapes_that_are_not_known_are_refused(fields: dict[str, object], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        ConvNetConfig.model_validate(fields)
