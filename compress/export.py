@@ -63,7 +63,7 @@ class _Exporter:
         codes = layer.integer_codes()
         codes = codes * folded.sign.reshape(-1, *([1] * (codes.dim() - 1)))
         self.tensors[f"{name}.codes"] = _numpy(codes[:, :, 0] if codes.dim() == 3 else codes, np.int8)
-        self.tensors[f"{name}.scale"] = _numpy(layer.step.reshape(-1), np.float32)
+        self.tensors[f"{name}.scale"] = _numpy(layer.step.reshape(-1) * layer.input_scale, np.float32)
         self.tensors[f"{name}.threshold"] = _numpy(folded.threshold, np.int32)
         self.tensors[f"{name}.bias"] = _numpy(folded.bias, np.int32)
         form = self._neuron(name, neuron, layer.fmt.fraction_bits, codes.shape[0])

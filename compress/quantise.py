@@ -134,12 +134,14 @@ class Quantised(nn.Module):
     bias: Any  # Linear and Conv1d disagree on its type
     step: nn.Parameter
     fmt: WeightFormat
+    input_scale: float = 1.0  #: what one unit of the input is worth
     joined: bool = False  #: a shortcut meets the sums, so that a row without weights is not constant
 
     def adopt(self, layer: nn.Module, fmt: WeightFormat, *, per_channel: bool) -> None:
         """Take over the parameters of ``layer`` and choose a first step."""
         self.weight, self.bias = cast(nn.Parameter, layer.weight), layer.bias
         self.fmt = fmt
+        self.input_scale = cast(float, getattr(layer, "input_scale", 1.0))
         self.exact = False
         self.step = nn.Parameter(best_step(self.weight, fmt, per_channel=per_channel))
 
@@ -150,9 +152,8 @@ class Quantised(nn.Module):
     def fold(self, norm: nn.BatchNorm1d | nn.BatchNorm2d | None, neuron: LIF) -> Folded:
         """Norm, bias and threshold of this layer on the membrane grid: the one function training and export use."""
         filled = (self.integer_codes().flatten(1) != 0).any(1) | self.joined
-        return fold_norm(
-            norm, self.bias, self.step, filled, level=neuron.levels(), fraction_bits=self.fmt.fraction_bits
-        )
+        lsb, level = self.step * self.input_scale, neuron.levels()
+        return fold_norm(norm, self.bias, lsb, filled, level=level, fraction_bits=self.fmt.fraction_bits)
 
     def grid_sums(
         self, x: Tensor, multiply: Callable[[Tensor, Tensor], Tensor], norm: nn.Module | None, neuron: LIF, tail: int
@@ -196,7 +197,7 @@ class QuantConv3(Quantised, Conv3):
     """:class:`Conv3` with quantised weights."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, fake_quantise(self.weight, self.step, self.fmt), None, padding=1)
+        return F.conv2d(x * self.input_scale, fake_quantise(self.weight, self.step, self.fmt), None, padding=1)
 
     def drive(
         self,

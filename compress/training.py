@@ -22,6 +22,8 @@ from spikewright.models.data import Split
 from spikewright.models.graph import SpikingNetwork
 
 Record = dict[str, Any]
+#: Of network, optimiser, masks, the epoch that has ended (1 …), and the number of epochs.
+Adapt = Callable[[nn.Module, torch.optim.Optimizer, Masks, int, int], None]
 
 
 class TrainingError(RuntimeError):
@@ -51,6 +53,7 @@ class Phase:
     frozen_norms: bool = False
     masks: Masks = field(default_factory=dict)
     after_epoch: Callable[[int], None] | None = None
+    adapt: Adapt | None = None  #: changes the masks after each epoch, in place
     stop: int | None = None  #: end after so many epochs, as if interrupted
 
 
@@ -165,6 +168,8 @@ def train(
             apply_masks(network, phase.masks)
             losses += ranks.mean(float(loss.detach()))
             done += 1
+        if phase.adapt is not None:
+            phase.adapt(network, optimiser, phase.masks, epoch + 1, phase.epochs)
         ranks.agree(network)
         record: Record = {"stage": phase.label, "epoch": epoch + 1, "loss": round(losses / per_epoch, 5)}
         if not phase.soft or not selectors(network):

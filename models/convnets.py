@@ -28,6 +28,8 @@ VGG = {
 RESNET = {12: (3, 1), 18: (1, 2), 20: (3, 2)}
 STAGES = (64, 128, 256, 512)
 HIDDEN = 512
+#: Standard deviation of image codes (:func:`spikewright.models.data.input_table`, 8 bits).
+IMAGE_SPREAD = 32
 
 
 class ConvNetConfig(BaseModel):
@@ -157,6 +159,9 @@ class ConvNet(SpikingNetwork):
             for i, part in enumerate(self.plan)
         )
         self.head = Head(widths[-1], config.classes)
+        first = cast(Unit, self.unit[0]).synapse
+        assert isinstance(first, Conv3)
+        first.input_scale = 1 / IMAGE_SPREAD
 
     def _pool(self, x: Tensor) -> Tensor:
         if self.config.pool == "or":

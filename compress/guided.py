@@ -1,0 +1,162 @@
+"""Attention-guided compression of an ANN and sparse learning of the SNN it becomes (paper 4), not iterative.
+
+The stages: a dense ANN (meta-model); a compressed ANN that is guided by the meta-model's attention maps, irregular
+(single weights) or by channels; thresholds from a percentile of what the neurons see; training of the SNN with direct
+input, weights, thresholds and leaks together, at a fixed density with regrowth. The abstract leaves open what the maps
+and the rules of dropping are; ours are named below.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spikewright.compress.masks import Masks
+from spikewright.compress.task import Task
+from spikewright.models.convnets import ConvNet, Unit
+from spikewright.models.data import Split
+from spikewright.models.graph import Result, SpikingNetwork
+from spikewright.models.neurons import PlasticLIF
+
+#: Where a neuron's threshold begins, as a part of the percentile of its input (the public code of the paper's group).
+PERCENTILE, THRESHOLD_FACTOR = 99.7, 0.3
+
+
+def attention_maps(network: ConvNet, images: Tensor) -> list[Tensor]:
+    """One map a stage, ``[B, H·W]``: |activation|² summed over channels, the mean over steps, of length 1.
+
+    Zagoruyko and Komodakis' activation-based maps, taken in front of every pool and at the end.
+    """
+    _, stages = network.stages(images)
+    return [F.normalize(x.square().sum(2).mean(0).flatten(1), dim=1) for x in stages]
+
+
+@dataclass(frozen=True)
+class AttentionTransfer:
+    """A term of the objective: ``weight · mean over stages of mean ‖map_student − map_meta‖²``."""
+
+    meta: ConvNet
+    weight: float = 1000.0
+
+    def __call__(self, network: SpikingNetwork, result: Result, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = attention_maps(self.meta, images)
+        found = attention_maps(cast(ConvNet, network), images)
+        terms = [(a - b).square().mean() for a, b in zip(found, wanted, strict=True)]
+        return self.weight * torch.stack(terms).mean()
+
+
+@dataclass
+class Regrowth:
+    """Sparse learning: each epoch every layer drops its smallest |w| and regrows as many where momentum is greatest.
+
+    The density stays what it is, layer by layer. rate: share of a layer's weights that moves in the first epoch; it
+    falls to 0 along a cosine. The momentum is that of the optimiser, which runs on for dropped weights too.
+    """
+
+    rate: float = 0.3
+
+    def __call__(
+        self, network: nn.Module, optimiser: torch.optim.Optimizer, masks: Masks, epoch: int, epochs: int
+    ) -> None:
+        """Change ``masks`` and the weights in place, after epoch ``epoch`` (1 …) of ``epochs``."""
+        share = self.rate * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+        parameters = dict(network.named_parameters())
+        for name, mask in masks.items():
+            weight = parameters[name]
+            state = optimiser.state.get(weight)
+            alive = int(mask.sum())
+            moving = min(int(share * alive), mask.numel() - alive)
+            if not state or not moving:
+                continue
+            flat, momentum = mask.reshape(-1), state["exp_avg"].abs().reshape(-1)
+            size = weight.detach().abs().reshape(-1)
+            dropped = torch.sort(torch.where(flat, size, torch.inf), stable=True).indices[:moving]
+            grown = torch.sort(torch.where(flat, -1.0, momentum), descending=True, stable=True).indices[:moving]
+            flat[dropped] = False
+            flat[grown] = True
+            with torch.no_grad():
+                weight.mul_(mask)
+
+
+def set_thresholds(network: ConvNet, task: Task, split: Split, *, count: int = 256) -> list[float]:
+    """Each neuron's threshold, in place: 0.3 · the 99.7th percentile of its input over ``count`` images.
+
+    Layer by layer from the first: what a neuron sees comes through the thresholds already set. Returns them.
+    """
+    network.eval()
+    images = task.inputs(split.images[:count])
+    levels = []
+    for unit in network.unit:
+        neuron = cast(PlasticLIF, cast(Unit, unit).neuron)
+        seen: list[Tensor] = []
+        hook = neuron.register_forward_pre_hook(lambda _module, given, seen=seen: seen.append(given[0]))
+        with torch.no_grad():
+            network(images)
+        hook.remove()
+        values = seen[0].flatten()
+        rank = max(1, math.ceil(values.numel() * PERCENTILE / 100))
+        level = THRESHOLD_FACTOR * float(values.kthvalue(rank).values)
+        if level <= 0:
+            raise ValueError("a layer's input is never positive, so its neurons would never fire: train the ANN longer")
+        with torch.no_grad():
+            neuron.level.fill_(level)
+        levels.append(level)
+    return levels
+
+
+def channel_groups(network: ConvNet) -> list[list[int]]:
+    """Units that must keep the same channels, because an identity shortcut adds one's to another's."""
+    group = list(range(len(network.plan)))
+    for i, part in enumerate(network.plan):
+        unit = cast(Unit, network.unit[i])
+        if part.shortcut is not None and unit.shortcut is not None and unit.shortcut.weight is None:
+            group[i] = group[part.shortcut]
+    return [[i for i, g in enumerate(group) if g == k] for k in sorted(set(group))]
+
+
+def shrink_channels(network: ConvNet, share: float) -> ConvNet:
+    """A new network with that share of every layer's channels, those of the greatest |w| in and out; ties to the lower.
+
+    The significance is *ours*: the sum of |w| of a channel's own filter, over the units that share it.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, not {share!r}")
+    kept: dict[int, Tensor] = {}
+    for group in channel_groups(network):
+        units = [cast(Unit, network.unit[i]) for i in group]
+        score = torch.stack([unit.synapse.weight.detach().abs().flatten(1).sum(1) for unit in units]).sum(0)
+        left = max(1, round(share * len(score)))
+        order = torch.sort(score, descending=True, stable=True).indices[:left].sort().values
+        kept |= dict.fromkeys(group, order)
+    widths = tuple(len(kept[i]) for i in range(len(network.unit)))
+    small = ConvNet(network.config.model_copy(update={"widths": widths}))
+    everything = torch.arange(network.config.channels)
+    with torch.no_grad():
+        for i, (part, new, old) in enumerate(zip(network.plan, small.unit, network.unit, strict=True)):
+            new_unit, old_unit = cast(Unit, new), cast(Unit, old)
+            inputs = kept[i - 1] if i else everything
+            new_unit.synapse.weight.copy_(old_unit.synapse.weight[kept[i]][:, inputs])
+            if part.shortcut is not None and new_unit.shortcut is not None and new_unit.shortcut.weight is not None:
+                assert old_unit.shortcut is not None
+                assert old_unit.shortcut.weight is not None
+                new_unit.shortcut.weight.copy_(old_unit.shortcut.weight[kept[i]][:, kept[part.shortcut]])
+        small.head.weight.copy_(network.head.weight[:, kept[len(network.unit) - 1]])
+        small.head.bias.copy_(network.head.bias)
+    return small
+
+
+def share_for(network: ConvNet, compression: float) -> float:
+    """The share of channels that leaves ``1 / compression`` of the weights, to within a channel."""
+    total = sum(p.numel() for p in network.parameters() if p.dim() > 1)
+    low, high = 0.0, 1.0
+    for _ in range(20):
+        share = (low + high) / 2
+        left = sum(p.numel() for p in shrink_channels(network, max(share, 1e-3)).parameters() if p.dim() > 1)
+        low, high = (low, share) if left > total / compression else (share, high)
+    return max(low, 1e-3)
