@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -15,17 +16,27 @@ from spikewright.models.graph import IMAGE, Norm, SpikingNetwork
 from spikewright.models.neurons import LIF
 
 
+@dataclass(frozen=True)
+class Size:
+    """What a network's layers do not tell: the image, T, and how many bits an image code has."""
+
+    height: int
+    width: int
+    steps: int
+    input_bits: int = 8
+
+
 class _Account:
     """Listens to a network (:class:`spikewright.models.graph.Builder`).
 
     Every layer is computed T times, the first on a still image too: so do the papers count.
     """
 
-    def __init__(self, height: int, width: int, steps: int, input_bits: int, frames: bool) -> None:
+    def __init__(self, size: Size) -> None:
         self.layers: list[Layer] = []
-        self.steps, self.frames = steps, frames
-        self.places = {IMAGE: height * width}
-        self.bound = {IMAGE: 2**input_bits - 1}  # greatest value
+        self.steps = size.steps
+        self.places = {IMAGE: size.height * size.width}
+        self.bound = {IMAGE: 2**size.input_bits - 1}  # greatest value
         self.channels = {IMAGE: 0}
 
     def _layer(self, name: str, kind: Kind, source: str, synapse: nn.Module, steps: int, result: int) -> str:
@@ -93,10 +104,8 @@ class _Account:
         return self._layer(name, "head", source, synapse, 1, 1)
 
 
-def layers_of(
-    network: SpikingNetwork, *, height: int, width: int, steps: int, input_bits: int = 8, frames: bool = False
-) -> list[Layer]:
-    """The network's layers in execution order, as counts. frames: each step has an image of its own."""
-    account = _Account(height, width, steps, input_bits, frames)
+def layers_of(network: SpikingNetwork, size: Size) -> list[Layer]:
+    """The network's layers in execution order, as counts."""
+    account = _Account(size)
     network.describe(account)
     return account.layers

@@ -21,7 +21,7 @@ from spikewright.compress.recipe_schema import Constraints, Recipe
 #: Key of a checkpoint's metadata.
 _ABOUT = "stage"
 #: Constraints of the stages that are not called after theirs.
-_OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers"}
+_OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers", "search": "quantisers"}
 
 
 def write_whole(path: Path, data: bytes) -> None:

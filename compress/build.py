@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spikewright.compress.plastic import make_plastic
-from spikewright.compress.quantise import Quantised, QuantShortcut, WeightFormat, quantised_layer
+from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, WeightFormat, quantised_layer
 from spikewright.compress.recipe import layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.selector_controls import FiringRateSelector, RandomSelector
@@ -77,6 +77,23 @@ def quantise(model: SpikingNetwork, formats: dict[str, WeightFormat]) -> None:
             cast(nn.ModuleDict, model.get_submodule(parent))[leaf] = new_selector
 
 
+#: Prefix of the tensors that hold a searched layer's format in a checkpoint.
+FORMAT = "format:"
+_SCHEMES: tuple[Scheme, ...] = ("uniform", "pot")
+
+
+def format_tensors(formats: dict[str, WeightFormat]) -> dict[str, Tensor]:
+    """Formats by layer as tensors, for a checkpoint: scheme, bits, fraction bits."""
+    return {
+        name: torch.tensor([_SCHEMES.index(f.scheme), f.bits, f.fraction_bits]) for name, f in sorted(formats.items())
+    }
+
+
+def formats_from(tensors: dict[str, Tensor]) -> dict[str, WeightFormat]:
+    """What :func:`format_tensors` wrote."""
+    return {name: WeightFormat(_SCHEMES[int(t[0])], int(t[1]), int(t[2])) for name, t in tensors.items()}
+
+
 def set_exact(model: nn.Module, exact: bool) -> None:
     """Switch every quantised layer between learned-step training and the exact membrane grid."""
     for module in model.modules():
@@ -96,8 +113,9 @@ def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> Spikformer:
     model = student_model(recipe)
     if recipe.constraints.neuron is not None:
         make_plastic(model, recipe.constraints.neuron.kind)
-    quantise(model, layer_formats(recipe, layer_names(model)))
-    model.load_state_dict(state)
+    searched = {n.removeprefix(FORMAT): t for n, t in state.items() if n.startswith(FORMAT)}
+    quantise(model, formats_from(searched) if searched else layer_formats(recipe, layer_names(model)))
+    model.load_state_dict({n: t for n, t in state.items() if not n.startswith(FORMAT)})
     set_mode(model, hard=True)
     set_exact(model, True)
     return model.eval()

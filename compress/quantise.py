@@ -6,7 +6,7 @@ sign · 2^(|code|−1). Codes are always computed in float64, so training and ex
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -58,6 +58,15 @@ class WeightFormat:
         middles = [0.5] + [1.5 * 2.0**e for e in range(self.limit - 1)]
         boundaries = torch.tensor(middles, dtype=ratio.dtype, device=ratio.device)
         return torch.bucketize(ratio.abs().contiguous(), boundaries, right=True).to(ratio.dtype) * ratio.sign()
+
+
+#: Widths of each scheme. 2-bit PoT is 2-bit uniform; wider PoT spans absurd ranges.
+WIDTHS: dict[Scheme, tuple[int, ...]] = {"uniform": (2, 3, 4, 5, 6, 8), "pot": (3, 4)}
+
+
+def candidates(schemes: Sequence[Scheme] = ("uniform", "pot"), bits: Sequence[int] | None = None) -> list[WeightFormat]:
+    """All formats of the schemes, or those of the given widths."""
+    return [WeightFormat(s, b) for s in schemes for b in WIDTHS[s] if bits is None or b in bits]
 
 
 #: Of a shortcut's matrix: its LSBs are the convolution's, whose weights may be far smaller.

@@ -20,6 +20,7 @@ class RecipeError(ValueError):
 def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, WeightFormat]:
     """Format of each layer; every layer must be matched, and every pattern must match."""
     quantisers = recipe.constraints.quantisers
+    assert quantisers.layers is not None, "of method fixed"
     default = recipe.model.steps + 1 if quantisers.fraction_bits is None else quantisers.fraction_bits
     for pattern in quantisers.layers:
         if not any(fnmatchcase(name, pattern) for name in layers):

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from spikewright.compress.plastic import Kind
-from spikewright.compress.quantise import Scheme
+from spikewright.compress.quantise import Scheme, candidates
 from spikewright.compress.structure import Score, shrunk_config
 from spikewright.compress.tokens import keep_counts
 from spikewright.models.data import parse_name
@@ -113,10 +113,19 @@ class LayerFormat(_Part):
 
 
 class Quantisers(_Part):
-    """Quantisation-aware training in three phases: learned steps, hard token selection, exact membrane grid."""
+    """Quantisation-aware training in three phases: learned steps, hard token selection, exact membrane grid.
 
-    method: Literal["fixed"] = "fixed"
-    layers: dict[str, LayerFormat] = Field(description="pattern of layer names → format; the last match decides")
+    fixed: formats by layer. search (paper 2): a scheme and a width for each layer are searched first.
+    """
+
+    method: Literal["fixed", "search"] = "fixed"
+    layers: dict[str, LayerFormat] | None = Field(
+        default=None, description="fixed: pattern of layer names → format; the last match decides"
+    )
+    target_bits: float | None = Field(default=None, ge=2, le=8, description="search: average width to stay within")
+    schemes: tuple[Scheme, ...] = Field(default=("uniform", "pot"), description="search: schemes to choose from")
+    widths: tuple[int, ...] | None = Field(default=None, description="search: widths to choose from; all, if not given")
+    search_epochs: int = Field(default=10, ge=1, description="search: training of the mixtures")
     fraction_bits: int | None = Field(
         default=None, ge=0, le=20, description="membrane bits below one LSB; T + 1, if not given"
     )
@@ -124,6 +133,26 @@ class Quantisers(_Part):
     gather_epochs: int = Field(default=8, ge=1, description="tokens gathered as inference does; the selectors rest")
     grid_epochs: int = Field(default=6, ge=1, description="norms frozen, integer membrane grid")
     rate: float = Field(default=1e-3, gt=0)
+
+    @model_validator(mode="after")
+    def _belongs_to_the_method(self) -> Quantisers:
+        if self.method == "fixed":
+            if self.layers is None:
+                raise ValueError("method fixed needs layers: a pattern of layer names → format")
+            if self.target_bits is not None:
+                raise ValueError("target_bits belongs to method search")
+            return self
+        if self.layers is not None:
+            raise ValueError("layers belongs to method fixed")
+        if self.target_bits is None:
+            raise ValueError("method search needs target_bits")
+        formats = candidates(self.schemes, self.widths)
+        if not formats:
+            raise ValueError(f"no format of the schemes {', '.join(self.schemes)} has one of the widths {self.widths}")
+        least = min(fmt.bits for fmt in formats)
+        if self.target_bits < least:
+            raise ValueError(f"target_bits must be at least {least}, the smallest width, not {self.target_bits!r}")
+        return self
 
 
 class Constraints(_Part):

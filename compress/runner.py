@@ -81,7 +81,8 @@ def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None
     checkpoint per stage in ``stages/``, from which an interrupted run continues to the same result.
     """
     recipe, out = load_recipe(path), Path(out_dir)
-    layer_formats(recipe, _layer_names(recipe))  # refuse a bad format before training, not after
+    if recipe.constraints.quantisers.method == "fixed":
+        layer_formats(recipe, _layer_names(recipe))  # refuse a bad format before training, not after
     console = console or Console(stderr=True)
     columns = (
         TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),

@@ -113,14 +113,18 @@ def reestimate_norms(network: SpikingNetwork, task: Task, settings: Settings, la
 
 def _optimiser(network: nn.Module, settings: Settings, rate: float) -> torch.optim.AdamW:
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
-    steps = [p for n, p in named if n.endswith(".step")]
-    weights = [p for n, p in named if p.dim() > 1 and not n.endswith(".step")]
-    others = [p for n, p in named if p.dim() <= 1 and not n.endswith(".step")]
+    steps = [p for n, p in named if n.endswith(".step") or ".steps." in n]
+    logits = [p for n, p in named if n.endswith(".logits")]
+    apart = {id(p) for p in (*steps, *logits)}
+    weights = [p for _, p in named if p.dim() > 1 and id(p) not in apart]
+    others = [p for _, p in named if p.dim() <= 1 and id(p) not in apart]
     groups = [
         {"params": weights, "lr": rate, "factor": 1.0, "weight_decay": settings.weight_decay},
         {"params": others, "lr": rate, "factor": 1.0, "weight_decay": 0.0},
         # Steps are some hundredths: Adam's updates, about the rate itself, would throw them about.
         {"params": steps, "lr": rate * 0.1, "factor": 0.1, "weight_decay": 0.0},
+        # The search's logits begin at 0 and must part by some units in a few hundred updates.
+        {"params": logits, "lr": rate * 20.0, "factor": 20.0, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]])
 

@@ -201,9 +201,9 @@ class ConvNet(SpikingNetwork):
             neuron = cast(LIF, unit.neuron)
             if part.kind == "conv":
                 shortcut = None if part.shortcut is None else (given[part.shortcut], cast(nn.Module, unit.shortcut))
-                value = to.conv(f"unit.{i}", value, unit.synapse, None, neuron, shortcut=shortcut)
+                value = to.conv(f"unit.{i}.synapse", value, unit.synapse, None, neuron, shortcut=shortcut)
             else:
-                value = to.linear(f"unit.{i}", value, unit.synapse, None, neuron)
+                value = to.linear(f"unit.{i}.synapse", value, unit.synapse, None, neuron)
             given.append(value)
         return to.head("head", value, self.head)
 

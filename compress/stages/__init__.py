@@ -29,4 +29,6 @@ def planned_epochs(recipe: Recipe) -> int:
     if masks:
         rounds = masks.rounds if masks.method == "lottery" else 1
         total += masks.epochs * (rounds - 1) + (masks.final_epochs or masks.epochs)
+    if quantisers.method == "search":
+        total += quantisers.search_epochs
     return total + quantisers.epochs + quantisers.gather_epochs + quantisers.grid_epochs

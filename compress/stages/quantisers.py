@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from spikewright.compress.build import layer_names, quantise, set_exact
+from dataclasses import replace
+
+from spikewright.compress.account import Size, layers_of
+from spikewright.compress.build import FORMAT, format_tensors, formats_from, layer_names, quantise, set_exact
 from spikewright.compress.masks import Masks
+from spikewright.compress.quantise import WeightFormat, candidates
 from spikewright.compress.recipe import layer_formats
+from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.search import assign, begin_search, end_search, hardware_cost, masks_in_search
 from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
 from spikewright.compress.stages.tokens import with_selectors
 from spikewright.compress.tokens import selectors, set_mode
@@ -15,8 +21,9 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     """Learned steps with soft tokens; then tokens gathered; then norms frozen on the exact membrane grid."""
     quantisers = run.recipe.constraints.quantisers
     soft = bool(run.recipe.selector_blocks())
+    formats, start = _formats(run, start, masks)
     model = with_selectors(run, start, plastic=True)
-    quantise(model, layer_formats(run.recipe, layer_names(model)))
+    quantise(model, formats)
     fast(model)
 
     def learn() -> Stage:
@@ -43,4 +50,43 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
         if name.endswith((".step", ".level", ".leak")):
             parameter.requires_grad_(False)
     set_mode(model, hard=True)
-    return run.stage("grid", grid)
+    state = run.stage("grid", grid)
+    if quantisers.method == "search":
+        state |= {FORMAT + name: tensor for name, tensor in format_tensors(formats).items()}
+    return state
+
+
+def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightFormat], State]:
+    """Each layer's format, from the recipe or searched, and the weights to go on with."""
+    recipe, quantisers = run.recipe, run.recipe.constraints.quantisers
+    if quantisers.method == "fixed":
+        return layer_formats(recipe, layer_names(with_selectors(run, start, plastic=True))), start
+    target = quantisers.target_bits
+    assert target is not None
+
+    def search() -> Stage:
+        model = fast(with_selectors(run, start, plastic=True))
+        mixtures = begin_search(model, candidates(quantisers.schemes, quantisers.widths))
+        size = Size(recipe.model.height, recipe.model.width, recipe.model.steps, recipe.input_bits)
+        phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks))
+        phase.soft = bool(recipe.selector_blocks())
+        log = run.train(model, phase, terms=(hardware_cost(model, mixtures, size, target),))
+        layers = {layer.name: layer for layer in layers_of(model, size)}
+        chosen = assign(mixtures, {name: layers[name].weights for name in mixtures}, target)
+        end_search(model)
+        formats = {name: with_fraction(fmt, recipe, name) for name, fmt in chosen.items()}
+        return copy_of(model) | {FORMAT + n: t for n, t in format_tensors(formats).items()}, log
+
+    tensors = run.stage("search", search)
+    formats = formats_from({n.removeprefix(FORMAT): t for n, t in tensors.items() if n.startswith(FORMAT)})
+    return formats, {n: t for n, t in tensors.items() if not n.startswith(FORMAT)}
+
+
+def with_fraction(fmt: WeightFormat, recipe: Recipe, name: str) -> WeightFormat:
+    """A searched format with its membrane's fraction bits: T + 1, none where one LSB is far below the threshold."""
+    if name == "patch_embed.proj_conv":  # reads pixels of 8 bits
+        return replace(fmt, fraction_bits=0)
+    given = recipe.constraints.quantisers.fraction_bits
+    if fmt.top > 16:  # so wide a range has small LSBs
+        return replace(fmt, fraction_bits=1)
+    return replace(fmt, fraction_bits=recipe.model.steps + 1 if given is None else given)

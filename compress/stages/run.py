@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import dense_model
-from spikewright.compress.objective import Objective
+from spikewright.compress.objective import Objective, Term
 from spikewright.compress.parallel import Ranks
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.task import Task, make_task
@@ -95,8 +95,8 @@ class Run:
             fast(self._teacher).eval().requires_grad_(False)
         return self._teacher
 
-    def train(self, model: Spikformer, phase: Phase) -> list[Record]:
-        """A phase of a student: cross entropy, distillation from the teacher, and what soft selectors add."""
+    def train(self, model: Spikformer, phase: Phase, terms: tuple[Term, ...] = ()) -> list[Record]:
+        """A phase of a student: cross entropy, distillation from the teacher, what soft selectors add, and terms."""
         training, tokens = self.recipe.training, self.recipe.constraints.tokens
         soft = phase.soft and tokens is not None
         objective = Objective(
@@ -105,6 +105,7 @@ class Run:
             distillation=training.distillation,
             fractions=tuple(s.keep / self.recipe.model.tokens for s in selectors(model)) if soft else (),
             ratio_weight=tokens.ratio_weight if tokens else 0.0,
+            terms=terms,
         )
         return train(model, self.task, self.settings, phase, objective, self.tick)
 
