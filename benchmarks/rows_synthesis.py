@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from common import BOARD, command, reference_build
+from common import BOARD, PACKAGE, WORK, command, reference_build
 from results import Row
 
 from spikewright.models import data
+from spikewright.sim.build_folder import BuildFolder, generate
 from spikewright.sim.compare import compare
 from spikewright.sim.report import build_report
 from spikewright.sim.run import Target, simulator_of
@@ -15,21 +16,32 @@ COMMAND = command("synthesis")
 
 
 def rows() -> list[Row]:
-    build = reference_build("synthesis")
+    return [*rows_of("synthesis", reference_build("synthesis")), *rows_of("synthesis-chosen", chosen_build())]
+
+
+def chosen_build() -> BuildFolder:
+    """The BUILD of the reference model in the shape that ``generate`` chooses for the board."""
+    return generate(PACKAGE, BOARD, WORK / "synthesis-chosen")
+
+
+def rows_of(stem: str, build: BuildFolder) -> list[Row]:
+    """The rows of one shape; their ids begin with ``2.`` and ``stem``."""
     result = synthesize_build(build, log=lambda line: print(f"  {line}", flush=True))
     test = data.load(build.package.network.data).test
     found = compare(Target.of_build(build), simulator_of(build), test.images)
     rates = build_report(build, found, test.labels)["synthesis"]
     fits = all(result[name]["used"] <= result[name]["available"] for name in ("lut", "ff", "block_ram", "dsp"))
     path = result["critical_path"] or {}
-    seed = str(result["seed"])
+    seed, shape = str(result["seed"]), build.structure.shape
+    name = f"{shape.lanes} lanes, {shape.banks} banks, {shape.streams} stream{'s' if shape.streams > 1 else ''}"
     return [
-        Row("2.synthesis-lut", COMMAND, result["lut"]["used"], "LUT", f"fits {BOARD}", fits, seed),
-        Row("2.synthesis-block-ram", COMMAND, result["block_ram"]["used"], "block RAMs", f"fits {BOARD}", fits, seed,
+        Row(f"2.{stem}-lut", COMMAND, result["lut"]["used"], "LUT", f"fits {BOARD}", fits, seed, name),
+        Row(f"2.{stem}-block-ram", COMMAND, result["block_ram"]["used"], "block RAMs", f"fits {BOARD}", fits, seed,
             f"{build.program['needs']} estimated"),
-        Row("2.synthesis-dsp", COMMAND, result["dsp"]["used"], "DSP", "0", result["dsp"]["used"] == 0, seed),
-        Row("2.synthesis-fmax", COMMAND, result["fmax_mhz"], "MHz", "at least 80, aim 110", result["fmax_mhz"] >= 80,
+        Row(f"2.{stem}-dsp", COMMAND, result["dsp"]["used"], "DSP", "0", result["dsp"]["used"] == 0, seed),
+        Row(f"2.{stem}-fmax", COMMAND, result["fmax_mhz"], "MHz", "at least 80, aim 110", result["fmax_mhz"] >= 80,
             seed, f"critical path {path.get('start')} to {path.get('end')}"),
-        Row("2.images-per-second", COMMAND, rates["images_per_second"], "images/s at Fmax"),
-        Row("2.images-per-second-per-klut", COMMAND, rates["images_per_second_per_klut"], "images/s per kLUT"),
+        Row(f"2.{stem}-images-per-second", COMMAND, rates["images_per_second"], "images/s at Fmax", note=name),
+        Row(f"2.{stem}-images-per-second-per-klut", COMMAND, rates["images_per_second_per_klut"],
+            "images/s per kLUT", note=name),
     ]  # fmt: skip

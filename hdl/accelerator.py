@@ -140,6 +140,9 @@ class Accelerator(wiring.Component):
             skipped.eq(skipped + new_skipped),
         ]
 
+        rewind = Signal()
+        m.d.comb += [program.rewind.eq(rewind), engine.rewind.eq(rewind)]
+        m.d.sync += rewind.eq(0)
         with m.FSM():
             with m.State("WAIT"):
                 m.d.sync += go.eq(may_start)  # a register: units all over the chip take their configuration with it
@@ -153,8 +156,8 @@ class Accelerator(wiring.Component):
                 m.d.comb += starting.eq(1)
                 m.next = "RUN"
                 with m.If(program.kind == Kind.END):
-                    m.d.comb += [starting.eq(0), program.rewind.eq(1), engine.rewind.eq(1)]
-                    m.d.sync += [counting.eq(0), layer.eq(0)]
+                    m.d.comb += starting.eq(0)
+                    m.d.sync += [rewind.eq(1), counting.eq(0), layer.eq(0)]
                     m.next = "FINISH"
             with m.State("RUN"):
                 m.d.sync += done.eq(ending)
