@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -12,18 +11,8 @@ from spikewright.compress.quantise import Quantised
 from spikewright.compress.selector_controls import FiringRateSelector
 from spikewright.compress.tokens import TokenSelector
 from spikewright.cost.work import Kind, Layer
-from spikewright.models.graph import IMAGE, Norm, SpikingNetwork
+from spikewright.models.graph import IMAGE, Norm, Size, SpikingNetwork
 from spikewright.models.neurons import LIF
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a network's layers do not tell: the image, T, and how many bits an image code has."""
-
-    height: int
-    width: int
-    steps: int
-    input_bits: int = 8
 
 
 class _Account:
@@ -32,11 +21,11 @@ class _Account:
     Every layer is computed T times, the first on a still image too: so do the papers count.
     """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, input_bits: int) -> None:
         self.layers: list[Layer] = []
         self.steps = size.steps
         self.places = {IMAGE: size.height * size.width}
-        self.bound = {IMAGE: 2**size.input_bits - 1}  # greatest value
+        self.bound = {IMAGE: 2**input_bits - 1}  # greatest value
         self.channels = {IMAGE: 0}
 
     def _layer(self, name: str, kind: Kind, source: str, synapse: nn.Module, steps: int, result: int) -> str:
@@ -104,8 +93,8 @@ class _Account:
         return self._layer(name, "head", source, synapse, 1, 1)
 
 
-def layers_of(network: SpikingNetwork, size: Size) -> list[Layer]:
-    """The network's layers in execution order, as counts."""
-    account = _Account(size)
+def layers_of(network: SpikingNetwork, input_bits: int = 8) -> list[Layer]:
+    """The network's layers in execution order, as counts. input_bits: of an image code."""
+    account = _Account(network.size, input_bits)
     network.describe(account)
     return account.layers

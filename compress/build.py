@@ -9,29 +9,45 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from spikewright.compress.factory import build_from_factory
+from spikewright.compress.guided import share_for, shrink_channels
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, WeightFormat, quantised_layer
 from spikewright.compress.recipe import layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.selector_controls import FiringRateSelector, RandomSelector
 from spikewright.compress.tokens import QuantSelector, TokenSelector, set_mode
+from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
-from spikewright.models.spikformer import Head, Spikformer
+from spikewright.models.spikformer import Head, Spikformer, SpikformerConfig
 
 
-def dense_model(recipe: Recipe) -> Spikformer:
-    """The dense network, initialised from the recipe's seed."""
+def dense_model(recipe: Recipe) -> SpikingNetwork:
+    """The dense network, initialised from the recipe's seed; of a convolutional family the ANN."""
     torch.manual_seed(recipe.seed)
-    return Spikformer(recipe.model)
+    config = recipe.model
+    if isinstance(config, SpikformerConfig):
+        return Spikformer(config)
+    return ConvNet(config) if isinstance(config, ConvNetConfig) else build_from_factory(config)
 
 
-def student_model(recipe: Recipe) -> Spikformer:
-    """The network that is compressed, with freshly initialised selectors, in its structured shape."""
+def student_model(recipe: Recipe) -> SpikingNetwork:
+    """The network that is compressed, spiking, in its structured shape, with freshly initialised selectors."""
     torch.manual_seed(recipe.seed)
-    model = Spikformer(recipe.student())
-    add_selectors(model, recipe)
-    return model
+    config, masks = recipe.model, recipe.constraints.masks
+    if isinstance(config, SpikformerConfig):
+        model = Spikformer(recipe.student())
+        add_selectors(model, recipe)
+        return model
+    if not isinstance(config, ConvNetConfig):
+        return build_from_factory(config)
+    network = ConvNet(config)
+    if masks is not None and masks.channels:
+        # which channels stay depends on the weights, how many does not
+        network = shrink_channels(network, share_for(network, 1 / (1 - masks.sparsity)))
+    to_spiking(network)
+    return network
 
 
 def add_selectors(model: Spikformer, recipe: Recipe) -> None:
@@ -43,7 +59,7 @@ def add_selectors(model: Spikformer, recipe: Recipe) -> None:
     for block, keep in zip(blocks, recipe.kept_tokens(), strict=True):
         if tokens.method == "learned":
             selector: nn.Module = TokenSelector(
-                recipe.model.dim, keep, ceiling=tokens.ceiling, temperature=tokens.temperature
+                model.config.dim, keep, ceiling=tokens.ceiling, temperature=tokens.temperature
             )
         elif tokens.method == "firing-rate":
             selector = FiringRateSelector(keep)
@@ -72,8 +88,7 @@ def quantise(model: SpikingNetwork, formats: dict[str, WeightFormat]) -> None:
     for key, module in list(model.named_modules()):
         if isinstance(module, TokenSelector) and not isinstance(module, QuantSelector):
             parent, _, leaf = key.rpartition(".")
-            steps = cast(Spikformer, model).config.steps
-            new_selector = QuantSelector(module, steps, formats[f"{key}.hidden"], formats[f"{key}.score"])
+            new_selector = QuantSelector(module, model.size.steps, formats[f"{key}.hidden"], formats[f"{key}.score"])
             cast(nn.ModuleDict, model.get_submodule(parent))[leaf] = new_selector
 
 
@@ -101,14 +116,14 @@ def set_exact(model: nn.Module, exact: bool) -> None:
             module.exact = exact
 
 
-def load_dense(recipe: Recipe, path: Path | str) -> Spikformer:
+def load_dense(recipe: Recipe, path: Path | str) -> SpikingNetwork:
     """The dense model of a checkpoint, in evaluation mode."""
     model = dense_model(recipe)
     model.load_state_dict(load_file(path))
     return model.eval()
 
 
-def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> Spikformer:
+def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> SpikingNetwork:
     """The quantised model with a state_dict, on the exact grid, gathering, in evaluation mode."""
     model = student_model(recipe)
     if recipe.constraints.neuron is not None:
@@ -121,6 +136,6 @@ def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> Spikformer:
     return model.eval()
 
 
-def load_quantised(recipe: Recipe, path: Path | str) -> Spikformer:
+def load_quantised(recipe: Recipe, path: Path | str) -> SpikingNetwork:
     """The quantised model of a checkpoint, ready to evaluate."""
     return quantised_from(recipe, load_file(path))

@@ -11,6 +11,7 @@ from torch import nn
 
 from spikewright.compress.quantise import QuantHead, Quantised, QuantShortcut, WeightFormat
 from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.task import Task
 from spikewright.compress.tokens import QuantSelector, selectors
 from spikewright.models.graph import Norm, SpikingNetwork
 from spikewright.models.neurons import LIF
@@ -175,22 +176,23 @@ def export_network(
 
 
 def export_package(
-    model: Spikformer,
+    model: SpikingNetwork,
     recipe: Recipe,
-    table: NDArray[np.int16],
+    task: Task,
     *,
     records: Arrays | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Package:
     """The package of a recipe's quantised model."""
-    config = model.config
+    size = model.size
     return export_network(
-        model, table, name=recipe.name, steps=config.steps, image=(config.height, config.width, config.channels),
-        bits=recipe.input_bits, signed=True, data=recipe.data, records=records, provenance=provenance,
+        model, task.table, name=recipe.name, steps=size.steps, image=(size.height, size.width, size.channels),
+        bits=recipe.input_bits, signed=not task.data.counts, frames=task.data.train.images.ndim == 5,
+        data=recipe.data, records=records, provenance=provenance,
     )  # fmt: skip
 
 
-def weight_statistics(model: Spikformer) -> dict[str, Any]:
+def weight_statistics(model: SpikingNetwork) -> dict[str, Any]:
     """Weights of quantised layers: total, kept (code not zero), and average bits over both."""
     layers = [m for m in model.modules() if isinstance(m, Quantised)]
     totals = [m.weight.numel() for m in layers]
@@ -208,5 +210,5 @@ def weight_statistics(model: Spikformer) -> dict[str, Any]:
         "average_bits_kept": round(sum(n * b for n, b in zip(kept, bits, strict=True)) / max(1, sum(kept)), 4),
         "compression": round(32.0 / average, 3),
         "weights_by_scheme": by_scheme,
-        "tokens": [model.config.tokens, *(s.keep for s in selectors(model))],
+        "tokens": [model.config.tokens, *(s.keep for s in selectors(model))] if isinstance(model, Spikformer) else [],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import zlib
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,10 @@ from torch import Tensor, nn
 from spikewright.compress.tokens import TokenSelector
 
 Masks = dict[str, Tensor]
+
+
+class MaskError(ValueError):
+    """Masks cannot be made; the text is one sentence."""
 
 
 #: Endings of the matrices of a transformer block, which L1P prunes (paper 3).
@@ -43,7 +48,7 @@ def survivors(total: int, sparsity: float, rounds: int, done: int) -> int:
     ``total − ⌈sparsity·total⌉`` exactly (0.75⁸ alone would be 89.989 %, just short of 90 %).
     """
     if not 0.0 <= sparsity < 1.0:
-        raise ValueError(f"sparsity must be at least 0 and below 1, not {sparsity!r}")
+        raise MaskError(f"sparsity must be at least 0 and below 1, not {sparsity!r}")
     if done >= rounds:
         return total - math.ceil(round(sparsity * total, 6))  # rounded first: 0.9·10 must not become 9.000000000000002
     share: float = (1.0 - sparsity) ** (done / rounds)
@@ -72,7 +77,7 @@ def _groups(weight: Tensor, banks: int) -> tuple[Tensor, Tensor]:
     return ranked.values.mean(1).reshape(-1), members
 
 
-def magnitude_masks(weights: dict[str, Tensor], keep: int, before: Masks | None = None, *, banks: int = 1) -> Masks:
+def magnitude_masks(weights: Mapping[str, Tensor], keep: int, before: Masks | None = None, *, banks: int = 1) -> Masks:
     """Bool masks that keep exactly ``keep`` weights: the greatest |w| over all tensors together.
 
     Weights outside ``before`` never come back; ties go to the earlier tensor and lower index. With ``banks`` above 1
@@ -85,7 +90,7 @@ def magnitude_masks(weights: dict[str, Tensor], keep: int, before: Masks | None 
     allowed = torch.cat([torch.ones(weights[n].numel()) if before is None else before[n].reshape(-1) for n in names])
     left = int(allowed.sum())
     if keep > left:
-        raise ValueError(f"keep must be at most the {left} surviving weights, not {keep}")
+        raise MaskError(f"keep must be at most the {left} surviving weights, not {keep}")
     firsts = torch.tensor([0, *(weights[n].numel() for n in names)]).cumsum(0)
     scores = torch.cat([score for score, _ in parts])
     sizes = torch.cat([torch.full((len(members),), members.shape[1]) for _, members in parts])
@@ -113,18 +118,18 @@ def magnitude_masks(weights: dict[str, Tensor], keep: int, before: Masks | None 
     return masks
 
 
-def matrix_masks(weights: dict[str, Tensor], sparsity: float, *, banks: int = 1) -> Masks:
+def matrix_masks(weights: Mapping[str, Tensor], sparsity: float, *, banks: int = 1) -> Masks:
     """L1P (paper 3): each matrix by itself keeps its greatest |w|, ``⌈sparsity · its weights⌉`` go."""
     masks: Masks = {}
     for name, weight in weights.items():
         keep = survivors(weight.numel(), sparsity, 1, 1)
         if keep < 1:
-            raise ValueError(f"masks must leave every layer some weights, but {name} would have none: prune less")
+            raise MaskError(f"masks must leave every layer some weights, but {name} would have none: prune less")
         masks |= magnitude_masks({name: weight}, keep, banks=banks)
     return masks
 
 
-def random_masks(weights: dict[str, Tensor], keep: int, generator: torch.Generator) -> Masks:
+def random_masks(weights: Mapping[str, Tensor], keep: int, generator: torch.Generator) -> Masks:
     """A control: ``keep`` weights of all tensors together, by chance."""
     drawn = {n: torch.rand(w.shape, generator=generator, dtype=torch.float64) for n, w in weights.items()}
     return magnitude_masks(drawn, keep)
@@ -133,7 +138,7 @@ def random_masks(weights: dict[str, Tensor], keep: int, generator: torch.Generat
 def _refuse_empty(masks: Masks) -> None:
     empty = [n for n, mask in masks.items() if not mask.any()]
     if empty:
-        raise ValueError(f"masks must leave every layer some weights, but {empty[0]} would have none: prune less")
+        raise MaskError(f"masks must leave every layer some weights, but {empty[0]} would have none: prune less")
 
 
 def apply_masks(model: nn.Module, masks: Masks) -> None:

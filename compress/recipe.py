@@ -10,18 +10,24 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from spikewright.compress.quantise import WeightFormat
-from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.recipe_schema import FAMILIES, Recipe, steps_of
 
 
 class RecipeError(ValueError):
     """A recipe is refused; the text is one sentence."""
 
 
+def default_fraction(recipe: Recipe) -> int:
+    """Membrane bits below one weight LSB where nothing else is said: T + 1."""
+    given = recipe.constraints.quantisers.fraction_bits
+    return steps_of(recipe) + 1 if given is None else given
+
+
 def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, WeightFormat]:
     """Format of each layer; every layer must be matched, and every pattern must match."""
     quantisers = recipe.constraints.quantisers
     assert quantisers.layers is not None, "of method fixed"
-    default = recipe.model.steps + 1 if quantisers.fraction_bits is None else quantisers.fraction_bits
+    default = default_fraction(recipe)
     for pattern in quantisers.layers:
         if not any(fnmatchcase(name, pattern) for name in layers):
             raise RecipeError(f"quantisers.layers: {pattern!r} matches none of the layers {', '.join(layers)}")
@@ -52,7 +58,8 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
 
 def _sentence(error: ValidationError) -> str:
     fault = error.errors()[0]
-    *path, last = fault["loc"] or ("recipe",)
+    # the family that chose the model's schema is no key of the recipe
+    *path, last = [part for part in fault["loc"] if part not in FAMILIES] or ("recipe",)
     where = ".".join(map(str, (*path, last)))
     if fault["type"] == "extra_forbidden":
         known = _known_keys(Recipe, tuple(path))

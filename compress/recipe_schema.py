@@ -6,14 +6,16 @@ A recipe adds constraints that persist, always in the order structure → tokens
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from spikewright.compress.factory import FactoryConfig, build_from_factory
 from spikewright.compress.plastic import Kind
 from spikewright.compress.quantise import Scheme, candidates
 from spikewright.compress.structure import Score, shrunk_config
 from spikewright.compress.tokens import keep_counts
+from spikewright.models.convnets import ConvNetConfig
 from spikewright.models.data import parse_name
 from spikewright.models.spikformer import SpikformerConfig
 
@@ -36,7 +38,7 @@ class Training(_Part):
 class Teacher(_Part):
     """The dense float model."""
 
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=30, ge=0, description="0: the factory's checkpoint is the teacher as it is")
     rate: float = Field(default=3e-3, gt=0, description="peak learning rate")
 
 
@@ -81,9 +83,15 @@ class Masks(_Part):
 
     lottery (paper 1): all weights with ndim > 1 together, in rounds. l1p (paper 3): each matrix of the transformer's
     blocks by itself, at once, then training goes on from the trained weights; rounds and rewind mean nothing there.
+    attention-guided (paper 4): a vgg's or resnet's ANN is compressed under the dense ANN's attention maps for
+    ``epochs``, becomes an SNN, and learns sparsely for ``final_epochs``; magnitude: its control, without maps and
+    regrowth.
     """
 
-    method: Literal["lottery", "l1p"] = "lottery"
+    method: Literal["lottery", "l1p", "attention-guided", "magnitude"] = "lottery"
+    channels: bool = Field(default=False, description="attention-guided: whole channels go, not single weights")
+    attention: float = Field(default=1000.0, ge=0, description="attention-guided: factor of the maps' distance")
+    regrowth: float = Field(default=0.3, ge=0, lt=1, description="attention-guided: share that moves, first epoch")
     sparsity: float = Field(default=0.9, ge=0, lt=1, description="share of the weights that goes, exactly")
     banks: int = Field(default=1, ge=1, le=16, description="keep equally many in each bank of an output's inputs")
     start: Literal["rewind", "random"] = Field(
@@ -165,6 +173,11 @@ class Constraints(_Part):
     quantisers: Quantisers
 
 
+#: Methods that end in an SNN of a convolutional family.
+GUIDED = ("attention-guided", "magnitude")
+FAMILIES = ("spikformer", "vgg", "resnet", "factory")
+
+
 class Recipe(_Part):
     """Everything that determines a run's result."""
 
@@ -173,10 +186,19 @@ class Recipe(_Part):
     seed: int = Field(default=1, ge=0)
     threads: int = Field(default=1, ge=1, description="CPU threads; another number may change last bits of float sums")
     input_bits: int = Field(default=8, ge=2, le=8, description="bits of the image codes")
-    model: SpikformerConfig = SpikformerConfig()
+    model: Annotated[SpikformerConfig | ConvNetConfig | FactoryConfig, Field(discriminator="family")] = (
+        SpikformerConfig()
+    )
     training: Training = Training()
     teacher: Teacher = Teacher()
     constraints: Constraints
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _has_a_family(cls, value: object) -> object:
+        if isinstance(value, dict) and "family" not in value:
+            return {"family": "factory" if "factory" in value else "spikformer"} | value
+        return value
 
     @field_validator("data")
     @classmethod
@@ -187,6 +209,20 @@ class Recipe(_Part):
     @model_validator(mode="after")
     def _makes_sense(self) -> Recipe:
         tokens, masks = self.constraints.tokens, self.constraints.masks
+        family = self.model.family
+        if masks and masks.rewind > self.teacher.epochs and masks.method == "lottery":
+            raise ValueError(f"masks.rewind must be at most teacher.epochs = {self.teacher.epochs}, not {masks.rewind}")
+        if masks and masks.method in GUIDED and family not in ("vgg", "resnet"):
+            raise ValueError(f"masks.method {masks.method!r} compresses an ANN into a vgg or resnet, not a {family}")
+        if family in ("vgg", "resnet") and (masks is None or masks.method not in GUIDED):
+            raise ValueError(f"a {family} becomes an SNN by masks.method {' or '.join(GUIDED)}")
+        if family in ("vgg", "resnet") and self.constraints.neuron:
+            raise ValueError(f"neuron: the neurons of a {family} learn threshold and leak anyway")
+        if not isinstance(self.model, SpikformerConfig):
+            for name in ("structure", "tokens"):
+                if getattr(self.constraints, name) is not None:
+                    raise ValueError(f"{name} works on the blocks of a spikformer, not on a {family}")
+            return self
         for block in (tokens.before or ()) if tokens else ():
             if not 0 < block < self.model.depth:
                 raise ValueError(f"tokens.before must name blocks from 1 to {self.model.depth - 1}, not {block}")
@@ -198,13 +234,12 @@ class Recipe(_Part):
                 raise ValueError(f"tokens.keep must fall from at most {self.model.tokens} tokens to at least 1")
         if tokens and self.model.depth < 2:
             raise ValueError("tokens needs a model of at least 2 blocks, because no selector stands before block 0")
-        if masks and masks.rewind > self.teacher.epochs:
-            raise ValueError(f"masks.rewind must be at most teacher.epochs = {self.teacher.epochs}, not {masks.rewind}")
         return self
 
     def student(self) -> SpikformerConfig:
         """The model's shape once the structure constraint holds."""
         structure = self.constraints.structure
+        assert isinstance(self.model, SpikformerConfig)
         if structure is None:
             return self.model
         return shrunk_config(self.model, qk=structure.qk, v=structure.v, hidden=structure.hidden)
@@ -212,15 +247,22 @@ class Recipe(_Part):
     def selector_blocks(self) -> tuple[int, ...]:
         """Blocks with a token selector in front of them, ascending."""
         tokens = self.constraints.tokens
-        if tokens is None:
+        if tokens is None or not isinstance(self.model, SpikformerConfig):
             return ()
         return tuple(range(1, self.model.depth)) if tokens.before is None else tuple(sorted(tokens.before))
 
     def kept_tokens(self) -> list[int]:
         """Tokens that each selector keeps."""
         tokens, blocks = self.constraints.tokens, self.selector_blocks()
-        if tokens is None:
+        if tokens is None or not isinstance(self.model, SpikformerConfig):
             return []
         if isinstance(tokens.keep, tuple):
             return list(tokens.keep)
         return keep_counts(self.model.tokens, tokens.keep, len(blocks))
+
+
+def steps_of(recipe: Recipe) -> int:
+    """T of the recipe's network."""
+    if isinstance(recipe.model, FactoryConfig):
+        return build_from_factory(recipe.model).size.steps
+    return recipe.model.steps

@@ -64,7 +64,7 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     records = {"record.labels": test.labels.astype(np.int16)}
     records |= {f"record.{rung}": classes.astype(np.int16) for rung, classes in answers.items()}
     provenance = {"recipe": recipe.model_dump(mode="json"), "metrics": metrics}
-    package = export_package(model, recipe, task.table, records=records, provenance=provenance)
+    package = export_package(model, recipe, task, records=records, provenance=provenance)
     save_tensors(out / "dense.safetensors", dense_state)
     save_tensors(out / "quantised.safetensors", state)
     resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from spikewright.compress.account import Size, layers_of
+from spikewright.compress.account import layers_of
 from spikewright.compress.build import layer_names
 from spikewright.compress.masks import Masks
 from spikewright.compress.quantise import WeightFormat, best_step, fake_quantise
@@ -128,14 +128,12 @@ class HardwareCost:
         return self.stored * totals[0] + self.energy * totals[1] + self.width * over
 
 
-def hardware_cost(
-    network: SpikingNetwork, mixtures: Mapping[str, Mixture], size: Size, target_bits: float
-) -> HardwareCost:
+def hardware_cost(network: SpikingNetwork, mixtures: Mapping[str, Mixture], target_bits: float) -> HardwareCost:
     """The term for a network whose search has begun; ValueError for a target that no candidate reaches."""
     least = min(fmt.bits for mixture in mixtures.values() for fmt in mixture.formats)
     if target_bits < least:
         raise ValueError(f"target_bits must be at least {least}, the smallest width, not {target_bits!r}")
-    layers = {layer.name: layer for layer in layers_of(network, size)}
+    layers = {layer.name: layer for layer in layers_of(network)}
     return HardwareCost(mixtures, layers, target_bits)
 
 

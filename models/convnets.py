@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from spikewright.models.graph import IMAGE, Builder, Result, SpikingNetwork
+from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Shortcut, count_pool, or_pool
 from spikewright.models.neurons import LIF, PlasticLIF, Rectifier
 from spikewright.models.spikformer import Head
@@ -184,6 +184,11 @@ class ConvNet(SpikingNetwork):
             x = unit(x, shortcut, steps)
             given.append(x)
         return x, [*maps, x]
+
+    @property
+    def size(self) -> Size:
+        config = self.config
+        return Size(config.height, config.width, config.channels, config.classes, config.steps)
 
     def run(self, images: Tensor) -> Result:
         x, _ = self.stages(images)

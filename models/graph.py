@@ -58,8 +58,23 @@ class Builder(Protocol):
         """Class scores."""
 
 
+class Size(NamedTuple):
+    """What a network reads and answers."""
+
+    height: int
+    width: int
+    channels: int
+    classes: int
+    steps: int
+
+
 class SpikingNetwork(nn.Module):
     """What compression needs of a network: a torch module of Spikewright's layers that can tell its graph."""
+
+    @property
+    def size(self) -> Size:
+        """Image, classes and T."""
+        raise NotImplementedError
 
     def run(self, images: Tensor) -> Result:
         """Scores of images ``[B, C, H, W]`` (the same at each step) or ``[T, B, C, H, W]``, and what was selected."""

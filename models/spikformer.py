@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from spikewright.models.graph import IMAGE, Builder, Result, SpikingNetwork
+from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Pointwise, or_pool
 from spikewright.models.neurons import LIF, Surrogate
 
@@ -265,6 +265,11 @@ class Spikformer(SpikingNetwork):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+    @property
+    def size(self) -> Size:
+        config = self.config
+        return Size(config.height, config.width, config.channels, config.classes, config.steps)
 
     def run(self, images: Tensor) -> Result:
         """Scores together with what each token selector chose."""

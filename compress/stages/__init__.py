@@ -27,7 +27,7 @@ def planned_epochs(recipe: Recipe) -> int:
     single = (constraints.structure, constraints.tokens, constraints.neuron)
     total = recipe.teacher.epochs + sum(part.epochs for part in single if part)
     if masks:
-        rounds = masks.rounds if masks.method == "lottery" else 1
+        rounds = {"lottery": masks.rounds, "l1p": 1}.get(masks.method, 2)
         total += masks.epochs * (rounds - 1) + (masks.final_epochs or masks.epochs)
     if quantisers.method == "search":
         total += quantisers.search_epochs

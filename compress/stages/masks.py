@@ -16,12 +16,10 @@ from spikewright.compress.masks import (
     selector_weights,
     survivors,
 )
-from spikewright.compress.stages.run import Run, Stage, State, copy_of
-from spikewright.compress.stages.tokens import with_selectors
+from spikewright.compress.stages.guided import guided_stage
+from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, state_and_masks, student
 from spikewright.compress.training import Phase
-from spikewright.models.spikformer import Spikformer
-
-_MASK = "mask:"
+from spikewright.models.graph import SpikingNetwork
 
 
 def masks_stage(run: Run, trained: State, early: State) -> tuple[State, Masks]:
@@ -29,12 +27,14 @@ def masks_stage(run: Run, trained: State, early: State) -> tuple[State, Masks]:
     masks = run.recipe.constraints.masks
     if masks is None:
         return trained, {}
+    if masks.method in recipe_schema.GUIDED:
+        return guided_stage(run, masks, trained)
     return _lottery(run, masks, trained, early) if masks.method == "lottery" else _l1p(run, masks, trained)
 
 
 def _lottery(run: Run, masks: recipe_schema.Masks, trained: State, early: State) -> tuple[State, Masks]:
     """Prune by magnitude, rewind to the early weights with the selector's initialisation, retrain; each round."""
-    model = with_selectors(run, early)
+    model = student(run, early)
     start = copy_of(model)
     names = list(prunable(model))
     mine = sum(p.numel() for p in prunable(model).values())
@@ -54,7 +54,7 @@ def _lottery(run: Run, masks: recipe_schema.Masks, trained: State, early: State)
             return _train(run, model, Phase(label, epochs, masks.rate, masks=chosen))
 
         tensors = run.stage(label, make)
-        trained, current = _apart(tensors)
+        trained, current = state_and_masks(tensors)
     return trained, current or {}
 
 
@@ -62,23 +62,17 @@ def _l1p(run: Run, masks: recipe_schema.Masks, trained: State) -> tuple[State, M
     """Prune each matrix of the blocks, once, and train on."""
 
     def make() -> Stage:
-        model = with_selectors(run, trained)
+        model = student(run, trained)
         chosen = matrix_masks(dict(block_matrices(model)), masks.sparsity, banks=masks.banks)
         return _train(run, model, Phase("masks-01", masks.epochs, masks.rate, masks=chosen))
 
-    return _apart(run.stage("masks-01", make))
+    return state_and_masks(run.stage("masks-01", make))
 
 
-def _train(run: Run, model: Spikformer, phase: Phase) -> Stage:
+def _train(run: Run, model: SpikingNetwork, phase: Phase) -> Stage:
     phase.soft = bool(run.recipe.selector_blocks())
     log = run.train(model, phase)
     log += run.settle(model, phase.label)
     pruned = sum(mask.numel() - int(mask.sum()) for mask in phase.masks.values())
     log[-1]["kept"] = sum(p.numel() for p in prunable(model).values()) + selector_weights(model) - pruned
-    return copy_of(model) | {_MASK + n: m.to(torch.uint8) for n, m in phase.masks.items()}, log
-
-
-def _apart(tensors: State) -> tuple[State, Masks]:
-    """State and masks of a checkpoint."""
-    state = {n: t for n, t in tensors.items() if not n.startswith(_MASK)}
-    return state, {n.removeprefix(_MASK): t.bool() for n, t in tensors.items() if n.startswith(_MASK)}
+    return copy_of(model) | {MASK + n: m.to(torch.uint8) for n, m in phase.masks.items()}, log

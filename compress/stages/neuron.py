@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from spikewright.compress.masks import Masks
 from spikewright.compress.plastic import make_plastic
-from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
-from spikewright.compress.stages.tokens import with_selectors
+from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast, student
 from spikewright.compress.training import Phase
 
 
@@ -16,7 +15,7 @@ def neuron_stage(run: Run, start: State, masks: Masks) -> State:
         return start
 
     def make() -> Stage:
-        model = with_selectors(run, start)
+        model = student(run, start)
         make_plastic(model, neuron.kind)
         soft = bool(run.recipe.selector_blocks())
         log = run.train(fast(model), Phase("neuron", neuron.epochs, neuron.rate, soft=soft, masks=masks))

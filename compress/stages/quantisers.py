@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spikewright.compress.account import Size, layers_of
+from spikewright.compress.account import layers_of
 from spikewright.compress.build import FORMAT, format_tensors, formats_from, layer_names, quantise, set_exact
 from spikewright.compress.masks import Masks
 from spikewright.compress.quantise import WeightFormat, candidates
-from spikewright.compress.recipe import layer_formats
+from spikewright.compress.recipe import default_fraction, layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.search import assign, begin_search, end_search, hardware_cost, masks_in_search
-from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
-from spikewright.compress.stages.tokens import with_selectors
+from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast, student
 from spikewright.compress.tokens import selectors, set_mode
 from spikewright.compress.training import Phase, norms
 
@@ -22,7 +21,7 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     quantisers = run.recipe.constraints.quantisers
     soft = bool(run.recipe.selector_blocks())
     formats, start = _formats(run, start, masks)
-    model = with_selectors(run, start, plastic=True)
+    model = student(run, start, plastic=True)
     quantise(model, formats)
     fast(model)
 
@@ -60,18 +59,17 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
     """Each layer's format, from the recipe or searched, and the weights to go on with."""
     recipe, quantisers = run.recipe, run.recipe.constraints.quantisers
     if quantisers.method == "fixed":
-        return layer_formats(recipe, layer_names(with_selectors(run, start, plastic=True))), start
+        return layer_formats(recipe, layer_names(student(run, start, plastic=True))), start
     target = quantisers.target_bits
     assert target is not None
 
     def search() -> Stage:
-        model = fast(with_selectors(run, start, plastic=True))
+        model = fast(student(run, start, plastic=True))
         mixtures = begin_search(model, candidates(quantisers.schemes, quantisers.widths))
-        size = Size(recipe.model.height, recipe.model.width, recipe.model.steps, recipe.input_bits)
         phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks))
         phase.soft = bool(recipe.selector_blocks())
-        log = run.train(model, phase, terms=(hardware_cost(model, mixtures, size, target),))
-        layers = {layer.name: layer for layer in layers_of(model, size)}
+        log = run.train(model, phase, terms=(hardware_cost(model, mixtures, target),))
+        layers = {layer.name: layer for layer in layers_of(model)}
         chosen = assign(mixtures, {name: layers[name].weights for name in mixtures}, target)
         end_search(model)
         formats = {name: with_fraction(fmt, recipe, name) for name, fmt in chosen.items()}
@@ -84,9 +82,8 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
 
 def with_fraction(fmt: WeightFormat, recipe: Recipe, name: str) -> WeightFormat:
     """A searched format with its membrane's fraction bits: T + 1, none where one LSB is far below the threshold."""
-    if name == "patch_embed.proj_conv":  # reads pixels of 8 bits
+    if name in ("patch_embed.proj_conv", "unit.0.synapse"):  # reads pixels of 8 bits
         return replace(fmt, fraction_bits=0)
-    given = recipe.constraints.quantisers.fraction_bits
     if fmt.top > 16:  # so wide a range has small LSBs
         return replace(fmt, fraction_bits=1)
-    return replace(fmt, fraction_bits=recipe.model.steps + 1 if given is None else given)
+    return replace(fmt, fraction_bits=default_fraction(recipe))

@@ -13,18 +13,23 @@ import torch
 from torch import Tensor
 
 from spikewright.compress.artefacts import Checkpoints
-from spikewright.compress.build import dense_model
+from spikewright.compress.build import dense_model, student_model
+from spikewright.compress.masks import Masks
 from spikewright.compress.objective import Objective, Term
 from spikewright.compress.parallel import Ranks
+from spikewright.compress.plastic import make_plastic
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.task import Task, make_task
 from spikewright.compress.tokens import selectors
 from spikewright.compress.training import Phase, Record, Settings, accuracy, reestimate_norms, train
 from spikewright.models.data import load
+from spikewright.models.graph import SpikingNetwork
 from spikewright.models.spikformer import Spikformer
 
 State = dict[str, Tensor]
 Stage = tuple[State, list[Record]]
+#: Prefix of the masks in a checkpoint.
+MASK = "mask:"
 
 
 def task_of(recipe: Recipe) -> Task:
@@ -38,14 +43,39 @@ def settings_of(recipe: Recipe) -> Settings:
     return Settings(recipe.seed, recipe.training.batch, recipe.training.weight_decay)
 
 
-def copy_of(model: Spikformer) -> State:
+def copy_of(model: SpikingNetwork) -> State:
     """The state, detached from the model."""
     return {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
 
 
-def fast(model: Spikformer) -> Spikformer:
+def fast(model: SpikingNetwork) -> SpikingNetwork:
     """Channels-last memory: the same numbers up to summation order, a sixth faster on a CPU."""
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def state_and_masks(tensors: State) -> tuple[State, Masks]:
+    """What a checkpoint of pruned weights holds."""
+    state = {n: t for n, t in tensors.items() if not n.startswith(MASK)}
+    return state, {n.removeprefix(MASK): t.bool() for n, t in tensors.items() if n.startswith(MASK)}
+
+
+def tokens_of(model: SpikingNetwork) -> int:
+    """Tokens that enter a transformer's blocks."""
+    assert isinstance(model, Spikformer)
+    return model.config.tokens
+
+
+def student(run: Run, state: State, *, plastic: bool = False) -> SpikingNetwork:
+    """The network that is compressed; parameters from ``state``, the selectors' initialisation where it has none.
+
+    plastic: its neurons are those of the neuron constraint, if there is one.
+    """
+    model = student_model(run.recipe)
+    neuron = run.recipe.constraints.neuron
+    if plastic and neuron is not None:
+        make_plastic(model, neuron.kind)
+    model.load_state_dict({n: t for n, t in model.state_dict().items() if n.startswith("selector.")} | state)
+    return fast(model)
 
 
 @dataclass
@@ -58,7 +88,7 @@ class Run:
     tick: Callable[[Record], None] = lambda record: None
     log: list[Record] = field(default_factory=list)
     dense: State | None = None  # the teacher's state, once there is one
-    _teacher: Spikformer | None = None
+    _teacher: SpikingNetwork | None = None
 
     @classmethod
     def start(
@@ -86,7 +116,7 @@ class Run:
         return found[0]
 
     @property
-    def teacher(self) -> Spikformer:
+    def teacher(self) -> SpikingNetwork:
         """The dense model, frozen."""
         if self._teacher is None:
             assert self.dense is not None, "the teacher's stage comes first"
@@ -95,7 +125,7 @@ class Run:
             fast(self._teacher).eval().requires_grad_(False)
         return self._teacher
 
-    def train(self, model: Spikformer, phase: Phase, terms: tuple[Term, ...] = ()) -> list[Record]:
+    def train(self, model: SpikingNetwork, phase: Phase, terms: tuple[Term, ...] = ()) -> list[Record]:
         """A phase of a student: cross entropy, distillation from the teacher, what soft selectors add, and terms."""
         training, tokens = self.recipe.training, self.recipe.constraints.tokens
         soft = phase.soft and tokens is not None
@@ -103,13 +133,13 @@ class Run:
             label_smoothing=training.label_smoothing,
             teacher=None if self.dense is None else self.teacher,
             distillation=training.distillation,
-            fractions=tuple(s.keep / self.recipe.model.tokens for s in selectors(model)) if soft else (),
+            fractions=tuple(s.keep / tokens_of(model) for s in selectors(model)) if soft else (),
             ratio_weight=tokens.ratio_weight if tokens else 0.0,
             terms=terms,
         )
         return train(model, self.task, self.settings, phase, objective, self.tick)
 
-    def settle(self, model: Spikformer, label: str) -> list[Record]:
+    def settle(self, model: SpikingNetwork, label: str) -> list[Record]:
         """Re-estimate the norms as inference sees them, and say how good the stage is."""
         reestimate_norms(model, self.task, self.settings, label)
         validation = accuracy(model, self.task, self.task.data.validation)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from spikewright.compress.build import dense_model
 from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
 from spikewright.compress.structure import choose, kept_from, kept_tensors, shrink, shrink_state, significance
 from spikewright.compress.training import Phase
+from spikewright.models.spikformer import Spikformer
 
 _KEPT = "kept:"
 
@@ -17,7 +20,7 @@ def structure_stage(run: Run, dense: State, early: State) -> tuple[State, State]
         return dense, early
 
     def make() -> Stage:
-        model = dense_model(run.recipe)
+        model = cast(Spikformer, dense_model(run.recipe))
         model.load_state_dict(dense)
         scores = significance(model, run.task, run.task.data.train, structure.score)
         kept = choose(scores, run.recipe.student())

@@ -10,13 +10,14 @@ from spikewright.compress.training import Phase
 def teacher_stage(run: Run) -> tuple[State, State]:
     """The state at the end of dense training, and at the epoch that the masks rewind to (empty without masks)."""
     teacher, masks = run.recipe.teacher, run.recipe.constraints.masks
+    rewinds = masks is not None and masks.method == "lottery"
     early: State = {}
 
     def train(stop: int | None) -> Stage:
         model = fast(dense_model(run.recipe))
 
         def keep(epoch: int) -> None:
-            if masks and epoch == masks.rewind:
+            if rewinds and masks is not None and epoch == masks.rewind:
                 early.update(copy_of(model))
 
         log = run.train(model, Phase("teacher", teacher.epochs, teacher.rate, after_epoch=keep, stop=stop))
@@ -29,6 +30,6 @@ def teacher_stage(run: Run) -> tuple[State, State]:
         return dict(early), []
 
     dense = run.stage("teacher", lambda: train(None))
-    at_rewind = run.stage("early", rewound) if masks else {}
+    at_rewind = run.stage("early", rewound) if rewinds else {}
     run.dense = dense
     return dense, at_rewind

@@ -36,6 +36,12 @@ def _expected() -> tuple[type[BaseException], ...]:
     from spikewright.compiler.ir import IRError
     from spikewright.compiler.lowered import LoweringError
     from spikewright.compiler.program import StructureError
+    from spikewright.compress.factory import FactoryError
+    from spikewright.compress.masks import MaskError
+    from spikewright.compress.recipe import RecipeError
+    from spikewright.compress.training import TrainingError
+    from spikewright.models.data import DataError
+    from spikewright.models.formats.errors import FormatError
     from spikewright.models.package import PackageError
     from spikewright.sim.build_folder import BuildFolderError
     from spikewright.sim.golden import GoldenError
@@ -45,7 +51,8 @@ def _expected() -> tuple[type[BaseException], ...]:
 
     return (
         BoardError, ReportError, SynthesisError, FitError, IRError, LoweringError, StructureError, PackageError,
-        BuildFolderError, GoldenError, ToolError, TraceError, BenchError, BuildError, UserError,
+        BuildFolderError, GoldenError, ToolError, TraceError, BenchError, BuildError, UserError, RecipeError, MaskError,
+        TrainingError, FactoryError, DataError, FormatError,
     )  # fmt: skip
 
 

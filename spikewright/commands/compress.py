@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spikewright.commands.common import UserError, err, out, plain_errors, show
+from spikewright.commands.common import err, out, plain_errors, show
 
 
 @plain_errors
@@ -17,11 +17,7 @@ def compress(
 
     Example: spikewright compress recipes/clutter-digits.yaml -o runs/clutter-digits
     """
-    from spikewright.compress.recipe import RecipeError
     from spikewright.compress.runner import run_recipe
 
-    try:
-        package = run_recipe(recipe, output, console=err)
-    except RecipeError as error:
-        raise UserError(str(error)) from None
+    package = run_recipe(recipe, output, console=err)
     out.print(f"package: {show(package)}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spikewright.compress.account import Size, layers_of
+from spikewright.compress.account import layers_of
 from spikewright.compress.selector_controls import FiringRateSelector
 from spikewright.compress.tokens import TokenSelector, keep_counts
 from spikewright.cost.work import dense_macs
@@ -20,7 +20,7 @@ def giga(config: SpikformerConfig, ratio: float) -> float:
     if ratio < 1:
         for block, keep in enumerate(keep_counts(config.tokens, ratio, config.depth - 1), 1):
             network.selector[str(block)] = TokenSelector(config.dim, keep)
-    return dense_macs(layers_of(network, Size(config.height, config.width, config.steps))) / 1e9
+    return dense_macs(layers_of(network)) / 1e9
 
 
 @pytest.mark.parametrize(("ratio", "paper"), [(1.0, 3.74), (0.7, 3.04), (0.5, 2.75)])
@@ -37,7 +37,7 @@ def test_the_dvs_row_of_paper_1(ratio: float, paper: float) -> None:
 def test_shapes_planes_and_tokens_of_a_small_network() -> None:
     network = Spikformer(SpikformerConfig(dim=16, depth=2, heads=2, mlp_ratio=2))
     network.selector["1"] = TokenSelector(16, 5)
-    layers = {layer.name: layer for layer in layers_of(network, Size(16, 16, 4))}
+    layers = {layer.name: layer for layer in layers_of(network)}
     assert [(layer.places, layer.planes, layer.spikes) for layer in layers.values()][:4] == [
         (256, 8, False), (256, 1, True), (256, 1, True), (64, 1, True)
     ]  # fmt: skip
@@ -51,4 +51,4 @@ def test_shapes_planes_and_tokens_of_a_small_network() -> None:
         p.numel() for n, p in network.named_parameters() if n.endswith("weight") and p.dim() > 1
     )
     network.selector["1"] = FiringRateSelector(5)
-    assert "selector.1.hidden" not in {layer.name for layer in layers_of(network, Size(16, 16, 4))}
+    assert "selector.1.hidden" not in {layer.name for layer in layers_of(network)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.compress.account import Size, layers_of
+from spikewright.compress.account import layers_of
 from spikewright.compress.build import layer_names, quantise, set_exact
 from spikewright.compress.export import export_network
 from spikewright.compress.quantise import WeightFormat
@@ -122,12 +122,12 @@ def test_the_grid_is_near_the_real_network(family: str) -> None:
 
 def test_pools_shortcuts_and_matrices_count_as_work() -> None:
     network = small("resnet", 12)
-    layers = layers_of(network, Size(16, 16, 3))
+    layers = layers_of(network)
     names = [layer.name for layer in layers]
     assert sum(name.endswith(".shortcut") for name in names) == 3  # channels change in three of four stages
     assert sum(layer.weights for layer in layers) == sum(p.numel() for p in network.parameters() if p.dim() > 1)
     to_spiking(network)
-    counted = [layer for layer in layers_of(network, Size(16, 16, 3)) if layer.planes == 3]
+    counted = [layer for layer in layers_of(network) if layer.planes == 3]
     assert counted, "a counting pool gives three planes"
 
 

@@ -53,7 +53,7 @@ def test_the_package_is_the_export_of_the_quantised_checkpoint(name: str) -> Non
     recipe, package = load_recipe(folder / "recipe.yaml"), read_package(folder / "package.safetensors")
     model = load_quantised(recipe, folder / "quantised.safetensors")
     again = export_package(
-        model, recipe, task_of(recipe).table, provenance=package.network.provenance,
+        model, recipe, task_of(recipe), provenance=package.network.provenance,
         records={n: t for n, t in package.tensors.items() if n.startswith("record.")},
     )  # fmt: skip
     assert again.network == package.network

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from spikewright.compress.account import Size
 from spikewright.compress.build import layer_names
 from spikewright.compress.masks import apply_masks, magnitude_masks, prunable
 from spikewright.compress.objective import Objective
@@ -22,7 +21,6 @@ from spikewright.models.data import load
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
 
 CONFIG = SpikformerConfig(dim=16, depth=1, heads=2, steps=2, mlp_ratio=2)
-SIZE = Size(16, 16, 2)
 
 
 def network() -> Spikformer:
@@ -70,7 +68,7 @@ def test_weights_are_mixed_in_every_layer_and_plain_again_afterwards() -> None:
 def test_the_cost_falls_with_narrower_candidates_and_pulls_towards_the_target() -> None:
     model = network()
     mixtures = begin_search(model, candidates())
-    cost = hardware_cost(model, mixtures, SIZE, 3.0)
+    cost = hardware_cost(model, mixtures, 3.0)
     even = cost.expected_bits().item()
     assert even == pytest.approx(sum(f.bits for f in candidates()) / len(candidates()))
     images = torch.zeros(1, 1, 16, 16)
@@ -89,7 +87,7 @@ def test_the_cost_falls_with_narrower_candidates_and_pulls_towards_the_target() 
         optimiser.step()
     assert float(cost.expected_bits().detach()) < 3.1
     with pytest.raises(ValueError, match=r"target_bits must be at least 2, the smallest width, not 1\.5"):
-        hardware_cost(model, mixtures, SIZE, 1.5)
+        hardware_cost(model, mixtures, 1.5)
 
 
 @pytest.mark.parametrize("target", [2.0, 3.0, 3.67, 4.0, 8.0])
@@ -122,7 +120,7 @@ def test_a_search_trains_weights_steps_and_choices_under_masks() -> None:
     apply_masks(model, masks)
     mixtures = begin_search(model, candidates())
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
-    objective = Objective(terms=(hardware_cost(model, mixtures, SIZE, 3.0),))
+    objective = Objective(terms=(hardware_cost(model, mixtures, 3.0),))
     phase = Phase("search", 2, 2e-3, masks=masks_in_search(masks))
     train(model, make_task(load("digits"), limit=64), Settings(batch=16), phase, objective)
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}

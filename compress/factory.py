@@ -1,0 +1,90 @@
+"""A user's own network: ``mypkg.net:build`` gives it, a checkpoint its weights."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from spikewright.models.graph import SpikingNetwork
+
+
+class FactoryError(ValueError):
+    """A user's network or checkpoint cannot be taken; the text is one sentence."""
+
+
+class FactoryConfig(BaseModel):
+    """Where a user's network comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: Literal["factory"] = "factory"
+    factory: str = Field(pattern=r"^[\w.]+:\w+$", description="module:function that returns a SpikingNetwork")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="of the function, by name")
+    checkpoint: str | None = Field(default=None, description="its weights: .safetensors, or tensors saved by torch")
+
+
+def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
+    """The network, with the checkpoint's weights if there is one; FactoryError where it cannot be had."""
+    module, _, function = config.factory.partition(":")
+    try:
+        build = getattr(importlib.import_module(module), function)
+    except ImportError as error:
+        raise FactoryError(f"factory {config.factory!r}: {module} cannot be imported ({error})") from None
+    except AttributeError:
+        raise FactoryError(f"factory {config.factory!r}: {module} has no {function}") from None
+    try:
+        network = build(**config.arguments)
+    except Exception as error:
+        raise FactoryError(f"factory {config.factory!r} failed: {type(error).__name__}: {error}") from None
+    if not isinstance(network, SpikingNetwork):
+        raise FactoryError(
+            f"factory {config.factory!r}: must return a spikewright.models.graph.SpikingNetwork, not "
+            f"{type(network).__name__}"
+        )
+    if config.checkpoint is not None:
+        state = read_checkpoint(Path(config.checkpoint))
+        wanted, found = network.state_dict(), set(state)
+        for what, names in (("misses", set(wanted) - found), ("has no place for", found - set(wanted))):
+            if names:
+                raise FactoryError(f"{config.checkpoint}: the network {what} {sorted(names)[0]} ({len(names)} in all)")
+        for name, tensor in wanted.items():
+            if state[name].shape != tensor.shape:
+                raise FactoryError(
+                    f"{config.checkpoint}: {name} has shape {list(state[name].shape)}; allowed is {list(tensor.shape)}"
+                )
+        network.load_state_dict(state)
+    return network
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """A state_dict from a file. Nothing is unpickled but tensors: a file with other objects is refused."""
+    if not path.is_file():
+        raise FactoryError(f"{path}: there is no such checkpoint")
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise FactoryError(f"{path}: not a whole safetensors file ({error})") from None
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        if "Unsupported" in text or "weights_only" in text.lower() or "WeightsUnpickler" in text:
+            raise FactoryError(
+                f"{path}: holds pickled objects beside tensors, which could run code: save the state_dict alone, "
+                "best as safetensors"
+            ) from None
+        raise FactoryError(f"{path}: not a whole checkpoint ({text[:100]})") from None
+    for key in ("state_dict", "model"):  # wrappers that are common
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise FactoryError(f"{path}: must hold a state_dict, names and tensors")
+    return found

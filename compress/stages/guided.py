@@ -1,0 +1,56 @@
+"""Attention-guided compression of an ANN, and the SNN that it becomes (paper 4), or its control by magnitude alone."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+
+from spikewright.compress.build import dense_model, student_model
+from spikewright.compress.guided import AttentionTransfer, Regrowth, set_thresholds, share_for, shrink_channels
+from spikewright.compress.masks import Masks, magnitude_masks, prunable, survivors
+from spikewright.compress.recipe_schema import Masks as Constraint
+from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, fast, state_and_masks
+from spikewright.compress.training import Phase
+from spikewright.models.convnets import ConvNet, to_spiking
+
+
+def guided_stage(run: Run, masks: Constraint, dense: State) -> tuple[State, Masks]:
+    """The trained SNN and its masks (none where channels went)."""
+    guided = masks.method == "attention-guided"
+    regrowth = Regrowth(masks.regrowth) if guided and not masks.channels else None
+
+    def compress() -> Stage:
+        meta = cast(ConvNet, run.teacher)
+        ann = cast(ConvNet, dense_model(run.recipe))
+        ann.load_state_dict(dense)
+        chosen: Masks = {}
+        if masks.channels:
+            ann = shrink_channels(ann, share_for(ann, 1 / (1 - masks.sparsity)))
+        else:
+            weights = dict(prunable(ann))
+            total = sum(weight.numel() for weight in weights.values())
+            chosen = magnitude_masks(weights, survivors(total, masks.sparsity, 1, 1), banks=masks.banks)
+        phase = Phase("masks-ann", masks.epochs, masks.rate, masks=chosen, adapt=regrowth)
+        terms = (AttentionTransfer(meta, masks.attention),) if guided else ()
+        log = run.train(fast(ann), phase, terms)
+        return copy_of(ann) | {MASK + n: m.to(torch.uint8) for n, m in chosen.items()}, log
+
+    compressed, chosen = state_and_masks(run.stage("masks-ann", compress))
+
+    def spike() -> Stage:
+        ann = cast(ConvNet, dense_model(run.recipe))
+        if masks.channels:
+            ann = shrink_channels(ann, share_for(ann, 1 / (1 - masks.sparsity)))
+        ann.load_state_dict(compressed)
+        to_spiking(ann)
+        set_thresholds(ann, run.task, run.task.data.train)
+        snn = fast(cast(ConvNet, student_model(run.recipe)))
+        snn.load_state_dict(ann.state_dict())
+        epochs = masks.final_epochs or masks.epochs
+        current = {name: mask.clone() for name, mask in chosen.items()}
+        log = run.train(snn, Phase("masks-snn", epochs, masks.rate, masks=current, adapt=regrowth))
+        log[-1]["kept"] = sum(int(p.count_nonzero()) for p in prunable(snn).values())
+        return copy_of(snn) | {MASK + n: m.to(torch.uint8) for n, m in current.items()}, log
+
+    return state_and_masks(run.stage("masks-snn", spike))

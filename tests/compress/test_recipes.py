@@ -1,0 +1,144 @@
+"""A tiny run of every method, from a recipe to a package whose integers are the trained network's, on every image."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from spikewright.compress.build import load_quantised
+from spikewright.compress.recipe import load_recipe
+from spikewright.compress.runner import run_recipe
+from spikewright.compress.stages.run import task_of
+from spikewright.compress.training import predict
+from spikewright.models.package import Package, read_package
+from spikewright.models.spikformer import Spikformer, SpikformerConfig
+from spikewright.sim.golden import run as golden
+
+SPIKFORMER = """
+model: {dim: 16, depth: 2, heads: 2, steps: 3, mlp_ratio: 2}
+training: {batch: 16, images: 48}
+teacher: {epochs: 1}
+constraints:
+"""
+CONVOLUTIONS = """
+training: {batch: 16, images: 48}
+teacher: {epochs: 1, rate: 0.001}
+constraints:
+"""
+FIXED = '  quantisers: {epochs: 1, gather_epochs: 1, grid_epochs: 1, layers: {"*": {scheme: uniform, bits: 4}}}\n'
+SEARCH = """
+  quantisers: {method: search, target_bits: 3.4, search_epochs: 1, epochs: 1, gather_epochs: 1, grid_epochs: 1}
+"""
+RECIPES = {
+    "all-together": "data: clutter-digits"
+    + SPIKFORMER
+    + """
+  structure: {qk: 0.5, v: 0.5, hidden: 0.75, epochs: 1}
+  tokens: {keep: [9], epochs: 1}
+  masks: {sparsity: 0.5, rounds: 2, epochs: 1, rewind: 1, banks: 4}
+  neuron: {kind: slif, epochs: 1}
+"""
+    + SEARCH,
+    "l1p-firing-rate-leak": "data: 'clutter-digits:1'"
+    + SPIKFORMER
+    + """
+  structure: {qk: 1.0, v: 0.5, hidden: 0.5, epochs: 1, score: norm}
+  masks: {method: l1p, sparsity: 0.6, epochs: 1}
+  neuron: {kind: leak, epochs: 1}
+"""
+    + FIXED,
+    "guided-vgg": "data: digits\nmodel: {family: vgg, depth: 11, width_factor: 0.1, steps: 2}"
+    + CONVOLUTIONS
+    + "  masks: {method: attention-guided, sparsity: 0.7, epochs: 2, rate: 0.001}\n"
+    + FIXED,
+    "guided-resnet-channels": "data: digits\nmodel: {family: resnet, depth: 12, width_factor: 0.15, steps: 2, pool: or}"
+    + CONVOLUTIONS
+    + "  masks: {method: attention-guided, channels: true, sparsity: 0.6, epochs: 1, rate: 0.001}\n"
+    + SEARCH,
+    "magnitude-vgg": "data: digits\nmodel: {family: vgg, depth: 11, width_factor: 0.1, steps: 2}"
+    + CONVOLUTIONS
+    + "  masks: {method: magnitude, sparsity: 0.7, epochs: 1, rate: 0.001}\n"
+    + FIXED,
+}
+
+
+def run(name: str, text: str, folder: Path) -> tuple[Package, dict[str, object]]:
+    path = folder / f"{name}.yaml"
+    path.write_text(f"name: {name}\nseed: 3\n{text}")
+    package = read_package(run_recipe(path, folder / "run"))
+    recipe = load_recipe(path)
+    task = task_of(recipe)
+    network = load_quantised(recipe, folder / "run" / "quantised.safetensors")
+    test = task.data.test
+    classes = predict(network, task, test, double=True)
+    assert np.array_equal(classes, package.tensors["record.quantised"])
+    few = test.images[:60]
+    assert np.array_equal(classes[: len(few)], golden(package, few, keep_values=False).classes)
+    return package, json.loads((folder / "run" / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_ends_in_a_package_that_is_the_trained_network(name: str, tmp_path: Path) -> None:
+    package, metrics = run(name, RECIPES[name], tmp_path)
+    weights = metrics["weights"]
+    assert isinstance(weights, dict)
+    ops = {op.name: op for op in package.network.ops}
+    if name == "all-together":
+        assert weights["average_bits"] <= 3.4
+        assert weights["sparsity"] >= 0.5
+        assert weights["tokens"] == [16, 9]
+        assert ops["block.0.attn.q_linear"].channels == 8
+        assert ops["block.1.mlp.fc1_linear"].channels == 24
+    if name == "l1p-firing-rate-leak":
+        codes = package.tensors["block.0.mlp.fc1_linear.codes"]
+        assert np.count_nonzero(codes) <= codes.size * 0.4
+        assert package.tensors["block.0.attn.v_linear.codes"].shape[0] == 8
+        assert package.tensors["block.0.attn.q_linear.codes"].shape[0] == 16
+    if name in ("guided-vgg", "magnitude-vgg"):
+        assert weights["sparsity"] >= 0.7
+    if name == "guided-resnet-channels":
+        assert weights["total"] < 0.42 * sum(
+            p.numel() for n, p in load_file(tmp_path / "run" / "dense.safetensors").items() if p.dim() > 1
+        )
+        assert any(getattr(op, "shortcut", None) for op in ops.values())
+
+
+def test_a_users_own_network_is_compressed_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mynet.py").write_text(
+        "from spikewright.models.spikformer import Spikformer, SpikformerConfig\n"
+        "def build(dim):\n    return Spikformer(SpikformerConfig(dim=dim, depth=1, heads=2, steps=2, mlp_ratio=2))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    torch.manual_seed(9)
+    mine = Spikformer(SpikformerConfig(dim=16, depth=1, heads=2, steps=2, mlp_ratio=2))
+    save_file(mine.state_dict(), tmp_path / "best.safetensors")
+    text = f"""data: digits
+model: {{factory: "mynet:build", arguments: {{dim: 16}}, checkpoint: {tmp_path}/best.safetensors}}
+training: {{batch: 16, images: 48}}
+teacher: {{epochs: 0}}
+constraints:
+  masks: {{method: l1p, sparsity: 0.5, epochs: 1}}
+{FIXED}"""
+    run("mine", text, tmp_path)
+    dense = load_file(tmp_path / "run" / "dense.safetensors")
+    assert all(torch.equal(dense[n], t) for n, t in mine.state_dict().items())
+
+
+def test_frames_of_an_event_camera(tmp_path: Path) -> None:
+    text = (
+        """data: 'event-digits:0'
+input_bits: 3
+model: {height: 64, width: 64, channels: 2, dim: 16, depth: 1, heads: 2, steps: 8, mlp_ratio: 2, pools: [1, 2, 3, 4]}
+training: {batch: 16, images: 32}
+teacher: {epochs: 1}
+constraints:
+"""
+        + FIXED
+    )
+    package, _ = run("events", text, tmp_path)
+    assert package.network.input.frames
+    assert not package.network.input.signed
+    assert package.tensors["input.table"].max() == 7
