@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikewright.boards.synthesis import PLAIN_NAMES, TIMEOUT, first_error
+from spikewright.boards.synthesis import AFTER_ABC9, BEFORE_ABC9, TIMEOUT, first_error
 from spikewright.toolchain import search_path, synthesis_tools
 
 #: Lint messages of the cell models that a blanket waiver leaves on.
@@ -86,7 +86,8 @@ def make_netlist(
     for at, path in enumerate(sources):
         shutil.copyfile(path, out_dir / f"source_{at}_{path.name}")
         script.append(f"read_verilog -sv source_{at}_{path.name}")
-    script += [PLAIN_NAMES, f"synth_ecp5 -nobram -top {top}"]
+    script.append(f"synth_ecp5 {BEFORE_ABC9} -nobram -top {top}")
+    script += [line.format(options="-nobram ", top=top) for line in AFTER_ABC9]
     # what is left of the module borders has no cells behind it
     script += ["delete t:$scopeinfo", "write_verilog -noattr netlist.v", "tee -q -o cells.txt stat"]
     (out_dir / "netlist.ys").write_text("\n".join(script) + "\n")

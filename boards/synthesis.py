@@ -20,9 +20,15 @@ TIMEOUT = 3600.0
 #: Log files of the tools, for the error message.
 LOGS = {"yosys": "top.rpt", "nextpnr-ecp5": "top.tim", "ecppack": "top.tim"}
 REPORT = "nextpnr-report.json"
-#: All wires but ports get names without brackets: abc9 takes a wire ``a[0]`` beside a wire ``a`` for one of its bits,
-#: and then yosys fails ("Assert GetSize(conn.first) == GetSize(conn.second)") or not, as chance has it.
-PLAIN_NAMES = "rename -unescape w:* x:* %d"
+#: synth_ecp5 stops in front of abc9, all wires but ports whose names have brackets get others, and it goes on: abc9
+#: takes a wire ``a[0]`` (such as an array's element becomes) beside a wire ``a`` for one of its bits, and then yosys
+#: fails ("Assert GetSize(conn.first) == GetSize(conn.second)") or not, as chance has it.
+BEFORE_ABC9 = "-run begin:map_luts"
+AFTER_ABC9 = (
+    "rename -unescape w:*[[]* x:* %d",  # public names keep their letters
+    "rename -enumerate -pattern plain_% w:*[[]* x:* %d",
+    "synth_ecp5 -run map_luts: {options}-top {top}",
+)
 
 
 class SynthesisError(RuntimeError):
@@ -67,7 +73,8 @@ def synthesize(
         top,
         "top",
         read_verilog_opts="-defer",  # a memory is read with its real parameters only
-        script_after_read=PLAIN_NAMES,
+        synth_opts=BEFORE_ABC9,
+        script_after_synth="\n".join(AFTER_ABC9).format(options="", top="top"),
         nextpnr_opts=options,
         ecppack_opts="--compress",
     )

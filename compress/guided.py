@@ -9,6 +9,7 @@ and the rules of dropping are; ours are named below.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spikewright.compress.masks import Masks
+from spikewright.compress.masks import MaskError, Masks, magnitude_masks, prunable
 from spikewright.compress.task import Task
 from spikewright.models.convnets import ConvNet, Unit
 from spikewright.models.data import Split
@@ -49,6 +50,56 @@ class AttentionTransfer:
         found = attention_maps(cast(ConvNet, network), images)
         terms = [(a - b).square().mean() for a, b in zip(found, wanted, strict=True)]
         return self.weight * torch.stack(terms).mean()
+
+
+def layer_counts(shapes: Mapping[str, torch.Size], keep: int) -> dict[str, int]:
+    """How many weights each layer keeps: density ∝ Σ of its sides / Π of its sides, at most 1 (ERK, Evci et al., 2020).
+
+    *Ours* for paper 4: small layers stay dense, or the first of them would let nothing through. Sums to ``keep``.
+    """
+    sizes = {name: math.prod(shape) for name, shape in shapes.items()}
+    if not len(shapes) <= keep <= sum(sizes.values()):
+        raise MaskError(f"a density must leave {len(shapes)} to {sum(sizes.values())} weights, not {keep}")
+    raw = {name: sum(shape) / sizes[name] for name, shape in shapes.items()}
+    low, high = 0.0, 1.0 / min(raw.values())
+    for _ in range(60):
+        factor = (low + high) / 2
+        total = sum(min(1.0, factor * raw[name]) * sizes[name] for name in shapes)
+        low, high = (factor, high) if total < keep else (low, factor)
+    counts = {name: max(1, int(min(1.0, low * raw[name]) * sizes[name])) for name in shapes}
+    for name in sorted(shapes, key=lambda n: (-sizes[n], n)) * 2:  # what rounding left, to the widest
+        counts[name] += max(1 - counts[name], min(sizes[name] - counts[name], keep - sum(counts.values())))
+    return counts
+
+
+def density_masks(network: ConvNet, keep: int, *, banks: int = 1) -> Masks:
+    """Masks that keep ``keep`` weights, in each layer the greatest |w| of as many as :func:`layer_counts` gives it."""
+    weights = prunable(network)
+    masks: Masks = {}
+    for name, count in layer_counts({n: w.shape for n, w in weights.items()}, keep).items():
+        masks |= magnitude_masks({name: weights[name]}, count, banks=banks)
+    return masks
+
+
+def match_activity(network: ConvNet, meta: ConvNet, images: Tensor) -> None:
+    """Scale each layer's weights, in place, so that its sums spread as the meta-model's do on ``images`` (*ours*).
+
+    Pruning takes most of a sum away; without a norm behind it the loss would grow from layer to layer until nothing
+    came through. Layer by layer from the first, what each reads being already scaled.
+    """
+    for mine, whole in zip(network.unit, meta.unit, strict=True):
+        spreads = []
+        for net, unit in ((meta, whole), (network, mine)):
+            neuron = cast(Unit, unit).neuron
+            seen: list[Tensor] = []
+            hook = neuron.register_forward_pre_hook(lambda _module, given, seen=seen: seen.append(given[0]))
+            with torch.no_grad():
+                net(images)
+            hook.remove()
+            spreads.append(float(seen[0].std()))
+        if min(spreads) > 0:
+            with torch.no_grad():
+                cast(Unit, mine).synapse.weight.mul_(spreads[0] / spreads[1])
 
 
 @dataclass

@@ -7,12 +7,23 @@ from typing import cast
 import torch
 
 from spikewright.compress.build import dense_model, student_model
-from spikewright.compress.guided import AttentionTransfer, Regrowth, set_thresholds, share_for, shrink_channels
-from spikewright.compress.masks import Masks, magnitude_masks, prunable, survivors
+from spikewright.compress.guided import (
+    AttentionTransfer,
+    Regrowth,
+    density_masks,
+    match_activity,
+    set_thresholds,
+    share_for,
+    shrink_channels,
+)
+from spikewright.compress.masks import Masks, apply_masks, prunable, survivors
 from spikewright.compress.recipe_schema import Masks as Constraint
 from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, fast, state_and_masks
 from spikewright.compress.training import Phase
 from spikewright.models.convnets import ConvNet, to_spiking
+
+#: Training images on which a pruned network's sums are matched with the dense one's.
+IMAGES = 128
 
 
 def guided_stage(run: Run, masks: Constraint, dense: State) -> tuple[State, Masks]:
@@ -28,9 +39,10 @@ def guided_stage(run: Run, masks: Constraint, dense: State) -> tuple[State, Mask
         if masks.channels:
             ann = shrink_channels(ann, share_for(ann, 1 / (1 - masks.sparsity)))
         else:
-            weights = dict(prunable(ann))
-            total = sum(weight.numel() for weight in weights.values())
-            chosen = magnitude_masks(weights, survivors(total, masks.sparsity, 1, 1), banks=masks.banks)
+            total = sum(weight.numel() for weight in prunable(ann).values())
+            chosen = density_masks(ann, survivors(total, masks.sparsity, 1, 1), banks=masks.banks)
+            apply_masks(ann, chosen)
+        match_activity(ann, meta, run.task.inputs(run.task.data.train.images[:IMAGES]))
         phase = Phase("masks-ann", masks.epochs, masks.rate, masks=chosen, adapt=regrowth)
         terms = (AttentionTransfer(meta, masks.attention),) if guided else ()
         log = run.train(fast(ann), phase, terms)

@@ -100,3 +100,15 @@ def test_statistics_of_both_yosys_formats():
     new = "       29 cells\n        7   CCU2C\n        1   $paramod$0df6\\weight_rom\n       31 public wires\n"
     assert read_stat(new) == {"CCU2C": 7, "weight_rom": 1}
     assert read_stat(old) == {"CCU2C": 7, "weight_rom": 1}
+
+
+def test_a_wire_that_is_named_like_a_bit_of_another(tmp_path):
+    """yosys' abc9 takes ``a[0]`` for a bit of ``a`` and dies; an array of registers is full of such names."""
+    (tmp_path / "bits.v").write_text(
+        "module bits(input clk, input [7:0] d, output [7:0] q);\n"
+        "  reg [7:0] a;\n  reg \\a[0] ;\n"
+        "  always @(posedge clk) begin a <= d + 1; \\a[0] <= ^d; end\n"
+        "  assign q = a ^ {8{\\a[0] }};\nendmodule\n"
+    )
+    netlist = make_netlist("bits", [tmp_path / "bits.v"], [], tmp_path / "made")
+    assert netlist.cells["TRELLIS_FF"] == 9
