@@ -102,7 +102,7 @@ def test_statistics_of_both_yosys_formats():
     assert read_stat(old) == {"CCU2C": 7, "weight_rom": 1}
 
 
-def test_a_wire_that_is_named_like_a_bit_of_another(tmp_path):
+def test_a_wire_that_is_named_like_a_bit_of_another(tmp_path, synthesis):
     """yosys' abc9 takes ``a[0]`` for a bit of ``a`` and dies; an array of registers is full of such names."""
     (tmp_path / "bits.v").write_text(
         "module bits(input clk, input [7:0] d, output [7:0] q);\n"
@@ -111,4 +111,4 @@ def test_a_wire_that_is_named_like_a_bit_of_another(tmp_path):
         "  assign q = a ^ {8{\\a[0] }};\nendmodule\n"
     )
     netlist = make_netlist("bits", [tmp_path / "bits.v"], [], tmp_path / "made")
-    assert netlist.cells["TRELLIS_FF"] == 9
+    assert netlist.cell_count["TRELLIS_FF"] == 9
