@@ -19,6 +19,7 @@ GROUPS = {
     "networks": "fifty random networks, bit-exact (slow)",
     "flips": "200 flipped ROM bits (slow)",
     "synthesis": "LUT, block RAM, Fmax on the board (slow)",
+    "compression": "the four methods against their controls, from the cells that benchmarks/compression.py computed",
 }
 SLOW = ("networks", "flips", "synthesis")
 
