@@ -41,13 +41,15 @@ VARIANTS = {
     "uniform-4": "method: search, schemes: [uniform], target_bits: 4.0",
     "pot-3": "method: search, schemes: [pot], target_bits: 3.0",
     "pot-4": "method: search, schemes: [pot], target_bits: 4.0",
-    "fixed-3": 'layers: {"*": {scheme: uniform, bits: 3}, "*conv": {scheme: uniform, bits: 3, fraction_bits: 0}}',
-    "fixed-4": 'layers: {"*": {scheme: uniform, bits: 4}, "*conv": {scheme: uniform, bits: 4, fraction_bits: 0}}',
+    "fixed-3": 'layers: {"*": {scheme: uniform, bits: 3}, "*.proj_conv": {scheme: uniform, bits: 3, fraction_bits: 0}}',
+    "fixed-4": 'layers: {"*": {scheme: uniform, bits: 4}, "*.proj_conv": {scheme: uniform, bits: 4, fraction_bits: 0}}',
 }
 
 
 def _run(base: str, key: str, variant: str, fold: int) -> Run:
     search, learn, gather, grid = EPOCHS[key]
+    if variant.startswith("fixed"):  # what has nothing to search trains as long
+        learn += search
     epochs = f"search_epochs: {search}, epochs: {learn}, gather_epochs: {gather}, grid_epochs: {grid}"
     return begin(base + f"  quantisers: {{{VARIANTS[variant]}, {epochs}}}\n", fold)
 

@@ -89,6 +89,8 @@ def magnitude_masks(weights: Mapping[str, Tensor], keep: int, before: Masks | No
     parts = [_groups(alive[n], banks) for n in names]
     allowed = torch.cat([torch.ones(weights[n].numel()) if before is None else before[n].reshape(-1) for n in names])
     left = int(allowed.sum())
+    if keep < 1:
+        raise MaskError(f"masks must keep some weights, not {keep}: prune less, or select tokens with fewer weights")
     if keep > left:
         raise MaskError(f"keep must be at most the {left} surviving weights, not {keep}")
     firsts = torch.tensor([0, *(weights[n].numel() for n in names)]).cumsum(0)

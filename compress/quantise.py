@@ -219,6 +219,10 @@ class QuantConv3(Quantised, Conv3):
     ) -> Tensor:
         if not self.exact:
             return super().drive(x, norm, neuron, steps=steps, shortcut=shortcut)
+        if norm is not None and shortcut is not None:
+            raise ValueError(
+                "a shortcut cannot meet the sums behind a batch norm on the integer grid: leave the norm out"
+            )
 
         def multiply(a: Tensor, w: Tensor) -> Tensor:
             sums = F.conv2d(a, w, None, padding=1)

@@ -18,7 +18,7 @@ from spikewright.compress.artefacts import Checkpoints, recipe_hash, save_tensor
 from spikewright.compress.build import dense_model, layer_names, quantised_from, student_model
 from spikewright.compress.export import export_package, weight_statistics
 from spikewright.compress.parallel import Ranks
-from spikewright.compress.recipe import layer_formats, load_recipe
+from spikewright.compress.recipe import RecipeError, layer_formats, load_recipe
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.stages import planned_epochs, run_stages
 from spikewright.compress.stages.run import Run, State
@@ -81,6 +81,11 @@ def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None
     checkpoint per stage in ``stages/``, from which an interrupted run continues to the same result.
     """
     recipe, out = load_recipe(path), Path(out_dir)
+    tokens = recipe.constraints.tokens
+    if tokens is not None and tokens.method != "learned":
+        raise RecipeError(
+            f"{path}: tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it"
+        )
     if recipe.constraints.quantisers.method == "fixed":
         layer_formats(recipe, _layer_names(recipe))  # refuse a bad format before training, not after
     console = console or Console(stderr=True)

@@ -174,7 +174,11 @@ class LIF(nn.Module):
     def forward(self, x: Tensor, threshold: Tensor | None = None) -> Tensor:
         """Spikes of ``x [T, ...]``; ``threshold`` replaces the node's own level (integer grid)."""
         level = self.level if threshold is None else threshold
-        return fire(x, level, leak=self.leak, reset=self.reset, compare=self.compare, surrogate=self.surrogate)
+        # with leak 1/2 rounding changes no spike, and the plain path is faster
+        whole = threshold is not None and self.leak not in (0.0, 0.5, 1.0)
+        return fire(
+            x, level, leak=self.leak, reset=self.reset, compare=self.compare, surrogate=self.surrogate, whole=whole
+        )
 
     def levels(self) -> Tensor | float:
         """What u is compared with: one number, or one a channel."""

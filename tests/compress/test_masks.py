@@ -7,6 +7,7 @@ import torch
 
 from spikewright.compress.build import add_selectors, dense_model
 from spikewright.compress.masks import (
+    MaskError,
     apply_masks,
     block_matrices,
     magnitude_masks,
@@ -150,3 +151,9 @@ def test_the_control_of_rewinding_draws_everything_anew() -> None:
         assert not torch.equal(one[name], two[name])
         assert not torch.equal(one[name], model.state_dict()[name])
         assert one[name].std() == pytest.approx(float(model.state_dict()[name].std()), rel=0.35)
+
+
+def test_no_weights_left_is_refused() -> None:
+    """So it is where the selectors, which always count as kept, take all that may stay."""
+    with pytest.raises(MaskError, match="masks must keep some weights, not -3"):
+        magnitude_masks({"a": torch.ones(4, 4)}, -3)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spikewright.compress.build import load_quantised
-from spikewright.compress.recipe import load_recipe
+from spikewright.compress.recipe import RecipeError, load_recipe
 from spikewright.compress.runner import run_recipe
 from spikewright.compress.stages.run import task_of
 from spikewright.compress.training import predict
@@ -142,3 +142,12 @@ constraints:
     assert package.network.input.frames
     assert not package.network.input.signed
     assert package.tensors["input.table"].max() == 7
+
+
+def test_what_cannot_be_is_refused_before_or_instead_of_training(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    text = "name: r\ndata: digits" + SPIKFORMER + "  tokens: {method: random, keep: [9], epochs: 1}\n" + FIXED
+    path.write_text(text)
+    with pytest.raises(RecipeError, match="is a control for benchmarks; no package can hold it"):
+        run_recipe(path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -160,3 +160,14 @@ def test_a_neuron_behind_attention_has_a_whole_threshold() -> None:
 def test_a_leak_that_hardware_has_not_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 1/16"):
         LIF(tau=3.0).sixteenths()
+
+
+def test_a_leak_of_12_sixteenths_is_the_integer_neurons_on_the_grid() -> None:
+    x = np.random.default_rng(4).integers(-40, 60, size=(8, 2000))
+    got = LIF(tau=4.0)(torch.from_numpy(x).double(), torch.tensor(45.0, dtype=torch.float64)).numpy()
+    u, want = np.zeros(2000, np.int64), []
+    for row in x:
+        u = (12 * u >> 4) + row
+        want.append(u >= 45)
+        u = np.where(want[-1], 0, u)
+    assert np.array_equal(got.astype(bool), np.stack(want))
