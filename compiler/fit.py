@@ -36,9 +36,13 @@ LUT_NEURON_BIT = 10.0  # one membrane bit of one token slot and stream
 LUT_LANE_BIT = 2.0  # one accumulator bit of one lane and stream: drain and shift registers
 LUT_MOVE_LANE = 15.0  # one lane of one bank: rotation, masks, write-back
 
-#: Part of the LUT that a design may take and still be routed at speed, and block RAMs of the serial link.
+#: Part of the LUT that a design may take and still be routed, and block RAMs of the serial link.
 LUT_SHARE = 0.7
 LINK_BLOCKS = 1
+
+#: Designs up to so many LUT have reached the boards' clock with room to spare (benchmarks/run.py synthesis: 96 MHz at
+#: 24 812); wider ones have missed it as often as not (76 MHz at 39 010), so nobody is given one who did not ask.
+LUT_AT_SPEED = 27_000
 
 #: A first look at a shape is trusted to skip it only where it is over the limit by this factor.
 ROUGH = 1.3
@@ -114,7 +118,8 @@ def choose(
 ) -> Choice:
     """The fastest shape that fits the board, or a much smaller one that is hardly slower; ``FitError`` if none fits.
 
-    lanes, banks, streams: fixed by the user.
+    A shape so large that it may miss the board's clock is taken only if no other fits, or where the user fixed the
+    streams. lanes, banks, streams: fixed by the user.
     """
     shapes = _shapes(graph, lanes, banks, streams, steps, skip)
     ranked = sorted(
@@ -126,6 +131,7 @@ def choose(
     best: tuple[int, Shape, Lowered, Needs] | None = None
     least: tuple[Needs, Shape] | None = None
     known: Structure | None = None
+    slow: tuple[int, Shape, Lowered, Needs] | None = None
     for cycles, shape in ranked:
         row: dict[str, Any] = {"lanes": shape.lanes, "banks": shape.banks, "streams": shape.streams, "estimate": cycles}
         rows.append(row)
@@ -146,8 +152,13 @@ def choose(
         if needs.excess(limits) > 1:
             row["verdict"] = "too large"
             continue
+        if needs.lut > LUT_AT_SPEED and streams is None:
+            row["verdict"] = "may miss the clock"
+            slow = slow or (cycles, shape, lowered, needs)
+            continue
         row["verdict"] = "fits"
         best = (best[0] if best else cycles, shape, lowered, needs)
+    best = best or slow
     if best is None:
         assert least is not None
         raise FitError(_too_large(limits, *least))

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from spikewright.compiler.fit import BoardLimits, FitError, choose, estimate_lut, needs_of
+from spikewright.compiler.fit import LUT_AT_SPEED, BoardLimits, FitError, choose, estimate_lut, needs_of
 from spikewright.compiler.importer import import_package
 from spikewright.compiler.lowering import lower
 from spikewright.compiler.measure import measure
@@ -78,3 +78,19 @@ def test_estimates_grow_with_the_shape(graph):
     structure = measure(lower(graph, Shape(4, 4, 4, 1)))
     assert estimate_lut(structure) == needs[2].lut
     assert sum(block_ram(structure).values()) < needs[2].blocks
+
+
+def test_nobody_is_given_a_shape_that_may_miss_the_clock_unasked(graph):
+    roomy = BoardLimits("roomy", 200_000, 500)
+    choice = choose(graph, roomy)
+    assert choice.needs.lut <= LUT_AT_SPEED
+    faster = [row for row in choice.candidates if row["verdict"] == "may miss the clock"]
+    assert faster, "the wider shapes were seen"
+    assert all(row["lut"] > LUT_AT_SPEED and row["cycles"] < choice_cycles(choice) for row in faster)
+    asked = choose(graph, roomy, streams=2)
+    assert asked.needs.lut > LUT_AT_SPEED
+    assert asked.shape.streams == 2
+
+
+def choice_cycles(choice):
+    return sum(step.cycles for step in choice.lowered.steps)
