@@ -11,11 +11,11 @@ from spikewright.compress.quantise import Quantised
 from spikewright.compress.selector_controls import FiringRateSelector
 from spikewright.compress.tokens import TokenSelector
 from spikewright.cost.work import Kind, Layer
-from spikewright.models.graph import IMAGE, Norm, Size, SpikingNetwork
+from spikewright.models.graph import IMAGE, Builder, Norm, Size, SpikingNetwork
 from spikewright.models.neurons import LIF
 
 
-class _Account:
+class _Account(Builder):
     """Listens to a network (:class:`spikewright.models.graph.Builder`).
 
     Every layer is computed T times, the first on a still image too: so do the papers count.

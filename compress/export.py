@@ -13,7 +13,7 @@ from spikewright.compress.quantise import QuantHead, Quantised, QuantShortcut, W
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.task import Task
 from spikewright.compress.tokens import QuantSelector, selectors
-from spikewright.models.graph import Norm, SpikingNetwork
+from spikewright.models.graph import Builder, Norm, SpikingNetwork
 from spikewright.models.neurons import LIF
 from spikewright.models.package import Network, Package
 from spikewright.models.spikformer import Spikformer
@@ -33,7 +33,7 @@ def _weights(fmt: WeightFormat) -> dict[str, Any]:
     return {"scheme": fmt.scheme, "bits": fmt.bits}
 
 
-class _Exporter:
+class _Exporter(Builder):
     """Listens to a network (:class:`spikewright.models.graph.Builder`); collects its ops and tensors."""
 
     def __init__(self) -> None:

@@ -131,12 +131,6 @@ def matrix_masks(weights: Mapping[str, Tensor], sparsity: float, *, banks: int =
     return masks
 
 
-def random_masks(weights: Mapping[str, Tensor], keep: int, generator: torch.Generator) -> Masks:
-    """A control: ``keep`` weights of all tensors together, by chance."""
-    drawn = {n: torch.rand(w.shape, generator=generator, dtype=torch.float64) for n, w in weights.items()}
-    return magnitude_masks(drawn, keep)
-
-
 def _refuse_empty(masks: Masks) -> None:
     empty = [n for n, mask in masks.items() if not mask.any()]
     if empty:

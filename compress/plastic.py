@@ -11,13 +11,13 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from spikewright.models.graph import Norm, SpikingNetwork
+from spikewright.models.graph import Builder, Norm, SpikingNetwork
 from spikewright.models.neurons import LIF, PlasticLIF
 
 Kind = Literal["slif", "threshold", "leak", "lif"]
 
 
-class _Neurons:
+class _Neurons(Builder):
     """Listens to a network: every neuron, with its channels, the axes behind them, and whether it reads integers."""
 
     def __init__(self) -> None:
@@ -47,18 +47,6 @@ class _Neurons:
 
     def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
         self.found.append((neuron, self.channels[value], 0, True))
-        return name
-
-    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
-        return name
-
-    def add(self, name: str, stream: str, spikes: str) -> str:
-        return name
-
-    def select(self, name: str, source: str, selector: nn.Module) -> str:
-        return name
-
-    def head(self, name: str, source: str, synapse: nn.Module) -> str:
         return name
 
 

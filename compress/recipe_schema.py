@@ -210,6 +210,8 @@ class Recipe(_Part):
     def _makes_sense(self) -> Recipe:
         tokens, masks = self.constraints.tokens, self.constraints.masks
         family = self.model.family
+        if masks and masks.method == "attention-guided" and masks.banks > 1 and masks.regrowth:
+            raise ValueError("masks.banks cannot hold while weights regrow: set regrowth: 0")
         if masks and masks.rewind > self.teacher.epochs and masks.method == "lottery":
             raise ValueError(f"masks.rewind must be at most teacher.epochs = {self.teacher.epochs}, not {masks.rewind}")
         if masks and masks.method in GUIDED and family not in ("vgg", "resnet"):

@@ -6,7 +6,7 @@ names of the values. Names are those of docs/package.md.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -24,8 +24,8 @@ class Result(NamedTuple):
     choices: list[Tensor]
 
 
-class Builder(Protocol):
-    """What listens: each method is told of one op and returns the name of the value it makes."""
+class Builder:
+    """What listens: each method is told of one op and returns the name of the value it makes; here, and no more."""
 
     def conv(
         self,
@@ -38,24 +38,31 @@ class Builder(Protocol):
         shortcut: tuple[str, nn.Module] | None = None,
     ) -> str:
         """3×3 convolution, norm, neuron; shortcut: the value and the branch that join in front of the neuron."""
+        return name
 
     def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
         """The same matrix at each token, norm, neuron."""
+        return name
 
     def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
         """OR over 3×3 windows of spikes, stride 2; or their count in 2×2 windows, stride 2."""
+        return name
 
     def add(self, name: str, stream: str, spikes: str) -> str:
         """Residual addition."""
+        return name
 
     def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
         """``(q·kᵀ)·v`` by heads, neuron."""
+        return name
 
     def select(self, name: str, source: str, selector: nn.Module) -> str:
         """Token selector."""
+        return name
 
     def head(self, name: str, source: str, synapse: nn.Module) -> str:
         """Class scores."""
+        return name
 
 
 class Size(NamedTuple):

@@ -1,6 +1,6 @@
 """Data sets by name, and images as the integer codes that networks and hardware read.
 
-The digits' sets are at hand; every other set is read from a folder or file that the user names, never fetched.
+The digits' sets are at hand. Files of other sets have readers in models/formats; nothing is ever fetched.
 """
 
 from __future__ import annotations

@@ -34,18 +34,6 @@ def digit_events(start: int) -> list[Events]:
     return record(pictures, np.random.default_rng([_SEED, start]))
 
 
-def write_event_digits(folder: Path) -> None:
-    """All digits in N-MNIST's layout: ``Train|Test/CLASS/NUMBER.bin``, by the split without folds."""
-    labels = native_digits()[1]
-    train, validation, test = split_indices()
-    part = dict.fromkeys([*train.tolist(), *validation.tolist()], "Train") | dict.fromkeys(test.tolist(), "Test")
-    for start in range(0, len(labels), BATCH):
-        for number, events in enumerate(digit_events(start), start):
-            path = folder / part[number] / str(labels[number]) / f"{number + 1:05d}.bin"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_nbin(events, path)
-
-
 @cache
 def _frames() -> Images:
     """Frames of every digit, uint8 ``[1797, T, 64, 64, 2]``, read back from the format."""

@@ -1,1 +1,1 @@
-"""Leaf cost model shared by compress and compiler: shapes and counts in, cycles and ROM bits out."""
+"""Leaf cost model: cycles, which the compiler uses; work, stored bits and energy, estimates that compress uses."""

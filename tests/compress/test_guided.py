@@ -99,7 +99,7 @@ def test_thresholds_are_a_part_of_the_percentile_layer_by_layer(task: Task) -> N
     ordered = currents.detach().flatten().sort().values
     assert levels[0] == pytest.approx(0.3 * float(ordered[math.ceil(len(ordered) * 0.997) - 1]), rel=1e-3)
     assert all(
-        isinstance(u.neuron, PlasticLIF) and float(u.neuron.level) == pytest.approx(level)
+        isinstance(u.neuron, PlasticLIF) and u.neuron.level.item() == pytest.approx(level)
         for u, level in zip(snn.unit, levels, strict=True)
     )
     with torch.no_grad():

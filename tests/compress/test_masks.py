@@ -13,7 +13,6 @@ from spikewright.compress.masks import (
     magnitude_masks,
     matrix_masks,
     prunable,
-    random_masks,
     reinitialised,
     rewind,
     selector_weights,
@@ -133,13 +132,6 @@ def test_l1p_prunes_each_matrix_of_the_blocks_to_its_exact_count() -> None:
         assert weight[mask].min() >= weight[~mask].max()
     with pytest.raises(ValueError, match=r"block.0.attn.q_linear.weight would have none"):
         matrix_masks(dict(matrices), 0.9999)
-
-
-def test_random_masks_hit_the_count_and_differ_by_seed() -> None:
-    weights = {"a": torch.ones(20, 20), "b": torch.ones(5, 5)}
-    one, two = (random_masks(weights, 50, torch.Generator().manual_seed(s)) for s in (1, 2))
-    assert sum(int(m.sum()) for m in one.values()) == 50
-    assert not torch.equal(one["a"], two["a"])
 
 
 def test_the_control_of_rewinding_draws_everything_anew() -> None:

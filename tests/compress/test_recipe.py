@@ -41,6 +41,11 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("data: digits", "data: mnist", "data: data must be one of clutter-digits, digits, event-digits, not 'mnist'"),
         ("keep: 0.7", "keep: 1.5", "constraints.tokens.keep: must be above 0 and at most 1, not 1.5"),
         ("keep: 0.7", "keep: [4, 3]", "tokens.keep must give 1 counts, not 2"),
+        (
+            "  tokens: {keep: 0.7}",
+            "  masks: {method: attention-guided, banks: 4}",
+            "masks.banks cannot hold while weights regrow: set regrowth: 0",
+        ),
         ("keep: 0.7", "keep: [17]", "tokens.keep must fall from at most 16 tokens to at least 1"),
         ("keep: 0.7", "before: [2]", "must name blocks from 1 to 1, not 2"),
         ("dim: 16", "depth: 1", "at least 2 blocks"),
