@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
-from protocol import begin, judged
+from protocol import Answer, Cell, begin, finished, gathering, judged
 
 from spikewright.compress.account import layers_of
 from spikewright.compress.build import dense_model
-from spikewright.compress.masks import Masks, prunable, reinitialised, rewind, selector_weights
+from spikewright.compress.masks import Masks, apply_masks, prunable, reinitialised, selector_weights
 from spikewright.compress.selector_controls import kept_area
 from spikewright.compress.stages.masks import masks_stage
-from spikewright.compress.stages.run import Run, State, state_and_masks, student
+from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, state_and_masks, student
 from spikewright.compress.stages.teacher import teacher_stage
 from spikewright.compress.stages.tokens import tokens_stage
-from spikewright.compress.tokens import set_mode
 from spikewright.compress.training import Phase
 from spikewright.cost.work import dense_macs
 from spikewright.models.graph import SpikingNetwork
@@ -25,12 +24,14 @@ BASE = """
 data: "clutter-digits:FOLD"
 model: {dim: 64, depth: 4, heads: 4, steps: 4}
 training: {batch: 32, jitter: true, distillation: 1.0}
-teacher: {epochs: 60}
+teacher: {epochs: 80}
 constraints:
   quantisers: {layers: {"*": {scheme: uniform, bits: 8}}}
 """
 TOKENS = BASE + "  tokens: {keep: 0.65, epochs: 15, rate: 0.001}\n"
 LOTTERY = TOKENS + "  masks: {sparsity: 0.96, rounds: 11, epochs: 15, rewind: 15}\n"
+#: Selectors without anything to learn.
+CONTROLS = {m: TOKENS.replace("keep: 0.65", f"method: {m}, keep: 0.65") for m in ("firing-rate", "random")}
 #: Rounds that are reported: 77, 87, 90, 95 and 96 % of the weights gone.
 ROUNDS = (5, 7, 8, 10, 11)
 
@@ -41,13 +42,6 @@ def dense(run: Run) -> State:
     return state
 
 
-def loaded(network: SpikingNetwork, state: State) -> SpikingNetwork:
-    """The network with a state, gathering tokens."""
-    network.load_state_dict(state)
-    set_mode(network, hard=True)
-    return network.eval()
-
-
 def share_gone(network: SpikingNetwork) -> float:
     """Pruned / dense weights with more than one dimension; the selectors' count as kept."""
     weights = prunable(network)
@@ -55,14 +49,35 @@ def share_gone(network: SpikingNetwork) -> float:
     return 1 - (sum(int(p.count_nonzero()) for p in weights.values()) + selector_weights(network)) / total
 
 
-def lottery(fold: int) -> dict[str, Any]:
-    """Teacher, tokens, eleven rounds; what each reported round answers."""
+def lottery_round(run: Run, number: int) -> tuple[State, Masks]:
+    """Weights and masks of a round of the trajectory, which comes first."""
+    found = run.checkpoints.read(f"masks-{number:02d}")
+    assert found is not None, "the trajectory of the lottery comes first"
+    return state_and_masks(found[0])
+
+
+def trained_from(run: Run, stage: str, start: State, masks: Masks) -> tuple[State, Masks]:
+    """A round of the trajectory with other masks or another start: as many epochs at the same rate."""
+    rounds = run.recipe.constraints.masks
+    assert rounds is not None
+
+    def make() -> Stage:
+        network = student(run, start)
+        apply_masks(network, masks)
+        log = run.train(network, Phase(stage, rounds.epochs, rounds.rate, soft=True, masks=masks))
+        return copy_of(network) | {MASK + n: m for n, m in masks.items()}, log + run.settle(network, stage)
+
+    return state_and_masks(run.stage(stage, make))
+
+
+def lottery(fold: int) -> Answer:
+    """Teacher, tokens, eleven rounds; what each reported round answers once it is finished."""
     run = begin(LOTTERY, fold)
     state, early = teacher_stage(run)
-    teacher = loaded(dense_model(run.recipe), state)
+    teacher = gathering(dense_model(run.recipe), state)
     trained = tokens_stage(run, state)
-    with_tokens = loaded(student(run, trained), trained)
-    result: dict[str, Any] = {
+    with_tokens = finished(run, student(run, trained), {}, "tokens")
+    result: Answer = {
         "labels": run.task.data.test.labels.tolist(),
         "dense": judged(run, teacher),
         "tokens": judged(run, with_tokens),
@@ -75,50 +90,40 @@ def lottery(fold: int) -> dict[str, Any]:
     }
     masks_stage(run, trained, early)
     for number in ROUNDS:
-        found = run.checkpoints.read(f"masks-{number:02d}")
-        assert found is not None
-        pruned, _ = state_and_masks(found[0])
-        network = loaded(student(run, pruned), pruned)
+        pruned, masks = lottery_round(run, number)
+        network = finished(run, student(run, pruned), masks, f"masks-{number:02d}")
         result["rounds"][str(number)] = {"gone": share_gone(network), "classes": judged(run, network)}
     return result
 
 
-def control(fold: int) -> dict[str, Any]:
-    """The lottery's masks of rounds 10 and 11 on weights that are drawn anew, trained as long as a round."""
+def control(fold: int) -> Answer:
+    """The lottery's masks of rounds 10 and 11 on weights that are drawn anew, trained and finished as a round is."""
     run = begin(LOTTERY, fold)
     run.dense = dense(run)
-    result: dict[str, Any] = {}
+    result: Answer = {}
     for number in (10, 11):
-        found = run.checkpoints.read(f"masks-{number:02d}")
-        assert found is not None, "the trajectory of the lottery comes first"
-        state, masks = state_and_masks(found[0])
-        network = student(run, state)
-        label = f"control-{number}"
-        rewind(network, reinitialised(network, run.recipe.seed, label), masks)
-        _train(run, network, label, masks)
-        result[str(number)] = judged(run, network)
+        state, masks = lottery_round(run, number)
+        stage = f"masks-{number:02d}-random"
+        anew = reinitialised(student(run, state), run.recipe.seed, stage)
+        trained, masks = trained_from(run, stage, anew, masks)
+        result[str(number)] = judged(run, finished(run, student(run, trained), masks, stage))
     return result
 
 
-def _train(run: Run, network: SpikingNetwork, label: str, masks: Masks) -> None:
-    rounds = run.recipe.constraints.masks
-    assert rounds is not None
-    run.train(network, Phase(label, rounds.epochs, rounds.rate, soft=True, masks=masks))
-    run.settle(network, label)
-    set_mode(network, hard=True)
-    network.eval()
-
-
-def selector(fold: int) -> dict[str, Any]:
-    """Selectors without anything learned, trained as long as the learned one."""
-    result: dict[str, Any] = {}
-    for method in ("firing-rate", "random"):
-        run = begin(TOKENS.replace("keep: 0.65", f"method: {method}, keep: 0.65"), fold)
+def selector(fold: int) -> Answer:
+    """Selectors without anything learned, trained and finished as the learned one is."""
+    result: Answer = {}
+    for method in CONTROLS:
+        run = begin(CONTROLS[method], fold)
         state = tokens_stage(run, dense(run))
-        network = loaded(student(run, state), state)
+        network = finished(run, student(run, state), {}, "tokens")
         area = kept_area(cast(Spikformer, network), run.task, run.task.data.test)
         result[method] = {"classes": judged(run, network), "area": area}
     return result
 
 
-CELLS = {"lottery": lottery, "control": control, "selector": selector}
+CELLS = {
+    "lottery": Cell(lottery, {"": LOTTERY}),
+    "control": Cell(control, {"": LOTTERY}),
+    "selector": Cell(selector, CONTROLS),
+}

@@ -1,132 +1,106 @@
-"""Cells of paper 3, of bank-balanced masks, and of everything together, on clutter-digits with depth 4."""
+"""Cells of paper 3, and of everything together, on clutter-digits with depth 4."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from cells_lottery import BASE, LOTTERY, dense, loaded, share_gone
-from protocol import begin, judged
+from cells_lottery import BASE, LOTTERY, dense, share_gone
+from predicted import network_cycles, package_cycles, without_leaks
+from protocol import FINISH_EPOCHS, Answer, Cell, begin, gathering, judged
 
 from spikewright.compress.account import layers_of
 from spikewright.compress.build import quantised_from
 from spikewright.compress.export import export_package
-from spikewright.compress.masks import Masks, magnitude_masks, prunable, rewind
+from spikewright.compress.stages import run_stages
 from spikewright.compress.stages.masks import masks_stage
 from spikewright.compress.stages.neuron import neuron_stage
-from spikewright.compress.stages.quantisers import quantisers_stage
-from spikewright.compress.stages.run import Run, State, copy_of, state_and_masks, student
+from spikewright.compress.stages.run import State, student
 from spikewright.compress.stages.structure import structure_stage
-from spikewright.compress.stages.tokens import tokens_stage
-from spikewright.compress.tokens import set_mode
-from spikewright.compress.training import Phase
 from spikewright.cost.storage import compression
-from spikewright.models.graph import SpikingNetwork
 from spikewright.models.package import write_package
 
 SPARSITIES = (0.8, 0.85, 0.9, 0.95)
 SHARES_GONE = (0.25, 0.5, 0.75)
-#: Where plain LIF may lose: the hardest L1P and the hardest DSP.
-HARD = {
-    "l1p-0.95": "  masks: {method: l1p, sparsity: 0.95, epochs: 15, rate: 0.001}\n",
-    "dsp-0.75": "  structure: {qk: 0.25, v: 0.25, hidden: 0.25, epochs: 15}\n",
+L1P = {
+    str(s): BASE + f"  masks: {{method: l1p, sparsity: {s}, epochs: {FINISH_EPOCHS}, rate: 0.002}}\n"
+    for s in SPARSITIES
 }
+DSP = {
+    str(g): BASE + f"  structure: {{qk: {1 - g}, v: {1 - g}, hidden: {1 - g}, epochs: {FINISH_EPOCHS}, rate: 0.002}}\n"
+    for g in SHARES_GONE
+}
+#: Where plain LIF may lose: the hardest L1P and the hardest DSP.
+HARD = {"l1p-0.95": L1P["0.95"], "dsp-0.75": DSP["0.75"]}
 KINDS = ("lif", "threshold", "leak", "slif")
+SLIF = {
+    f"{case}:{kind}": text + f"  neuron: {{kind: {kind}, epochs: 10}}\n"
+    for case, text in HARD.items()
+    for kind in KINDS
+}
 BANKS = 4
-
-
-def l1p(fold: int) -> dict[str, Any]:
-    """Each matrix of the blocks pruned by itself, from the teacher's weights; fifteen more epochs."""
-    result: dict[str, Any] = {}
-    for sparsity in SPARSITIES:
-        run = begin(BASE + f"  masks: {{method: l1p, sparsity: {sparsity}, epochs: 15, rate: 0.001}}\n", fold)
-        state, _ = masks_stage(run, dense(run), {})
-        network = loaded(student(run, state), state)
-        result[str(sparsity)] = {"classes": judged(run, network), "gone": share_gone(network)}
-    return result
-
-
-def dsp(fold: int) -> dict[str, Any]:
-    """Whole dimensions out of every group of every block; fifteen more epochs."""
-    result: dict[str, Any] = {}
-    for gone in SHARES_GONE:
-        keep = 1 - gone
-        run = begin(BASE + f"  structure: {{qk: {keep}, v: {keep}, hidden: {keep}, epochs: 15}}\n", fold)
-        state, _ = structure_stage(run, dense(run), {})
-        network = loaded(student(run, state), state)
-        weights = sum(layer.weights for layer in layers_of(network))
-        result[str(gone)] = {"classes": judged(run, network), "weights": weights}
-    return result
-
-
-def slif(fold: int) -> dict[str, Any]:
-    """What neurons that learn give back where pruning was hardest, and their controls, ten epochs each."""
-    result: dict[str, Any] = {}
-    for case, constraint in HARD.items():
-        for kind in KINDS:
-            run = begin(BASE + constraint + f"  neuron: {{kind: {kind}, epochs: 10}}\n", fold)
-            shaped, _ = structure_stage(run, dense(run), {})
-            state, masks = masks_stage(run, shaped, {})
-            state = neuron_stage(run, state, masks)
-            result[f"{case}:{kind}"] = judged(run, loaded(student(run, state, plastic=True), state))
-    return result
-
-
-def _lottery_round(run: Run, number: int) -> tuple[State, Masks]:
-    found = run.checkpoints.read(f"masks-{number:02d}")
-    assert found is not None, "the trajectory of the lottery comes first"
-    return state_and_masks(found[0])
-
-
-def balanced(fold: int) -> dict[str, Any]:
-    """Rounds 8 and 10 of the lottery again with equally many weights in each of four banks of every output."""
-    run = begin(LOTTERY, fold)
-    run.dense = dense(run)
-    found = run.checkpoints.read("early")
-    assert found is not None, "the trajectory of the lottery comes first"
-    rounds = run.recipe.constraints.masks
-    assert rounds is not None
-    result: dict[str, Any] = {}
-    for number in (8, 10):
-        before, _ = _lottery_round(run, number - 1)
-        _, unstructured = _lottery_round(run, number)
-        network = student(run, found[0])
-        start = copy_of(network)
-        keep = sum(int(mask.sum()) for mask in unstructured.values())
-        masks = magnitude_masks({n: before[n] for n in prunable(network)}, keep, banks=BANKS)
-        rewind(network, start, masks)
-        label = f"balanced-{number}"
-        run.train(network, Phase(label, rounds.epochs, rounds.rate, soft=True, masks=masks))
-        run.settle(network, label)
-        set_mode(network, hard=True)
-        result[str(number)] = {"classes": judged(run, network.eval()), "gone": share_gone(network)}
-    return result
-
-
-TOGETHER = LOTTERY + "  neuron: {kind: slif, epochs: 10}\n"
-SEARCHED = TOGETHER.replace(
-    'quantisers: {layers: {"*": {scheme: uniform, bits: 8}}}',
-    "quantisers: {method: search, target_bits: 3.6, search_epochs: 10, epochs: 10, gather_epochs: 30, grid_epochs: 20}",
+#: Tokens, round 8 of the trajectory, neurons that learn, and the search, in one recipe.
+TOGETHER = (
+    LOTTERY.replace("rounds: 11,", "rounds: 11, stop_after: 8,").replace(
+        'quantisers: {layers: {"*": {scheme: uniform, bits: 8}}}',
+        "quantisers: {method: search, target_bits: 3.6, search_epochs: 10, epochs: 10, gather_epochs: 30, "
+        "grid_epochs: 20}",
+    )
+    + "  neuron: {kind: slif, epochs: 10}\n"
 )
 
 
-def together(fold: int) -> dict[str, Any]:
+def l1p(fold: int) -> Answer:
+    """Each matrix of the blocks pruned by itself, and trained on from the teacher's weights."""
+    result: Answer = {}
+    for sparsity, text in L1P.items():
+        run = begin(text, fold)
+        state, _ = masks_stage(run, dense(run), {})
+        network = gathering(student(run, state), state)
+        result[sparsity] = {"classes": judged(run, network), "gone": share_gone(network)}
+    return result
+
+
+def dsp(fold: int) -> Answer:
+    """Whole dimensions out of every group of every block, and trained on."""
+    result: Answer = {}
+    for gone, text in DSP.items():
+        run = begin(text, fold)
+        state, _ = structure_stage(run, dense(run), {})
+        network = gathering(student(run, state), state)
+        weights = sum(layer.weights for layer in layers_of(network))
+        result[gone] = {"classes": judged(run, network), "weights": weights}
+    return result
+
+
+def slif(fold: int) -> Answer:
+    """What neurons that learn give back where pruning was hardest, and their controls, ten epochs each."""
+    result: Answer = {}
+    for case, text in SLIF.items():
+        run = begin(text, fold)
+        shaped, _ = structure_stage(run, dense(run), {})
+        state, masks = masks_stage(run, shaped, {})
+        state = neuron_stage(run, state, masks)
+        result[case] = judged(run, gathering(student(run, state, plastic=True), state))
+    return result
+
+
+def together(fold: int) -> Answer:
     """Tokens, round 8 of the lottery, sLIF and the search, to a package."""
-    run = begin(SEARCHED, fold)
-    state = dense(run)
-    tokens_stage(run, state)
-    pruned, masks = _lottery_round(begin(LOTTERY, fold), 8)
-    adapted = neuron_stage(run, pruned, masks)
-    final = quantisers_stage(run, adapted, masks)
-    network: SpikingNetwork = quantised_from(run.recipe, final)
-    layers = layers_of(network)
-    three = compression(layers, banks=BANKS)
+    run = begin(TOGETHER, fold)
+    final: State = run_stages(run)[1]
+    network = quantised_from(run.recipe, final)
+    three = compression(layers_of(network), banks=BANKS)
     package = export_package(network, run.recipe, run.task)
     write_package(package, run.checkpoints.folder / f"together-{fold}.safetensors")
     return {
         "classes": judged(run, network, double=True),
         "gone": share_gone(network),
         "compression": {"bits": three.bits, "weights": three.weights, "stored": three.stored},
+        "cycles": {"package": package_cycles(without_leaks(package)), "dense": network_cycles(run, run.teacher)},
     }
 
 
-CELLS = {"l1p": l1p, "dsp": dsp, "slif": slif, "balanced": balanced, "together": together}
+CELLS = {
+    "l1p": Cell(l1p, L1P),
+    "dsp": Cell(dsp, DSP),
+    "slif": Cell(slif, SLIF),
+    "together": Cell(together, {"": TOGETHER}),
+}

@@ -10,53 +10,48 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import cells_guided
-import cells_lottery
-import cells_pruning
-import cells_search
+from cells import CELLS
 from protocol import FOLDS, read_cell, write_cell
 
-#: In an order in which a cell comes after those whose checkpoints it needs.
-CELLS: dict[str, Callable[[int], dict[str, Any]]] = {
-    **cells_lottery.CELLS,
-    **cells_pruning.CELLS,
-    **cells_search.CELLS,
-    **cells_guided.CELLS,
-}
+from spikewright.compress.determinism import determinism
 
 
-def compute(cell: str, again: bool) -> None:
+def compute(text: str, again: bool) -> None:
     """One cell, unless its result is there."""
-    name, _, fold = cell.partition(":")
-    if name not in CELLS or not fold.isdecimal() or int(fold) not in FOLDS:
-        sys.exit(f"error: there is no cell {cell!r}: NAME:FOLD, names are {', '.join(CELLS)}, folds 0 to 4")
-    if read_cell(name, int(fold)) is not None and not again:
-        print(f"{cell}: computed before", flush=True)
+    name, _, number = text.partition(":")
+    if name not in CELLS or not number.isdecimal() or int(number) not in CELLS[name].folds:
+        sys.exit(f"error: there is no cell {text!r}: NAME:FOLD, as --list shows them")
+    cell, fold = CELLS[name], int(number)
+    if not again and read_cell(name, fold, cell.key(fold)) is not None:
+        print(f"{text}: computed before", flush=True)
         return
     start = time.monotonic()
-    write_cell(name, int(fold), CELLS[name](int(fold)))
-    print(f"{cell}: {time.monotonic() - start:.0f} s", flush=True)
+    with determinism(1):
+        write_cell(name, fold, cell.key(fold), cell.compute(fold))
+    print(f"{text}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 def compute_all(jobs: int) -> None:
     """Every cell that is missing, fold by fold, ``jobs`` folds side by side."""
     waiting = list(FOLDS)
     running: dict[int, subprocess.Popen[bytes]] = {}
-    while waiting or running:
-        for fold, process in list(running.items()):
-            if process.poll() is not None:
-                if process.returncode:
-                    sys.exit(f"error: fold {fold} ended with status {process.returncode}")
-                del running[fold]
-        while waiting and len(running) < jobs:
-            fold = waiting.pop(0)
-            cells = [part for name in CELLS for part in ("--cell", f"{name}:{fold}")]
-            running[fold] = subprocess.Popen([sys.executable, str(Path(__file__)), *cells])
-        time.sleep(1)
+    try:
+        while waiting or running:
+            for fold, process in list(running.items()):
+                if process.poll() is not None:
+                    if process.returncode:
+                        sys.exit(f"error: fold {fold} ended with status {process.returncode}")
+                    del running[fold]
+            while waiting and len(running) < jobs:
+                fold = waiting.pop(0)
+                cells = [part for name in CELLS if fold in CELLS[name].folds for part in ("--cell", f"{name}:{fold}")]
+                running[fold] = subprocess.Popen([sys.executable, str(Path(__file__)), *cells])
+            time.sleep(1)
+    finally:
+        for process in running.values():
+            process.terminate()
 
 
 def main() -> None:
@@ -68,8 +63,9 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="show which cells are there")
     given = parser.parse_args()
     if given.list:
-        for name in CELLS:
-            print(name, *(f"{fold}:{'yes' if read_cell(name, fold) else 'no'}" for fold in FOLDS))
+        for name, cell in CELLS.items():
+            there = (f"{fold}:{'yes' if read_cell(name, fold, cell.key(fold)) else 'no'}" for fold in cell.folds)
+            print(name, *there)
     for cell in given.cell:
         compute(cell, given.again)
     if given.all:

@@ -7,33 +7,62 @@ one trajectory of lottery rounds per fold serve all rows.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from spikewright.compress.artefacts import Checkpoints, write_whole
+from spikewright.compress.artefacts import Checkpoints, stage_key, write_whole
+from spikewright.compress.masks import Masks
 from spikewright.compress.recipe import parse_recipe
-from spikewright.compress.stages.run import Run
-from spikewright.compress.training import Record, predict
+from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.stages.run import Run, Stage, State, copy_of
+from spikewright.compress.tokens import selectors, set_mode
+from spikewright.compress.training import Phase, Record, predict
 from spikewright.models.graph import SpikingNetwork
 
 HERE = Path(__file__).parent
 CELLS = HERE / "cells"
 STORE = HERE.parent / "build" / "compression"
 FOLDS = range(5)
+#: Event cameras and convolutional families.
+FEW_FOLDS = range(3)
 #: "Accuracy kept": the mean difference to the dense teacher, and the one-sided 95 % lower bound, in points.
 KEPT_MEAN, KEPT_BOUND = -0.5, -1.0
 _RESAMPLES = 10_000
+#: How every pruned network that is judged in float is finished, and the controls beside it: epochs and peak rate.
+FINISH_EPOCHS, FINISH_RATE = 30, 2e-3
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What computes a fold's result, from what recipes (with FOLD for the fold), on which folds."""
+
+    compute: Callable[[int], Answer]
+    recipes: Mapping[str, str]
+    folds: range = FOLDS
+
+    def key(self, fold: int) -> str:
+        """Content hash of all recipes and of how networks are finished."""
+        keys = [stage_key(recipe_of(text, fold), "grid") for _, text in sorted(self.recipes.items())]
+        return hashlib.sha256(json.dumps([keys, FINISH_EPOCHS, FINISH_RATE]).encode()).hexdigest()[:16]
+
+
+def recipe_of(text: str, fold: int) -> Recipe:
+    """A recipe of the benchmarks on a fold, with the fold's seed."""
+    return parse_recipe(f"name: protocol\nseed: {fold + 1}\n" + text.replace("FOLD", str(fold)))
 
 
 def begin(text: str, fold: int) -> Run:
-    """A run of a recipe on a fold, with the fold's seed; checkpoints in the shared store."""
-    recipe = parse_recipe(f"name: protocol\nseed: {fold + 1}\n" + text.replace("FOLD", str(fold)))
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    """A run of a recipe on a fold; checkpoints in the shared store."""
+    recipe = recipe_of(text, fold)
 
     def tick(record: Record) -> None:
         print("  " + " ".join(f"{key} {value}" for key, value in record.items()), flush=True)
@@ -46,16 +75,48 @@ def judged(run: Run, network: SpikingNetwork, *, double: bool = False) -> list[i
     return [int(c) for c in predict(network, run.task, run.task.data.test, double=double)]
 
 
-def write_cell(name: str, fold: int, result: dict[str, Any]) -> None:
-    """Store a cell's result."""
+def finished(run: Run, network: SpikingNetwork, masks: Masks, stage: str) -> SpikingNetwork:
+    """The network trained on as inference runs it: tokens gathered, selectors at rest, masks kept.
+
+    ``stage``: the checkpoint is ``STAGE-finish``; the constraint it belongs to comes before the first dash.
+    """
+
+    label = f"{stage}-finish"
+
+    def make() -> Stage:
+        for selector in selectors(network):
+            selector.requires_grad_(False)
+        log = run.train(network, Phase(label, FINISH_EPOCHS, FINISH_RATE, masks=masks))
+        return copy_of(network), log
+
+    gathering(network, run.stage(label, make))
+    run.settle(network, label)
+    return network
+
+
+def gathering(network: SpikingNetwork, state: State) -> SpikingNetwork:
+    """The network with a state, gathering tokens, in evaluation mode."""
+    network.load_state_dict(state)
+    set_mode(network, hard=True)
+    return network.eval()
+
+
+def write_cell(name: str, fold: int, key: str, result: Answer) -> None:
+    """Store a cell's result with the key of what made it."""
     CELLS.mkdir(exist_ok=True)
-    write_whole(CELLS / f"{name}-{fold}.json", (json.dumps(result, sort_keys=True) + "\n").encode())
+    text = json.dumps({"key": key, **result}, sort_keys=True)
+    write_whole(CELLS / f"{name}-{fold}.json", (text + "\n").encode())
 
 
-def read_cell(name: str, fold: int) -> dict[str, Any] | None:
-    """A cell's result, if it has been computed."""
+def read_cell(name: str, fold: int, key: str) -> Answer | None:
+    """A cell's result, if it has been computed; ends the program where other settings made it."""
     path = CELLS / f"{name}-{fold}.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    found: Answer = json.loads(path.read_text())
+    if found["key"] != key:
+        sys.exit(f"error: {path} was made with other settings: remove it, and compute it again")
+    return found
 
 
 def paired(dense: list[list[int]], other: list[list[int]], labels: list[list[int]]) -> dict[str, float | bool]:

@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from .ir import Attention, Conv, Graph, Head, Linear, Select, Weights
+from spikewright.cost.latency import descriptor_cycles
+from spikewright.cost.workload import Workload
+
+from .ir import Conv, Graph, Head, Linear, Select, Weights
 from .lowered import Lowered
 from .lowering import lower
 from .measure import measure
 from .memories import block_ram
 from .structure import Shape, Structure
+from .workload import first_lists, workload_of
 
 #: Candidates: token slots, banks, streams. More banks than eight starve on unstructured masks, and words wider than
 #: 32 token slots slow the clock (docs/architecture.md).
@@ -122,8 +126,9 @@ def choose(
     streams. lanes, banks, streams: fixed by the user.
     """
     shapes = _shapes(graph, lanes, banks, streams, steps, skip)
+    work = workload_of(graph)
     ranked = sorted(
-        ((rough_cycles(graph, shape), shape) for shape in shapes), key=lambda item: (item[0], _size(item[1]))
+        ((rough_cycles(graph, work, shape), shape) for shape in shapes), key=lambda item: (item[0], _size(item[1]))
     )
     _refuse_early(graph, limits)
     fixed = all(value is not None for value in (lanes, banks, streams))
@@ -223,21 +228,21 @@ def _too_large(limits: BoardLimits, needs: Needs, shape: Shape) -> str:
     )
 
 
-def _weights(graph: Graph) -> list[tuple[Weights, str]]:
-    """Every weight tensor and the name of the value it reads."""
+def _weights(graph: Graph) -> list[Weights]:
+    """Every weight tensor."""
     found = []
     for op in graph.ops:
         if isinstance(op, (Conv, Linear, Head)):
-            found.append((op.weights, op.inputs[0]))
+            found.append(op.weights)
         elif isinstance(op, Select):
-            found += [(op.hidden, op.inputs[0]), (op.score, "")]
+            found += [op.hidden, op.score]
     return found
 
 
 def _refuse_early(graph: Graph, limits: BoardLimits) -> None:
     """Before any lowering: the weights alone, each with its code and an index of its channel."""
     bits = 0
-    for weights, _ in _weights(graph):
+    for weights in _weights(graph):
         index = max(1, (weights.codes[0].size - 1).bit_length() - 4)  # of one bank, at most sixteen banks
         bits += int(np.count_nonzero(weights.codes)) * (weights.bits + index)
     blocks = -(-bits // 18432)
@@ -256,35 +261,6 @@ def _rescaled(known: Structure, shape: Shape) -> Structure:
     return replace(known, shape=shape, bank_depth=max(2, round(spikes)), rom_depth=max(2, round(entries)))
 
 
-def rough_cycles(graph: Graph, shape: Shape) -> int:
-    """Cycles of an image, without lowering: only to rank shapes."""
-    grid = min((v.grid for v in graph.values.values() if v.grid is not None), key=lambda g: g[0] * g[1])
-    groups = -(-graph.steps // shape.steps)
-    total = 0.0
-    for op in graph.ops:
-        value = graph.values[op.inputs[0]]
-        slots = value.tokens if value.grid is None else grid[0] * grid[1]
-        places = 1 if value.grid is None else value.tokens // slots
-        tiles = -(-slots // shape.tokens)
-        if isinstance(op, (Conv, Linear, Head)):
-            steps = 1 / shape.steps if op.inputs[0] == "input" else groups
-            gap = shape.steps + (shape.tokens if isinstance(op, Head) else 0)
-            total += _walk(op.weights, shape, value.planes, gap) * max(1.0, places * tiles * steps)
-        elif isinstance(op, Select):
-            total += _walk(op.hidden, shape, value.planes, shape.steps + 8) * tiles * groups
-            total += value.channels / shape.banks * groups * value.planes * tiles * shape.tokens  # compaction
-        elif isinstance(op, Attention):
-            size = value.channels // op.heads
-            rows = -(-size // shape.banks)
-            total += op.heads * groups * tiles * rows * (size + 1)
-            total += op.heads * -(-size // shape.streams) * max(shape.steps, rows) * tiles * groups
-    return round(total)
-
-
-def _walk(weights: Weights, shape: Shape, planes: int, gap: int) -> float:
-    """Cycles of all outputs at one place: the busiest bank of each."""
-    codes = weights.codes.reshape(weights.codes.shape[0], weights.codes.shape[1], -1)
-    counts = np.count_nonzero(codes, axis=2)
-    padded = np.pad(counts, ((0, 0), (0, -counts.shape[1] % shape.banks)))
-    busiest = padded.reshape(len(counts), -1, shape.banks).sum(axis=1).max(axis=1) * max(1, planes)
-    return float(np.maximum(busiest, gap).sum()) / shape.streams
+def rough_cycles(graph: Graph, work: Workload, shape: Shape) -> int:
+    """Cycles of an image without lowering, on a first placement: only to rank shapes."""
+    return sum(cycles for _, cycles in descriptor_cycles(work, shape, first_lists(graph, shape)))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from spikewright.cost.rom import Lists
 
 from .buffers import Buffer
 
@@ -32,6 +35,14 @@ class OutputSlot:
     def nothing(banks: int) -> OutputSlot:
         """What an idle stream is given."""
         return OutputSlot(((),) * banks, 0, 0, 0, 0, False)
+
+
+def lengths(rows: Sequence[tuple[OutputSlot, ...]]) -> Lists:
+    """Lengths of the lists of outputs that are side by side, stream by stream."""
+    weights = [[sum(entry.code != 0 for entry in items) for out in row for items in out.lists] for row in rows]
+    total = [[len(items) for out in row for items in out.lists] for row in rows]
+    entries = np.array(weights, dtype=np.int64)
+    return Lists(entries, np.array(total, dtype=np.int64) - entries)
 
 
 def bank_lists(

@@ -14,19 +14,16 @@ from .lists import OutputSlot
 if TYPE_CHECKING:
     from .lowering import Lowering
 
-#: Words of one K^T V bank that the heads of one descriptor may fill (one head may take more).
-PRODUCT_WORDS = 512
-
 
 def lower_attention(low: Lowering, op: Attention) -> None:
     """K^T V and gating of ``op``, some heads at a time."""
     shape, neuron = low.shape, op.neuron
     query, key, value = (low.graph.values[name] for name in op.inputs)
     size = query.channels // op.heads
-    rows = -(-size // shape.banks)
-    channels = max(size, 3)  # the unit's pipeline needs three
+    rows = shape.bank_rows(size)
+    channels = max(size, cost.LEAST_CHANNELS)
     words = low.groups * channels * rows
-    together = max(1, min(op.heads, PRODUCT_WORDS // words))
+    together = cost.heads_together(op.heads, groups=low.groups, rows=rows, channels=size)
     low.out.product_depth = max(low.out.product_depth, together * words)
     made = low.graph.values[op.name]
     held = {name: low.out.home(name) for name in op.inputs}
@@ -68,7 +65,7 @@ def lower_attention(low: Lowering, op: Attention) -> None:
             strict=int(neuron.compare is Compare.GT),
             in_planes=1,
             out_planes=1,
-            gap=shape.steps,
+            gap=cost.spike_gap(shape.steps),
             slots=low.slots(made),
             source=source,
             target=target,

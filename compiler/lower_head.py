@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spikewright.cost import cycles as cost
+
 from .descriptors import Mode
 from .ir import Head
 from .lists import bank_lists
@@ -25,7 +27,7 @@ def lower_head(low: Lowering, op: Head) -> None:
         in_planes=value.planes,
         in_signed=int(value.signed),
         out_planes=1,
-        gap=shape.steps + shape.tokens,
+        gap=cost.score_gap(shape.steps, shape.tokens),
         slots=low.slots(value),
         source=source,
         target=None,

@@ -37,10 +37,12 @@ def lower_select(low: Lowering, op: Select) -> None:
     hidden_channels = op.hidden.codes.shape[0]
     f = low.out.fraction_bits
     slots = low.slots(source_value)
-    hidden_value = Value(f"{op.name}.hidden", 1, source_value.tokens, hidden_channels, None, False, None, 8)
+    hidden_value = Value(
+        f"{op.name}.hidden", 1, source_value.tokens, hidden_channels, None, False, None, cost.HIDDEN_PLANES
+    )
     entries = (op.score.codes != 0).astype(np.int64)
-    placement = place(hidden_channels, shape.banks, [Reader(entries, 8, low.tiles(slots), 1)])
-    hidden = low.new_buffer(hidden_value, planes=8, groups=1, placement=placement)
+    placement = place(hidden_channels, shape.banks, [Reader(entries, cost.HIDDEN_PLANES, low.tiles(slots), 1)])
+    hidden = low.new_buffer(hidden_value, planes=cost.HIDDEN_PLANES, groups=1, placement=placement)
     low.touch(source_value.name)
     shift = op.shift + f - op.hidden_fraction_bits
     if shift > 31:
@@ -50,8 +52,8 @@ def lower_select(low: Lowering, op: Select) -> None:
         pot=int(op.hidden.scheme == "pot"),
         in_planes=source_value.planes,
         in_signed=int(source_value.signed),
-        out_planes=8,
-        gap=max(shape.steps + shift + 1, 9),  # the membranes stand until they are written, 8 planes
+        out_planes=cost.HIDDEN_PLANES,
+        gap=cost.hidden_gap(shape.steps, shift),
         shift=shift,
         out_group=0,  # one word for all step groups
         slots=slots,
@@ -71,9 +73,9 @@ def lower_select(low: Lowering, op: Select) -> None:
     fields = low.mac_fields(
         mode=Mode.SCORE,
         pot=int(op.score.scheme == "pot"),
-        in_planes=8,
+        in_planes=cost.HIDDEN_PLANES,
         out_planes=1,
-        gap=shape.steps + shape.tokens,
+        gap=cost.score_gap(shape.steps, shape.tokens),
         in_group=0,
         groups=1,
         last_steps=1,
@@ -97,7 +99,7 @@ def _compact(low: Lowering, op: Select, value: Value, source: Buffer) -> None:
     made = low.graph.values[op.name]
     tokens = low.slots(value)
     targets = low.tiles(op.keep)
-    taps = min(shape.tokens, tokens - op.keep + low.tiles(tokens))
+    taps = cost.compaction_taps(slots=shape.tokens, keep=op.keep, tokens=tokens)
     entries = targets * taps
     assert op.score_accumulator is not None
     first = low.out.plan_entries

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from spikewright.cost import cycles as cost
+from spikewright.cost.geometry import Grid
 
 from .buffers import Buffer, Placement, allocate
 from .descriptors import Kind, Mode
 from .ir import Add, Attention, Compare, Conv, Graph, Head, Linear, Neuron, Pool, Reset, Select, Value
-from .lists import Entry, OutputSlot, bank_lists, pair_outputs
+from .lists import Entry, OutputSlot, bank_lists, lengths, pair_outputs
 from .lower_attention import lower_attention
 from .lower_head import lower_head
 from .lower_image import lower_image
@@ -19,7 +20,7 @@ from .lower_select import lower_select
 from .lowered import Lowered, LoweringError, Step
 from .passes.placement import Reader, place
 from .structure import Shape
-from .taps import Grid, Tap, halo_words, pool_words
+from .taps import Tap, halo_words, pool_words
 
 
 def lower(graph: Graph, shape: Shape, fraction_bits: int = 0) -> Lowered:
@@ -48,7 +49,7 @@ class Lowering:
             elif isinstance(op, Head):
                 fractions.append(op.fraction_bits)
         self.out = Lowered(graph, shape, max(fractions))
-        self.groups = -(-graph.steps // shape.steps)
+        self.groups = shape.groups(graph.steps)
         self.last_steps = graph.steps - (self.groups - 1) * shape.steps
         self.uses: dict[str, list[str]] = {}
         for op in graph.ops:
@@ -73,7 +74,7 @@ class Lowering:
     # ---- buffers -------------------------------------------------------------------------------------------------
 
     def tiles(self, tokens: int) -> int:
-        return -(-tokens // self.shape.tokens)
+        return self.shape.tiles(tokens)
 
     def tile_size(self, value: Value) -> tuple[int, int]:
         """Positions (rows, columns) that a lane holds of a value."""
@@ -271,7 +272,9 @@ class Lowering:
             in_planes=source_value.planes,
             in_signed=int(source_value.signed),
             out_planes=value.planes if add else 1,
-            gap=max(self.shape.steps * (self.shape.steps * self.groups if fold else 1), value.planes if add else 1),
+            gap=cost.spike_gap(
+                self.shape.steps, fold_groups=self.groups if fold else 0, planes=value.planes if add else 1
+            ),
             groups=1 if fold else self.groups,
             fold_groups=self.groups if fold else 1,
             slots=self.slots(value),
@@ -389,21 +392,9 @@ class Lowering:
             pairs_of = [tuple(outputs[i : i + shape.streams]) for i in range(0, len(outputs), shape.streams)]
         else:
             pairs_of = pair_outputs(outputs, shape.streams, shape.banks)
-        planes = fields["in_planes"]
-        counts = [
-            gate_pairs
-            or max(
-                sum(planes if entry.code else capture_planes for entry in entries)
-                for output in pair
-                for entries in output.lists
-            )
-            for pair in pairs_of
-        ]
-        total = gate_total or sum(
-            sum(planes if entry.code else capture_planes for entry in entries)
-            for output in outputs
-            for entries in output.lists
-        )
+        planes, lists = fields["in_planes"], lengths(pairs_of)
+        counts = [gate_pairs] * len(pairs_of) if gate_pairs else lists.busiest(planes, capture_planes)
+        total = gate_total or int(lists.pairs(planes, capture_planes).sum())
         repeats = fields["columns"] * fields["rows"] * fields["tiles"] * fields["groups"]
         fields["outputs"] = len(pairs_of)
         cycles = cost.mac_cycles(
@@ -420,15 +411,13 @@ class Lowering:
 
     def tail(self, fields: Mapping[str, int]) -> int:
         """Cycles of the last sum in the LIF array and the write-back."""
-        steps = self.shape.steps
-        mode = fields["mode"]
+        steps, mode = self.shape.steps, fields["mode"]
         if mode == Mode.HIDDEN:
-            return steps + fields["shift"] + fields["out_planes"]
+            return cost.hidden_tail(steps, fields["shift"])
         if mode in (Mode.SCORE, Mode.HEAD):
-            return steps + self.shape.tokens - 1
-        # the silence bits follow the first plane
-        writes = max(2, fields["out_planes"])
-        return (steps * steps * fields["fold_groups"] if fields["fold"] else steps) + writes
+            return cost.score_tail(steps, self.shape.tokens)
+        fold_groups = fields["fold_groups"] if fields["fold"] else 0
+        return cost.spike_tail(steps, fold_groups=fold_groups, planes=fields["out_planes"])
 
     def flat_outputs(self, lists: list[list[list[Entry]]], bias: np.ndarray, scaled: int) -> list[OutputSlot]:
         """Outputs that go to the selector or the results, not to spike memory."""

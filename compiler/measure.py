@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from spikewright.cost.shape import signed_bits
+
 from .descriptors import GAP_BITS, LAYOUTS, Kind, Mode, descriptor_words
 from .ir import Attention, Conv, Head, Interval, Linear, Select
 from .lowered import Lowered, LoweringError
 from .structure import WORD_BITS, Structure, bits_for
-
-
-def _signed_bits(low: int, high: int) -> int:
-    """Least two's complement width that holds low … high."""
-    return max((-low - 1).bit_length() if low < 0 else 0, max(high, 0).bit_length()) + 1
 
 
 def _hull(*values: int) -> tuple[int, int]:
@@ -59,7 +56,7 @@ def _accumulator_bits(lowered: Lowered) -> int:
     for op in lowered.graph.ops:
         if isinstance(op, (Conv, Linear, Attention, Head)):
             assert op.accumulator is not None
-            bits = max(bits, _signed_bits(op.accumulator.low, op.accumulator.high))
+            bits = max(bits, signed_bits(op.accumulator.low, op.accumulator.high))
         elif isinstance(op, Select):
             interval = lowered.graph.values[op.inputs[0]].interval
             assert interval is not None
@@ -68,7 +65,7 @@ def _accumulator_bits(lowered: Lowered) -> int:
                 positive, negative = w.clip(min=0).sum(axis=1), w.clip(max=0).sum(axis=1)
                 top = positive * value.high + negative * min(value.low, 0)
                 bottom = negative * value.high + positive * min(value.low, 0)
-                bits = max(bits, _signed_bits(int(bottom.min()), int(top.max())))
+                bits = max(bits, signed_bits(int(bottom.min()), int(top.max())))
     return bits
 
 
@@ -110,7 +107,7 @@ def measure(lowered: Lowered) -> Structure:
             neurons += 1
             rows += int(not step.fields["gate"])
             for stream, output in enumerate(group):
-                parameters = max(parameters, _signed_bits(output.bias, output.bias), output.threshold.bit_length() + 2)
+                parameters = max(parameters, signed_bits(output.bias, output.bias), output.threshold.bit_length() + 2)
                 for bank, items in enumerate(output.lists):
                     entries[stream * shape.banks + bank] += len(items)
                     biggest_list = max(biggest_list, len(items))
@@ -127,7 +124,7 @@ def measure(lowered: Lowered) -> Structure:
         elif isinstance(op, Select):
             code_bits = max(code_bits, op.hidden.bits, op.score.bits)
     low, high, score_low, score_high = _membrane_range(lowered)
-    score_bits = _signed_bits(score_low, score_high) + 1
+    score_bits = signed_bits(score_low, score_high) + 1
     if score_bits > WORD_BITS:
         raise LoweringError(f"class scores need {score_bits} bits, at most {WORD_BITS}")
     image = graph.image
@@ -157,7 +154,7 @@ def measure(lowered: Lowered) -> Structure:
         value_bits=_value_bits(lowered),
         accumulator_bits=_accumulator_bits(lowered),
         fraction_bits=lowered.fraction_bits,
-        membrane_bits=_signed_bits(low, high) + 1,
+        membrane_bits=signed_bits(low, high) + 1,
         score_bits=score_bits,
         parameter_bits=parameters,
         soft_reset=max(step.fields.get("soft", 0) for step in lowered.steps),

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from spikewright.cost.rom import ROW_ENTRIES, RomBits, rom_bits
+
 from .buffers import Buffer
 from .descriptors import Kind, Mode, descriptor_words
-from .lists import Entry, OutputSlot
+from .lists import Entry, OutputSlot, lengths
 from .lowered import Lowered, Step
 from .measure import measure
-from .structure import ROW_ENTRIES, Structure, bits_for
+from .structure import Structure, bits_for
 
 
 class StructureError(ValueError):
@@ -54,17 +56,6 @@ class WordStream:
 
     step: int
     channels: tuple[tuple[int, ...], ...]  # for each output of the descriptor: channel of each stream, -1: none
-
-
-@dataclass(frozen=True)
-class RomBits:
-    """Stored bits by use."""
-
-    value: int
-    index: int
-    count: int
-    padding: int
-    neuron: int
 
 
 @dataclass(frozen=True)
@@ -179,23 +170,9 @@ class Program:
     @cached_property
     def rom_bits(self) -> RomBits:
         """Weight storage by use: what a stored bit is for."""
-        s = self.structure
-        walkers = s.shape.streams * s.shape.banks
-        entries = captures = 0
-        for step in self.steps:
-            for group in step.outputs:
-                for output in group:
-                    for items in output.lists:
-                        captures += sum(entry.code == 0 for entry in items)
-                        entries += sum(entry.code != 0 for entry in items)
-        stored = sum(len(image.words) for name, image in self.roms.items() if name.startswith("weights_")) * s.row_bits
-        return RomBits(
-            value=entries * s.code_bits,
-            index=entries * s.offset_bits,
-            count=len(self.roms["counts.hex"].words) * walkers * s.count_bits,
-            padding=stored - entries * s.entry_bits,
-            neuron=len(self.roms["neurons.hex"].words) * s.shape.streams * s.neuron_bits,
-        )
+        lists = [lengths(step.outputs) for step in self.steps if step.outputs and not step.fields["gate"]]
+        neuron_rows = sum(len(step.outputs) for step in self.steps)
+        return rom_bits(lists, neuron_rows, self.structure.shape, self.structure.widths)
 
     @cached_property
     def value_homes(self) -> Mapping[str, ValueHome]:

@@ -12,54 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
+from spikewright.cost.rom import ROW_ENTRIES, Widths, neuron_bits
+from spikewright.cost.shape import Shape as Shape  # the cost model's, but part of the structure to everybody else
+from spikewright.cost.shape import bits_for as bits_for
+
 #: Width of one program-memory word and of one result word, in bits.
 WORD_BITS = 32
-
-#: Weight entries in one ROM row: the silence filter looks at two entries a cycle.
-ROW_ENTRIES = 2
-
-
-def bits_for(count: int) -> int:
-    """Bits of an unsigned field that holds 0 … ``count`` (at least one)."""
-    return max(1, int(count).bit_length())
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The engine's shape, chosen by the user or by the board.
-
-    Parameters
-    ----------
-    tokens: token slots of a tile (P).
-    steps: time steps of a step group (S). A word has ``tokens * steps`` lanes.
-    banks: channel banks (k), one spike word each a cycle.
-    streams: output channels computed at once; two need at least two banks.
-    skip: silent words and empty bit-planes are skipped at run time.
-    """
-
-    tokens: int = 16
-    steps: int = 4
-    banks: int = 4
-    streams: int = 1
-    skip: bool = True
-
-    def __post_init__(self) -> None:
-        for name, low, high in (("tokens", 2, 256), ("steps", 2, 16), ("banks", 1, 16), ("streams", 1, 2)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
-        if self.streams > self.banks:
-            raise ValueError(f"{self.streams} streams need at least {self.streams} banks, not {self.banks}")
-
-    @property
-    def lanes(self) -> int:
-        """Lanes of a word: one adder tree each."""
-        return self.tokens * self.steps
-
-    @property
-    def slot_lanes(self) -> int:
-        """Gated adder inputs in all."""
-        return self.lanes * self.banks * self.streams
 
 
 @dataclass(frozen=True)
@@ -124,18 +82,24 @@ class Structure:
         return bits_for(self.rom_depth * ROW_ENTRIES)
 
     @property
+    def widths(self) -> Widths:
+        """Bits of the weight-stream ROMs' fields."""
+        neuron = neuron_bits(self.parameter_bits, self.address_bits, self.shape.banks)
+        return Widths(self.code_bits, self.offset_bits, self.count_bits, neuron)
+
+    @property
     def entry_bits(self) -> int:
-        return self.offset_bits + self.code_bits
+        return self.widths.entry
 
     @property
     def row_bits(self) -> int:
         """Bits of one weight-ROM row."""
-        return ROW_ENTRIES * self.entry_bits
+        return self.widths.row
 
     @property
     def neuron_bits(self) -> int:
-        """Bits of one neuron-ROM row of one stream: bias, threshold, destination address and bank, enable."""
-        return 2 * self.parameter_bits + self.address_bits + bits_for(self.shape.banks - 1) + 1
+        """Bits of one neuron-ROM row of one stream."""
+        return self.widths.neuron
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)

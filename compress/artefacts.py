@@ -15,11 +15,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from spikewright.compress.constraints import Constraints, LotteryMasks
+from spikewright.compress.factory import FactoryConfig
+from spikewright.compress.parallel import process_count
 from spikewright.compress.recipe import RecipeError
-from spikewright.compress.recipe_schema import Constraints, Recipe
+from spikewright.compress.recipe_schema import Recipe
+from spikewright.models.data import by_content, fingerprint
 
 #: Key of a checkpoint's metadata.
 _ABOUT = "stage"
+#: Of a stage's key: raised when a default or the arithmetic of training changes.
+_VERSION = 2
 #: Constraints of the stages that are not called after theirs.
 _OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers", "search": "quantisers"}
 
@@ -27,8 +33,12 @@ _OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers", "sear
 def write_whole(path: Path, data: bytes) -> None:
     """Write ``data`` so that no reader ever sees half a file."""
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def to_json(value: Any) -> str:
@@ -36,9 +46,22 @@ def to_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 
+def portable(recipe: Recipe, *, defaults: bool = True) -> dict[str, Any]:
+    """The recipe as JSON with fingerprints for the paths of a user's files: the same wherever they lie.
+
+    defaults: write them too. OSError, FormatError where a file is gone.
+    """
+    whole = recipe.model_dump(mode="json", exclude_defaults=not defaults)
+    if not isinstance(recipe.data, str):
+        whole["data"] |= by_content(recipe.data)
+    if isinstance(recipe.model, FactoryConfig) and recipe.model.checkpoint is not None:
+        whole["model"]["checkpoint"] = fingerprint(recipe.model.checkpoint)
+    return whole
+
+
 def recipe_hash(recipe: Recipe) -> str:
     """Content hash of everything that determines the result."""
-    text = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
+    text = json.dumps(portable(recipe), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -52,16 +75,32 @@ def stage_key(recipe: Recipe, stage: str) -> str:
     """Content hash of what determines a stage: the shared parts, and the constraints up to its own.
 
     ``stage``: its name; the constraint that it belongs to comes before a dash, as in ``masks-03``. Fields at their
-    default are left out, so that a new option does not make old checkpoints strangers.
+    default are left out, so that a new option does not make old checkpoints strangers. A user's own files count with
+    their content, and several processes with their number, because each norm sees its process' share of a batch.
     """
-    whole = recipe.model_dump(mode="json", exclude_defaults=True)
+    whole = portable(recipe, defaults=False)
     constraints = whole.pop("constraints")
-    whole.pop("name")
+    for irrelevant in ("name", "target"):
+        whole.pop(irrelevant, None)
+    whole["version"] = _VERSION
+    if (processes := process_count()) > 1:
+        whole["processes"] = processes
     order = list(Constraints.model_fields)
     own = _OWNERS.get(stage, stage.partition("-")[0])
     reach = order.index(own) + 1 if own in order else 0
     whole["constraints"] = {name: constraints[name] for name in order[:reach] if name in constraints}
+    masks = recipe.constraints.masks
+    if masks is not None and masks.method != "lottery" and "masks" in whole["constraints"]:
+        whole["constraints"]["masks"]["method"] = masks.method  # each class' own default
+    if own == "masks" and not (isinstance(masks, LotteryMasks) and _ends_otherwise(masks, stage)):
+        whole["constraints"].get("masks", {}).pop("stop_after", None)  # a longer trajectory has the same rounds
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _ends_otherwise(masks: LotteryMasks, stage: str) -> bool:
+    """Whether the stage is of the last round, and a longer trajectory would train that round in another way."""
+    last = stage.split("-")[1:2] == [f"{masks.last_round:02d}"]
+    return last and (masks.start == "random" or masks.final_epochs not in (None, masks.epochs))
 
 
 class Checkpoints:

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from spikewright.compress.constraints import ConvertedMasks, GuidedMasks
 from spikewright.compress.factory import build_from_factory
 from spikewright.compress.guided import share_for, shrink_channels
 from spikewright.compress.plastic import make_plastic
@@ -16,6 +17,7 @@ from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, Weig
 from spikewright.compress.recipe import layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.selector_controls import FiringRateSelector, RandomSelector
+from spikewright.compress.synapses import synapses
 from spikewright.compress.tokens import QuantSelector, TokenSelector, set_mode
 from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
 from spikewright.models.graph import SpikingNetwork
@@ -43,10 +45,11 @@ def student_model(recipe: Recipe) -> SpikingNetwork:
     if not isinstance(config, ConvNetConfig):
         return build_from_factory(config)
     network = ConvNet(config)
-    if masks is not None and masks.channels:
+    assert isinstance(masks, ConvertedMasks)
+    if isinstance(masks, GuidedMasks) and masks.channels:
         # which channels stay depends on the weights, how many does not
         network = shrink_channels(network, share_for(network, 1 / (1 - masks.sparsity)))
-    to_spiking(network)
+    to_spiking(network, leak=masks.leak, surrogate=masks.surrogate)
     return network
 
 
@@ -76,20 +79,23 @@ def layer_names(model: SpikingNetwork) -> list[str]:
 
 def quantise(model: SpikingNetwork, formats: dict[str, WeightFormat]) -> None:
     """Replace every layer, selector and shortcut by its quantised counterpart, in place; steps from the weights."""
+    branches = {synapse.path: synapse.shortcut for synapse in synapses(model)}
     for name, fmt in formats.items():
         if name.startswith("selector."):
             continue
-        parent, _, leaf = name.rpartition(".")
-        owner = model.get_submodule(parent)
         new = quantised_layer(model.get_submodule(name), fmt)
-        setattr(owner, leaf, new)
-        if isinstance(getattr(owner, "shortcut", None), Shortcut):
-            owner.shortcut = QuantShortcut(cast(Shortcut, owner.shortcut), new)
+        _replace(model, name, new)
+        if (branch := branches.get(name)) is not None:
+            _replace(model, branch, QuantShortcut(cast(Shortcut, model.get_submodule(branch)), new))
     for key, module in list(model.named_modules()):
         if isinstance(module, TokenSelector) and not isinstance(module, QuantSelector):
-            parent, _, leaf = key.rpartition(".")
-            new_selector = QuantSelector(module, model.size.steps, formats[f"{key}.hidden"], formats[f"{key}.score"])
-            cast(nn.ModuleDict, model.get_submodule(parent))[leaf] = new_selector
+            quantised = QuantSelector(module, model.size.steps, formats[f"{key}.hidden"], formats[f"{key}.score"])
+            _replace(model, key, quantised)
+
+
+def _replace(model: nn.Module, path: str, module: nn.Module) -> None:
+    parent, _, leaf = path.rpartition(".")
+    model.get_submodule(parent).register_module(leaf, module)
 
 
 #: Prefix of the tensors that hold a searched layer's format in a checkpoint.

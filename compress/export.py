@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ from spikewright.compress.task import Task
 from spikewright.compress.tokens import QuantSelector, selectors
 from spikewright.models.graph import Builder, Norm, SpikingNetwork
 from spikewright.models.neurons import LIF
-from spikewright.models.package import Network, Package
+from spikewright.models.package import Package, parse_network
 from spikewright.models.spikformer import Spikformer
 
 Arrays = dict[str, NDArray[Any]]
@@ -41,7 +42,10 @@ class _Exporter(Builder):
         self.tensors: Arrays = {}
 
     def _neuron(self, name: str, neuron: LIF, fraction_bits: int, channels: int) -> dict[str, Any]:
-        leaks = neuron.sixteenths()
+        try:
+            leaks = neuron.sixteenths()
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
         one = bool((leaks == leaks[0]).all())
         if not one:
             self.tensors[f"{name}.leak"] = _numpy(leaks.expand(channels), np.int8)
@@ -100,8 +104,8 @@ class _Exporter(Builder):
     def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
         return self._op(name, "pool", input=source, function=function)
 
-    def add(self, name: str, stream: str, spikes: str) -> str:
-        return self._op(name, "add", inputs=[stream, spikes])
+    def add(self, name: str, stream: str, spikes: str, *, limit: int | None = None) -> str:
+        return self._op(name, "add", inputs=[stream, spikes], limit=limit)
 
     def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
         channels = len(self.tensors[f"{value}.threshold"])
@@ -162,16 +166,17 @@ def export_network(
     """The package of a quantised network (see :func:`spikewright.compress.build.quantise`).
 
     image: height, width, channels; bits, signed: of an image code; frames: each step has an image of its own.
+    ValueError, one sentence, where a package cannot hold the network.
     """
     network.eval()
     out = _Exporter()
     output = network.describe(out)
-    whole = Network.model_validate({
+    whole = parse_network(json.dumps({
         "format": "spikewright-package", "version": 1, "name": name, "data": data,
         "steps": steps, "ops": out.ops, "output": output, "provenance": provenance or {},
         "input": {"height": image[0], "width": image[1], "channels": image[2], "bits": bits, "signed": signed,
                   "frames": frames},
-    })  # fmt: skip
+    }))  # fmt: skip
     return Package(whole, {"input.table": table, **out.tensors, **(records or {})})
 
 
@@ -188,14 +193,17 @@ def export_package(
     return export_network(
         model, task.table, name=recipe.name, steps=size.steps, image=(size.height, size.width, size.channels),
         bits=recipe.input_bits, signed=not task.data.counts, frames=task.data.train.images.ndim == 5,
-        data=recipe.data, records=records, provenance=provenance,
+        data=task.data.name, records=records, provenance=provenance,
     )  # fmt: skip
 
 
 def weight_statistics(model: SpikingNetwork) -> dict[str, Any]:
-    """Weights of quantised layers: total, kept (code not zero), and average bits over both."""
-    layers = [m for m in model.modules() if isinstance(m, Quantised)]
-    totals = [m.weight.numel() for m in layers]
+    """Weights of quantised layers and shortcuts: total, kept (code not zero), and average bits over both.
+
+    What pruning and rounding left is counted; a package stores less where a channel is constant whatever they are.
+    """
+    layers = [m for m in model.modules() if isinstance(m, Quantised | QuantShortcut) and m.weight is not None]
+    totals = [cast(torch.Tensor, m.weight).numel() for m in layers]
     kept = [int((m.integer_codes() != 0).sum()) for m in layers]
     bits = [m.fmt.bits for m in layers]
     by_scheme = {

@@ -1,8 +1,14 @@
-"""A user's own network: ``mypkg.net:build`` gives it, a checkpoint its weights."""
+"""A user's own network: ``mypkg.net:build`` gives it, a checkpoint its weights.
+
+The module is looked for as ``python -m`` would: in the current folder first, then among what is installed.
+"""
 
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from spikewright.models.data import UserPath
 from spikewright.models.graph import SpikingNetwork
 
 
@@ -27,22 +34,19 @@ class FactoryConfig(BaseModel):
     family: Literal["factory"] = "factory"
     factory: str = Field(pattern=r"^[\w.]+:\w+$", description="module:function that returns a SpikingNetwork")
     arguments: dict[str, Any] = Field(default_factory=dict, description="of the function, by name")
-    checkpoint: str | None = Field(default=None, description="its weights: .safetensors, or tensors saved by torch")
+    checkpoint: UserPath | None = Field(
+        default=None, description="its weights: .safetensors, or tensors saved by torch"
+    )
 
 
 def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
     """The network, with the checkpoint's weights if there is one; FactoryError where it cannot be had."""
-    module, _, function = config.factory.partition(":")
-    try:
-        build = getattr(importlib.import_module(module), function)
-    except ImportError as error:
-        raise FactoryError(f"factory {config.factory!r}: {module} cannot be imported ({error})") from None
-    except AttributeError:
-        raise FactoryError(f"factory {config.factory!r}: {module} has no {function}") from None
-    try:
-        network = build(**config.arguments)
-    except Exception as error:
-        raise FactoryError(f"factory {config.factory!r} failed: {type(error).__name__}: {error}") from None
+    with current_folder():
+        build = _function(config.factory)
+        try:
+            network = build(**config.arguments)
+        except (Exception, SystemExit) as error:
+            raise FactoryError(f"factory {config.factory!r} failed: {_said(error)}") from None
     if not isinstance(network, SpikingNetwork):
         raise FactoryError(
             f"factory {config.factory!r}: must return a spikewright.models.graph.SpikingNetwork, not "
@@ -61,6 +65,41 @@ def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
                 )
         network.load_state_dict(state)
     return network
+
+
+@contextmanager
+def current_folder() -> Iterator[None]:
+    """The current folder first on the path, as it is not where a console script was started; for the block only."""
+    before = sys.path[:]
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """What ``module:function`` names; FactoryError whatever the module does while it is imported."""
+    module, _, function = name.partition(":")
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise FactoryError(f"factory {name!r}: {module} cannot be imported ({_text(error)})") from None
+    except (Exception, SystemExit) as error:
+        raise FactoryError(f"factory {name!r}: {module} cannot be imported, it raises {_said(error)}") from None
+    if not hasattr(found, function):
+        raise FactoryError(f"factory {name!r}: {module} has no {function}")
+    build: Callable[..., Any] = getattr(found, function)
+    return build
+
+
+def _said(error: BaseException) -> str:
+    """Type and text of an error, in one line."""
+    return f"{type(error).__name__}: {_text(error)}"
+
+
+def _text(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:

@@ -26,6 +26,8 @@ from spikewright.models.neurons import PlasticLIF
 
 #: Where a neuron's threshold begins, as a part of the percentile of its input (the public code of the paper's group).
 PERCENTILE, THRESHOLD_FACTOR = 99.7, 0.3
+#: Share of channels that leaves one of them in every layer.
+_LEAST_SHARE = 1e-3
 
 
 def attention_maps(network: ConvNet, images: Tensor) -> list[Tensor]:
@@ -85,21 +87,29 @@ def match_activity(network: ConvNet, meta: ConvNet, images: Tensor) -> None:
     """Scale each layer's weights, in place, so that its sums spread as the meta-model's do on ``images`` (*ours*).
 
     Pruning takes most of a sum away; without a norm behind it the loss would grow from layer to layer until nothing
-    came through. Layer by layer from the first, what each reads being already scaled.
+    came through. Layer by layer from the first, what each reads being already scaled; a shortcut's matrix by itself,
+    so that the branches meet in the meta-model's proportion. The identity needs no scaling.
     """
     for mine, whole in zip(network.unit, meta.unit, strict=True):
-        spreads = []
-        for net, unit in ((meta, whole), (network, mine)):
-            neuron = cast(Unit, unit).neuron
-            seen: list[Tensor] = []
-            hook = neuron.register_forward_pre_hook(lambda _module, given, seen=seen: seen.append(given[0]))
-            with torch.no_grad():
-                net(images)
-            hook.remove()
-            spreads.append(float(seen[0].std()))
-        if min(spreads) > 0:
-            with torch.no_grad():
-                cast(Unit, mine).synapse.weight.mul_(spreads[0] / spreads[1])
+        pairs: list[tuple[nn.Module, nn.Module]] = [(cast(Unit, mine).synapse, cast(Unit, whole).synapse)]
+        branch, its = cast(Unit, mine).shortcut, cast(Unit, whole).shortcut
+        if branch is not None and its is not None and branch.weight is not None:
+            pairs.append((branch, its))
+        spreads = [(_spread(network, a, images), _spread(meta, b, images)) for a, b in pairs]
+        with torch.no_grad():
+            for (layer, _), (found, wanted) in zip(pairs, spreads, strict=True):
+                if min(found, wanted) > 0:
+                    cast(Tensor, layer.weight).mul_(wanted / found)
+
+
+def _spread(network: ConvNet, layer: nn.Module, images: Tensor) -> float:
+    """Standard deviation of what the layer gives on the images."""
+    given: list[Tensor] = []
+    hook = layer.register_forward_hook(lambda _module, _read, sums: given.append(sums))
+    with torch.no_grad():
+        network(images)
+    hook.remove()
+    return float(given[0].std())
 
 
 @dataclass
@@ -203,11 +213,23 @@ def shrink_channels(network: ConvNet, share: float) -> ConvNet:
 
 
 def share_for(network: ConvNet, compression: float) -> float:
-    """The share of channels that leaves ``1 / compression`` of the weights, to within a channel."""
-    total = sum(p.numel() for p in network.parameters() if p.dim() > 1)
-    low, high = 0.0, 1.0
+    """The share of channels that leaves ``1 / compression`` of the weights, to within a channel.
+
+    MaskError where one channel in each layer is still too much.
+    """
+
+    def weights(of: ConvNet) -> int:
+        return sum(p.numel() for p in of.parameters() if p.dim() > 1)
+
+    total, low, high = weights(network), 0.0, 1.0
     for _ in range(20):
         share = (low + high) / 2
-        left = sum(p.numel() for p in shrink_channels(network, max(share, 1e-3)).parameters() if p.dim() > 1)
+        left = weights(shrink_channels(network, max(share, _LEAST_SHARE)))
         low, high = (low, share) if left > total / compression else (share, high)
-    return max(low, 1e-3)
+    if not low:
+        least = weights(shrink_channels(network, _LEAST_SHARE))
+        raise MaskError(
+            f"one channel in each layer leaves {least} of {total} weights, a compression of {total / least:.1f}; so "
+            f"sparsity must be at most {math.floor(1e4 * (1 - least / total)) / 1e4}, not {1 - 1 / compression:.6g}"
+        )
+    return max(low, _LEAST_SHARE)

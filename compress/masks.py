@@ -1,4 +1,4 @@
-"""Global iterative magnitude pruning with late rewinding (paper 1's lottery tickets)."""
+"""Masks by magnitude: lottery tickets' global rounds with late rewinding (paper 1), L1P by matrix (paper 3), banks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from spikewright.compress.synapses import synapses
 from spikewright.compress.tokens import TokenSelector
+from spikewright.models.graph import SpikingNetwork
 
 Masks = dict[str, Tensor]
 
@@ -19,14 +21,13 @@ class MaskError(ValueError):
     """Masks cannot be made; the text is one sentence."""
 
 
-#: Endings of the matrices of a transformer block, which L1P prunes (paper 3).
-BLOCK_LAYERS = ("q", "k", "v", "proj", "fc1", "fc2")
-
-
-def block_matrices(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The weight matrices of the transformer's blocks, by name."""
-    found = prunable(model)
-    return {n: p for n, p in found.items() if n.startswith("block.") and n.split(".")[-2].split("_")[0] in BLOCK_LAYERS}
+def block_matrices(network: SpikingNetwork) -> dict[str, nn.Parameter]:
+    """The matrices of a transformer's blocks (q, k, v, proj, both of the MLP) by parameter name: what L1P prunes."""
+    inside = {f"{synapse.path}.weight" for synapse in synapses(network) if synapse.kind == "linear"}
+    found = {name: weight for name, weight in prunable(network).items() if name in inside}
+    if not found:
+        raise MaskError("l1p prunes the matrices of a transformer's blocks, but the network has none")
+    return found
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Parameter]:

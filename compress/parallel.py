@@ -36,6 +36,16 @@ class _Loss(nn.Module):
         return self.objective(self.network, images, labels)
 
 
+def process_count() -> int:
+    """Processes that ``torchrun`` started, 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes files and speaks; the only one is."""
+    return process_count() < 2 or os.environ.get("RANK") == "0"
+
+
 @dataclass(frozen=True)
 class Ranks:
     """This process among those that train together."""
@@ -46,10 +56,10 @@ class Ranks:
     @classmethod
     def current(cls) -> Ranks:
         """Where ``torchrun`` started this process; one of one without it."""
-        if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        if process_count() < 2:
             return cls()
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            dist.init_process_group("gloo")  # tensors stay on the CPU
         return cls(dist.get_rank(), dist.get_world_size())
 
     def share(self, part: NDArray[np.int64]) -> NDArray[np.int64]:

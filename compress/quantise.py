@@ -244,6 +244,16 @@ class QuantShortcut(Shortcut):
         self._meets = (meets,)  # not a submodule of this one
         self.fmt = SHORTCUT_FORMAT
         meets.joined = True
+        # a channel whose own weights are all gone takes its LSB from what joins it
+        gone = ~(meets.weight.detach() != 0).flatten(1).any(1)
+        with torch.no_grad():
+            meets.step[gone] = self._own_step()[gone].to(meets.step.dtype)
+
+    def _own_step(self) -> Tensor:
+        """The LSB that suits the branch by itself, ``[out, 1, 1, 1]``; the identity is 64 of them."""
+        if self.weight is not None:
+            return best_step(self.weight, self.fmt, per_channel=True)
+        return torch.full((self.outputs, 1, 1, 1), self.scale / 64)
 
     @property
     def step(self) -> Tensor:

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from spikewright.compress.artefacts import Checkpoints, recipe_hash, save_tensors, to_json, write_whole
-from spikewright.compress.build import dense_model, layer_names, quantised_from, student_model
+from spikewright.compress.account import layers_of
+from spikewright.compress.artefacts import Checkpoints, portable, recipe_hash, save_tensors, to_json, write_whole
+from spikewright.compress.build import dense_model, quantised_from
+from spikewright.compress.determinism import determinism
 from spikewright.compress.export import export_package, weight_statistics
-from spikewright.compress.parallel import Ranks
-from spikewright.compress.recipe import RecipeError, layer_formats, load_recipe
+from spikewright.compress.factory import FactoryConfig, build_from_factory
+from spikewright.compress.factory_check import check_network
+from spikewright.compress.parallel import is_first, process_count
+from spikewright.compress.recipe import RecipeError, load_recipe
 from spikewright.compress.recipe_schema import Recipe
-from spikewright.compress.stages import planned_epochs, run_stages
-from spikewright.compress.stages.run import Run, State
+from spikewright.compress.rehearsal import rehearsed_package
+from spikewright.compress.stages import planned, run_stages
+from spikewright.compress.stages.run import Run, State, task_of
 from spikewright.compress.task import Task
 from spikewright.compress.training import Record, accuracy, predict
+from spikewright.cost.storage import compression
 from spikewright.models.package import write_package
 
-
-@contextmanager
-def _determinism(threads: int) -> Iterator[None]:
-    """Deterministic kernels and the recipe's thread count, for the length of a run."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+#: Banks that stored bits are counted for: what boards are given.
+BANKS = 4
 
 
 def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: list[Record], out: Path) -> None:
@@ -49,9 +43,10 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     answers = {"float": predict(dense, task, test, double=True), "quantised": predict(model, task, test, double=True)}
     count = len(test)
     correct = {rung: int((classes == test.labels).sum()) for rung, classes in answers.items()}
+    three = compression(layers_of(model, recipe.input_bits), banks=BANKS)
     metrics: dict[str, Any] = {
         "name": recipe.name,
-        "data": recipe.data,
+        "data": task.data.name,
         "recipe": recipe_hash(recipe),
         "seed": recipe.seed,
         "accuracy": {rung: {"correct": n, "count": count} for rung, n in correct.items()},
@@ -60,10 +55,11 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
             "quantised": accuracy(model, task, task.data.validation, double=True),
         },
         "weights": weight_statistics(model),
+        "compression": {name: round(times, 3) for name, times in asdict(three).items()},
     }
     records = {"record.labels": test.labels.astype(np.int16)}
     records |= {f"record.{rung}": classes.astype(np.int16) for rung, classes in answers.items()}
-    provenance = {"recipe": recipe.model_dump(mode="json"), "metrics": metrics}
+    provenance = {"recipe": portable(recipe), "metrics": metrics}
     package = export_package(model, recipe, task, records=records, provenance=provenance)
     save_tensors(out / "dense.safetensors", dense_state)
     save_tensors(out / "quantised.safetensors", state)
@@ -74,45 +70,53 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     write_whole(out / "metrics.json", to_json(metrics).encode())
 
 
+def checked(path: Path | str) -> tuple[Recipe, Task]:
+    """A recipe that a run can end well with, and its data; RecipeError with what stands in its way, before training."""
+    recipe = load_recipe(path)
+    tokens, processes = recipe.constraints.tokens, process_count()
+    if isinstance(recipe.model, FactoryConfig):
+        check_network(build_from_factory(recipe.model), recipe.model.factory)
+    try:
+        if tokens is not None and tokens.method != "learned":
+            raise RecipeError(f"tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it")
+        if recipe.training.batch % processes:
+            raise RecipeError(
+                f"training.batch must be a multiple of the {processes} processes, not {recipe.training.batch}"
+            )
+        task = task_of(recipe)
+        rehearsed_package(recipe, task)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
+    return recipe, task
+
+
 def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None = None) -> Path:
     """Train what the recipe says and return the path of the package, ``out_dir/package.safetensors``.
 
     Beside it: dense.safetensors, quantised.safetensors, recipe.yaml (resolved), log.jsonl, metrics.json, and a
     checkpoint per stage in ``stages/``, from which an interrupted run continues to the same result.
     """
-    recipe, out = load_recipe(path), Path(out_dir)
-    tokens = recipe.constraints.tokens
-    if tokens is not None and tokens.method != "learned":
-        raise RecipeError(
-            f"{path}: tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it"
-        )
-    if recipe.constraints.quantisers.method == "fixed":
-        layer_formats(recipe, _layer_names(recipe))  # refuse a bad format before training, not after
+    (recipe, task), out = checked(path), Path(out_dir)
     console = console or Console(stderr=True)
     columns = (
         TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
         TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    checkpoints = Checkpoints(out / "stages", recipe)
-    quiet = not console.is_terminal or Ranks.current().rank > 0
+    first = is_first()
     with (
-        _determinism(recipe.threads),
-        Progress(*columns, console=console, disable=quiet) as bar,
+        determinism(recipe.threads),
+        Progress(*columns, console=console, disable=not (console.is_terminal and first)) as bar,
     ):
-        work = bar.add_task(recipe.name, total=planned_epochs(recipe), said="")
+        work = bar.add_task(recipe.name, total=sum(planned(recipe).values()), said="")
 
         def tick(record: Record) -> None:
             said = " ".join(f"{k} {v}" for k, v in record.items() if k not in ("stage", "epoch"))
             bar.update(work, description=record["stage"], advance=record["epoch"] != "end", said=said)
-            if not console.is_terminal:
+            if first and not console.is_terminal:
                 console.print(f"{record['stage']} {record['epoch']} {said}", highlight=False)
 
-        run = Run.start(recipe, checkpoints, tick)
+        run = Run(recipe, Checkpoints(out / "stages", recipe), task, tick)
         dense, state = run_stages(run)
-        if Ranks.current().rank == 0:
-            _finish(recipe, run.task, dense, state, run.log, out)
+        if first:
+            _finish(recipe, task, dense, state, run.log, out)
     return out / "package.safetensors"
-
-
-def _layer_names(recipe: Recipe) -> list[str]:
-    return layer_names(student_model(recipe))

@@ -143,10 +143,13 @@ def shrink_state(state: State, kept: list[Kept]) -> State:
     return result
 
 
-def shrink(network: Spikformer, kept: list[Kept]) -> Spikformer:
-    """A new network of the shrunk shapes, with the kept rows and columns of the old one's weights and norms."""
+def shrink(network: Spikformer, kept: list[Kept], *, stream_limit: int | None = None) -> Spikformer:
+    """A new network of the shrunk shapes, with the kept rows and columns of the old one's weights and norms.
+
+    stream_limit: where its residual stream saturates (*ours*: fewer bit-planes for the engine to walk).
+    """
     blocks = tuple(BlockWidths(qk=len(k.qk), v=len(k.v), hidden=len(k.hidden)) for k in kept)
-    small = Spikformer(network.config.model_copy(update={"blocks": blocks}))
+    small = Spikformer(network.config.model_copy(update={"blocks": blocks, "stream_limit": stream_limit}))
     small.load_state_dict(shrink_state(network.state_dict(), kept))
     return small
 

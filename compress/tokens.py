@@ -28,6 +28,14 @@ def keep_counts(tokens: int, ratio: float, selectors: int) -> list[int]:
     return [max(1, int(tokens * ratio**k)) for k in range(1, selectors + 1)]
 
 
+def filled(count: int, slots: int) -> int:
+    """The nearest number of tokens that fills words of ``slots`` token slots, at least one word; ties go down.
+
+    A word with empty slots takes as many cycles as a full one (*ours*, for the engine).
+    """
+    return slots * max(1, math.ceil(count / slots - 0.5))
+
+
 def top_tokens(z: Tensor, keep: int) -> Tensor:
     """Indices ``[B, keep]``, ascending, of the greatest ``z [B, N]``; ties go to the lower index."""
     order = torch.sort(z, dim=1, descending=True, stable=True).indices
@@ -67,6 +75,11 @@ class TokenSelector(nn.Module):
         """``z_keep, z_drop`` as ``[B, N, 2]`` of the stream ``[T, B, N, D]``."""
         hidden = self.hidden(x.mean(0)).clamp(0.0, self.ceiling)
         return cast(Tensor, self.score(hidden))
+
+    def hidden_values(self, x: Tensor) -> Tensor:
+        """The hidden layer in the steps of the integer selector, 0…255 ``[B, N, Hd]``, rounded."""
+        hidden: Tensor = self.hidden(x.mean(0)).clamp(0.0, self.ceiling)
+        return (hidden * (HIDDEN_TOP / self.ceiling)).round()
 
     def select(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
         """Stream, cumulative mask for the blocks behind (soft) or None (hard), and the choice (mask or indices)."""
@@ -127,15 +140,19 @@ class QuantSelector(TokenSelector):
         """Whole float64 ``[1]`` on the grid of z."""
         return round_through(cast(Tensor, self._rows()[1].bias).double() / self.score_lsb())
 
-    def integer_scores(self, x: Tensor) -> Tensor:
-        """z ``[B, N]`` in whole units, of the stream ``[T, B, N, D]``."""
-        hidden, score = self._rows()
+    def hidden_values(self, x: Tensor) -> Tensor:
+        """Whole 0…255 ``[B, N, Hd]`` of the stream ``[T, B, N, D]``."""
+        hidden, _ = self._rows()
         values = integer_values(hidden.weight, hidden.step, hidden.fmt).to(x.dtype)
         a = F.linear(x.sum(0), values) * 2.0**hidden.fmt.fraction_bits
         a = (a + self.steps * self.hidden_bias().to(x.dtype)) * 2.0 ** -float(self.shift)
-        h = (a + (a.floor() - a).detach()).clamp(0.0, HIDDEN_TOP)
+        return cast(Tensor, (a + (a.floor() - a).detach()).clamp(0.0, HIDDEN_TOP))
+
+    def integer_scores(self, x: Tensor) -> Tensor:
+        """z ``[B, N]`` in whole units, of the stream ``[T, B, N, D]``."""
+        _, score = self._rows()
         row = integer_values(score.weight, score.step, score.fmt).to(x.dtype)
-        z = F.linear(h, row) * 2.0**score.fmt.fraction_bits + self.score_bias().to(x.dtype)
+        z = F.linear(self.hidden_values(x), row) * 2.0**score.fmt.fraction_bits + self.score_bias().to(x.dtype)
         return z[..., 0]
 
     def scores(self, x: Tensor) -> Tensor:

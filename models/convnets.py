@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Shortcut, count_pool, or_pool
-from spikewright.models.neurons import LIF, PlasticLIF, Rectifier
+from spikewright.models.neurons import LIF, PlasticLIF, Rectifier, Surrogate
 from spikewright.models.spikformer import Head
 
 #: Channels of VGG's convolutions; 0 is a pool.
@@ -213,12 +213,15 @@ class ConvNet(SpikingNetwork):
         return to.head("head", value, self.head)
 
 
-def to_spiking(network: ConvNet, *, level: float = 1.0, leak: float = 1.0) -> None:
+def to_spiking(
+    network: ConvNet, *, level: float = 1.0, leak: float = 1.0, surrogate: Surrogate = "flat-triangle"
+) -> None:
     """Replace every ReLU, in place, by paper 4's neuron: soft reset, ``>``, one trained threshold and leak a layer.
 
+    level, leak: where they begin; surrogate: of the spikes' gradient (the paper's is the flat triangle).
     A counting pool gives sums then, so the weights that read it take its ÷ 4.
     """
-    like = LIF(reset="soft", compare="gt", surrogate="flat-triangle")
+    like = LIF(reset="soft", compare="gt", surrogate=surrogate)
     like.level, like.leak = level, leak
     for part, module in zip(network.plan, network.unit, strict=True):
         unit = cast(Unit, module)

@@ -48,8 +48,8 @@ class Builder:
         """OR over 3×3 windows of spikes, stride 2; or their count in 2×2 windows, stride 2."""
         return name
 
-    def add(self, name: str, stream: str, spikes: str) -> str:
-        """Residual addition."""
+    def add(self, name: str, stream: str, spikes: str, *, limit: int | None = None) -> str:
+        """Residual addition; limit: where the stream saturates."""
         return name
 
     def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:

@@ -20,7 +20,7 @@ Surrogate = Literal["atan", "sigmoid", "triangle", "flat-triangle"]
 def surrogate_slope(z: Tensor, kind: Surrogate) -> Tensor:
     """Derivative used for the spike step at the relative distance ``z = u/θ − 1``."""
     if kind == "atan":
-        return 1.0 / (1.0 + (math.pi * z).square())
+        return (z * math.pi).square_().add_(1.0).reciprocal_()
     if kind == "sigmoid":
         s = torch.sigmoid(4.0 * z)
         return 4.0 * s * (1.0 - s)
@@ -84,7 +84,7 @@ class _Fire(torch.autograd.Function):
         carried: Tensor | None = None
         for t in range(membranes.shape[0] - 1, -1, -1):
             u, s = membranes[t], spikes[t]
-            direct = grads[0][t] * surrogate_slope(u / threshold - 1.0, surrogate) / threshold
+            direct = surrogate_slope((u / threshold).sub_(1.0), surrogate).mul_(grads[0][t]).div_(threshold)
             g = direct
             if carried is not None:
                 # The reset is detached, as in Spikformer's training: no gradient through the decision to reset.

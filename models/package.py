@@ -40,6 +40,7 @@ from .package_schema import (
     SelectOp,
     WeightFormat,
 )
+from .packing import packed, unpacked
 
 __all__ = [
     "FORMAT",
@@ -122,6 +123,7 @@ def _parse(data: bytes) -> Package:
         if entry["dtype"] not in _DTYPES:
             raise PackageError(f"tensor {name!r}: has dtype {entry['dtype']}; allowed are {', '.join(_DTYPES)}")
         tensors[name] = np.frombuffer(entry["data"], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    tensors = unpacked(tensors, tensor_specs(network))
     check(network, tensors)
     return Package(network, tensors)
 
@@ -176,12 +178,13 @@ def network_json(network: Network) -> str:
 def write_package(package: Package, path: Path | str) -> None:
     """Check the package, then write it; equal packages give equal bytes, and no reader sees half a file.
 
-    PackageError if the package is not valid or the file cannot be written.
+    Sparse codes are packed (models/packing.py). PackageError if the package is not valid or the file cannot be written.
     """
     path = Path(path)
     parse_network(network_json(package.network))
     check(package.network, package.tensors)
-    tensors = {name: np.ascontiguousarray(package.tensors[name]) for name in sorted(package.tensors)}
+    stored = packed(package.tensors)
+    tensors = {name: np.ascontiguousarray(stored[name]) for name in sorted(stored)}
     data = save(tensors, metadata={_KEY: network_json(package.network)})
     temporary = None
     try:

@@ -56,12 +56,22 @@ class SpikformerConfig(BaseModel):
     blocks: tuple[BlockWidths, ...] | None = Field(
         default=None, description="widths of each block; dim's, if not given"
     )
+    stream_limit: int | None = Field(
+        default=None, description="the residual stream saturates here: 1, 3, 7, ..., what some bit-planes hold"
+    )
 
     @field_validator("residual")
     @classmethod
     def _known_residual(cls, value: str) -> str:
         if value != "add":
             raise ValueError(f"residual kind must be 'add' (spikes added to an integer stream), not {value!r}")
+        return value
+
+    @field_validator("stream_limit")
+    @classmethod
+    def _fills_planes(cls, value: int | None) -> int | None:
+        if value is not None and (value < 1 or value & (value + 1)):
+            raise ValueError(f"must be 1, 3, 7, ..., the greatest value of some bit-planes, not {value}")
         return value
 
     @model_validator(mode="after")
@@ -109,6 +119,7 @@ class PatchEmbed(nn.Module):
         self.rpe_conv = Conv3(config.dim, config.dim)
         self.rpe_bn = nn.BatchNorm2d(config.dim)
         self.rpe_lif = LIF(surrogate=config.surrogate)
+        self.limit = config.stream_limit
 
     def forward(self, x: Tensor) -> Tensor:
         """Image ``[T or 1, B, C, H, W]`` to the residual stream ``[T, B, N, D]``, token n = y·W + x."""
@@ -117,7 +128,7 @@ class PatchEmbed(nn.Module):
             x = conv.drive(x, getattr(self, f"proj_bn{name}"), getattr(self, f"proj_lif{name}"), steps=self.steps)
             if i + 1 in self.pools:
                 x = or_pool(x)
-        x = x + self.rpe_conv.drive(x, self.rpe_bn, self.rpe_lif, steps=self.steps)
+        x = residual(x, self.rpe_conv.drive(x, self.rpe_bn, self.rpe_lif, steps=self.steps), self.limit)
         return x.flatten(3).transpose(2, 3).contiguous()
 
     def describe(self, to: Builder, prefix: str, value: str) -> str:
@@ -128,7 +139,13 @@ class PatchEmbed(nn.Module):
             if i + 1 in self.pools:
                 value = to.pool(f"{prefix}.pool{name}", value)
         rpe = to.conv(f"{prefix}.rpe_conv", value, self.rpe_conv, self.rpe_bn, self.rpe_lif)
-        return to.add(f"{prefix}.add", value, rpe)
+        return to.add(f"{prefix}.add", value, rpe, limit=self.limit)
+
+
+def residual(stream: Tensor, spikes: Tensor, limit: int | None) -> Tensor:
+    """Their sum, at most ``limit`` where there is one."""
+    total = stream + spikes
+    return total if limit is None else total.clamp(max=limit)
 
 
 def _token_layer(config: SpikformerConfig, inputs: int, outputs: int, *, bias: bool = True) -> Dense | Pointwise:
@@ -221,15 +238,18 @@ class Block(nn.Module):
         super().__init__()
         self.attn = Attention(config, widths)
         self.mlp = MLP(config, widths.hidden)
+        self.limit = config.stream_limit
 
     def forward(self, x: Tensor, keep: Tensor | None) -> Tensor:
-        x = x + self.attn(x, keep)
-        return cast(Tensor, x + self.mlp(x))
+        x = residual(x, self.attn(x, keep), self.limit)
+        return residual(x, self.mlp(x), self.limit)
 
     def describe(self, to: Builder, prefix: str, stream: str) -> str:
         """Tell ``to`` the ops from stream to stream."""
-        stream = to.add(f"{prefix}.attn.add", stream, self.attn.describe(to, f"{prefix}.attn", stream))
-        return to.add(f"{prefix}.mlp.add", stream, self.mlp.describe(to, f"{prefix}.mlp", stream))
+        spikes = self.attn.describe(to, f"{prefix}.attn", stream)
+        stream = to.add(f"{prefix}.attn.add", stream, spikes, limit=self.limit)
+        spikes = self.mlp.describe(to, f"{prefix}.mlp", stream)
+        return to.add(f"{prefix}.mlp.add", stream, spikes, limit=self.limit)
 
 
 class Head(nn.Linear):

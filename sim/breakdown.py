@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from fractions import Fraction
 
 from spikewright.compiler.descriptors import Kind
+from spikewright.compiler.lists import lengths
 from spikewright.compiler.lowered import Step
 from spikewright.compiler.structure import Shape
 from spikewright.cost.cycles import mac_walk
@@ -47,11 +48,7 @@ def _busiest(step: Step) -> list[int]:
     """(entry, plane) pairs of the busiest walker, for each output."""
     if step.fields["gate"]:
         return [step.fields["head_rows"]] * len(step.outputs)
-    planes, captured = step.fields["in_planes"], step.fields["capture_planes"]
-    return [
-        max(sum(planes if e.code else captured for e in entries) for output in group for entries in output.lists)
-        for group in step.outputs
-    ]
+    return lengths(step.outputs).busiest(step.fields["in_planes"], step.fields["capture_planes"])
 
 
 def measured(

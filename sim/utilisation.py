@@ -12,13 +12,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from spikewright.cost.cycles import HIDDEN_PLANES
 from spikewright.models.package import IMAGE, AttentionOp, ConvOp, HeadOp, LinearOp, Op, Package, SelectOp, shapes
 from spikewright.sim.golden import Trace, hidden_activations, image_codes
 from spikewright.sim.layout import Layout
 
 Array = np.ndarray
-#: Bit-planes of a selector's hidden layer.
-HIDDEN_PLANES = 8
 
 
 class SpikeWork:

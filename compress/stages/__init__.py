@@ -1,5 +1,6 @@
 """The stages of a run, each a function from checkpoints to a checkpoint, in the order of the recipe's constraints."""
 
+from spikewright.compress.constraints import ConvertedMasks, LotteryMasks, SearchedQuantisers
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.stages.masks import masks_stage
 from spikewright.compress.stages.neuron import neuron_stage
@@ -20,15 +21,25 @@ def run_stages(run: Run) -> tuple[State, State]:
     return dense, quantisers_stage(run, adapted, masks)
 
 
-def planned_epochs(recipe: Recipe) -> int:
-    """Epochs of all stages together, for progress."""
+def planned(recipe: Recipe) -> dict[str, int]:
+    """Epochs of each stage in their order, by the names of their checkpoints."""
     constraints = recipe.constraints
     masks, quantisers = constraints.masks, constraints.quantisers
-    single = (constraints.structure, constraints.tokens, constraints.neuron)
-    total = recipe.teacher.epochs + sum(part.epochs for part in single if part)
-    if masks:
-        rounds = {"lottery": masks.rounds, "l1p": 1}.get(masks.method, 2)
-        total += masks.epochs * (rounds - 1) + (masks.final_epochs or masks.epochs)
-    if quantisers.method == "search":
-        total += quantisers.search_epochs
-    return total + quantisers.epochs + quantisers.gather_epochs + quantisers.grid_epochs
+    epochs = {"teacher": recipe.teacher.epochs}
+    for name in ("structure", "tokens"):
+        if (part := getattr(constraints, name)) is not None:
+            epochs[name] = part.epochs
+    if isinstance(masks, LotteryMasks):
+        epochs |= {f"masks-{number:02d}": masks.epochs for number in range(1, masks.last_round + 1)}
+        epochs[f"masks-{masks.last_round:02d}"] = masks.final_epochs or masks.epochs
+    elif isinstance(masks, ConvertedMasks):
+        epochs |= {"masks-ann": masks.epochs, "masks-snn": masks.final_epochs or masks.epochs}
+    elif masks is not None:
+        epochs["masks-01"] = masks.epochs
+    if constraints.neuron is not None:
+        epochs["neuron"] = constraints.neuron.epochs
+    if isinstance(quantisers, SearchedQuantisers):
+        epochs["search"] = quantisers.search_epochs
+    return epochs | {
+        "quantisers": quantisers.epochs, "gather": quantisers.gather_epochs, "grid": quantisers.grid_epochs,
+    }  # fmt: skip

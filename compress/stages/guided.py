@@ -7,6 +7,7 @@ from typing import cast
 import torch
 
 from spikewright.compress.build import dense_model, student_model
+from spikewright.compress.constraints import ConvertedMasks, GuidedMasks
 from spikewright.compress.guided import (
     AttentionTransfer,
     Regrowth,
@@ -17,7 +18,6 @@ from spikewright.compress.guided import (
     shrink_channels,
 )
 from spikewright.compress.masks import Masks, apply_masks, prunable, survivors
-from spikewright.compress.recipe_schema import Masks as Constraint
 from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, fast, state_and_masks
 from spikewright.compress.training import Phase
 from spikewright.models.convnets import ConvNet, to_spiking
@@ -26,17 +26,18 @@ from spikewright.models.convnets import ConvNet, to_spiking
 IMAGES = 128
 
 
-def guided_stage(run: Run, masks: Constraint, dense: State) -> tuple[State, Masks]:
+def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, Masks]:
     """The trained SNN and its masks (none where channels went)."""
-    guided = masks.method == "attention-guided"
-    regrowth = Regrowth(masks.regrowth) if guided and not masks.channels else None
+    guided = masks if isinstance(masks, GuidedMasks) else None
+    by_channel = guided is not None and guided.channels
+    regrowth = Regrowth(guided.regrowth) if guided and not by_channel else None
 
     def compress() -> Stage:
         meta = cast(ConvNet, run.teacher)
         ann = cast(ConvNet, dense_model(run.recipe))
         ann.load_state_dict(dense)
         chosen: Masks = {}
-        if masks.channels:
+        if by_channel:
             ann = shrink_channels(ann, share_for(ann, 1 / (1 - masks.sparsity)))
         else:
             total = sum(weight.numel() for weight in prunable(ann).values())
@@ -44,7 +45,7 @@ def guided_stage(run: Run, masks: Constraint, dense: State) -> tuple[State, Mask
             apply_masks(ann, chosen)
         match_activity(ann, meta, run.task.inputs(run.task.data.train.images[:IMAGES]))
         phase = Phase("masks-ann", masks.epochs, masks.rate, masks=chosen, adapt=regrowth)
-        terms = (AttentionTransfer(meta, masks.attention),) if guided else ()
+        terms = (AttentionTransfer(meta, guided.attention),) if guided else ()
         log = run.train(fast(ann), phase, terms)
         return copy_of(ann) | {MASK + n: m.to(torch.uint8) for n, m in chosen.items()}, log
 
@@ -52,16 +53,16 @@ def guided_stage(run: Run, masks: Constraint, dense: State) -> tuple[State, Mask
 
     def spike() -> Stage:
         ann = cast(ConvNet, dense_model(run.recipe))
-        if masks.channels:
+        if by_channel:
             ann = shrink_channels(ann, share_for(ann, 1 / (1 - masks.sparsity)))
         ann.load_state_dict(compressed)
-        to_spiking(ann)
+        to_spiking(ann, leak=masks.leak, surrogate=masks.surrogate)
         set_thresholds(ann, run.task, run.task.data.train)
         snn = fast(cast(ConvNet, student_model(run.recipe)))
         snn.load_state_dict(ann.state_dict())
         epochs = masks.final_epochs or masks.epochs
         current = {name: mask.clone() for name, mask in chosen.items()}
-        log = run.train(snn, Phase("masks-snn", epochs, masks.rate, masks=current, adapt=regrowth))
+        log = run.train(snn, Phase("masks-snn", epochs, masks.final_rate or masks.rate, masks=current, adapt=regrowth))
         log[-1]["kept"] = sum(int(p.count_nonzero()) for p in prunable(snn).values())
         return copy_of(snn) | {MASK + n: m.to(torch.uint8) for n, m in current.items()}, log
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from spikewright.compress import recipe_schema
+from spikewright.compress.constraints import L1PMasks, LotteryMasks
 from spikewright.compress.masks import (
     Masks,
     block_matrices,
@@ -27,12 +27,12 @@ def masks_stage(run: Run, trained: State, early: State) -> tuple[State, Masks]:
     masks = run.recipe.constraints.masks
     if masks is None:
         return trained, {}
-    if masks.method in recipe_schema.GUIDED:
-        return guided_stage(run, masks, trained)
-    return _lottery(run, masks, trained, early) if masks.method == "lottery" else _l1p(run, masks, trained)
+    if isinstance(masks, LotteryMasks):
+        return _lottery(run, masks, trained, early)
+    return _l1p(run, masks, trained) if isinstance(masks, L1PMasks) else guided_stage(run, masks, trained)
 
 
-def _lottery(run: Run, masks: recipe_schema.Masks, trained: State, early: State) -> tuple[State, Masks]:
+def _lottery(run: Run, masks: LotteryMasks, trained: State, early: State) -> tuple[State, Masks]:
     """Prune by magnitude, rewind to the early weights with the selector's initialisation, retrain; each round."""
     model = student(run, early)
     start = copy_of(model)
@@ -40,11 +40,11 @@ def _lottery(run: Run, masks: recipe_schema.Masks, trained: State, early: State)
     mine = sum(p.numel() for p in prunable(model).values())
     total = mine + selector_weights(model)
     current: Masks | None = None
-    for number in range(1, masks.rounds + 1):
+    for number in range(1, masks.last_round + 1):
         # The selectors' weights count as kept, so the network gives up their share too.
         keep = survivors(total, masks.sparsity, masks.rounds, number) - (total - mine)
         chosen = magnitude_masks({n: trained[n] for n in names}, keep, current, banks=masks.banks)
-        last = number == masks.rounds
+        last = number == masks.last_round
         label = f"masks-{number:02d}"
 
         def make(chosen: Masks = chosen, label: str = label, last: bool = last) -> Stage:
@@ -58,7 +58,7 @@ def _lottery(run: Run, masks: recipe_schema.Masks, trained: State, early: State)
     return trained, current or {}
 
 
-def _l1p(run: Run, masks: recipe_schema.Masks, trained: State) -> tuple[State, Masks]:
+def _l1p(run: Run, masks: L1PMasks, trained: State) -> tuple[State, Masks]:
     """Prune each matrix of the blocks, once, and train on."""
 
     def make() -> Stage:

@@ -19,6 +19,7 @@ def neuron_stage(run: Run, start: State, masks: Masks) -> State:
         make_plastic(model, neuron.kind)
         soft = bool(run.recipe.selector_blocks())
         log = run.train(fast(model), Phase("neuron", neuron.epochs, neuron.rate, soft=soft, masks=masks))
-        return copy_of(model), log + run.settle(model, "neuron")
+        log += run.settle(model, "neuron")
+        return copy_of(model), log
 
     return run.stage("neuron", make)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spikewright.compress.account import layers_of
+from spikewright.compress.activity import measured_activity
 from spikewright.compress.build import FORMAT, format_tensors, formats_from, layer_names, quantise, set_exact
+from spikewright.compress.constraints import FixedQuantisers, SearchedQuantisers
 from spikewright.compress.masks import Masks
 from spikewright.compress.quantise import WeightFormat, candidates
 from spikewright.compress.recipe import default_fraction, layer_formats
 from spikewright.compress.recipe_schema import Recipe
-from spikewright.compress.search import assign, begin_search, end_search, hardware_cost, masks_in_search
+from spikewright.compress.search import assign, begin_search, end_search, masks_in_search
+from spikewright.compress.search_cost import hardware_cost
 from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast, student
 from spikewright.compress.tokens import selectors, set_mode
 from spikewright.compress.training import Phase, norms
+
+#: Training images on which firing rates are measured for the search's cost.
+IMAGES = 64
 
 
 def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
@@ -27,11 +32,11 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
 
     def learn() -> Stage:
         log = run.train(model, Phase("quantisers", quantisers.epochs, quantisers.rate, soft=soft, masks=masks))
-        return copy_of(model), log + run.settle(model, "quantisers")
+        return copy_of(model), log
 
     def gather() -> Stage:
         log = run.train(model, Phase("gather", quantisers.gather_epochs, quantisers.rate, masks=masks))
-        return copy_of(model), log + run.settle(model, "gather")
+        return copy_of(model), log
 
     def grid() -> Stage:
         set_exact(model, True)
@@ -50,7 +55,7 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
             parameter.requires_grad_(False)
     set_mode(model, hard=True)
     state = run.stage("grid", grid)
-    if quantisers.method == "search":
+    if isinstance(quantisers, SearchedQuantisers):
         state |= {FORMAT + name: tensor for name, tensor in format_tensors(formats).items()}
     return state
 
@@ -58,19 +63,20 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
 def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightFormat], State]:
     """Each layer's format, from the recipe or searched, and the weights to go on with."""
     recipe, quantisers = run.recipe, run.recipe.constraints.quantisers
-    if quantisers.method == "fixed":
+    if isinstance(quantisers, FixedQuantisers):
         return layer_formats(recipe, layer_names(student(run, start, plastic=True))), start
     target = quantisers.target_bits
-    assert target is not None
 
     def search() -> Stage:
         model = fast(student(run, start, plastic=True))
+        few = run.task.inputs(run.task.data.train.images[:IMAGES])
+        activity = measured_activity(model, few, recipe.input_bits)
         mixtures = begin_search(model, candidates(quantisers.schemes, quantisers.widths))
         phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks))
         phase.soft = bool(recipe.selector_blocks())
-        log = run.train(model, phase, terms=(hardware_cost(model, mixtures, target),))
-        layers = {layer.name: layer for layer in layers_of(model)}
-        chosen = assign(mixtures, {name: layers[name].weights for name in mixtures}, target)
+        cost = hardware_cost(model, mixtures, target, activity, input_bits=recipe.input_bits, frames=few.dim() == 5)
+        log = run.train(model, phase, terms=(cost,))
+        chosen = assign(mixtures, {name: cost.layers[name].weights for name in mixtures}, target, fixed=cost.fixed)
         end_search(model)
         formats = {name: with_fraction(fmt, recipe, name) for name, fmt in chosen.items()}
         return copy_of(model) | {FORMAT + n: t for n, t in format_tensors(formats).items()}, log
@@ -82,7 +88,7 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
 
 def with_fraction(fmt: WeightFormat, recipe: Recipe, name: str) -> WeightFormat:
     """A searched format with its membrane's fraction bits: T + 1, none where one LSB is far below the threshold."""
-    if name in ("patch_embed.proj_conv", "unit.0.synapse"):  # reads pixels of 8 bits
+    if name in ("patch_embed.proj_conv", "unit.0.synapse") and recipe.input_bits > 4:  # the sums are large enough
         return replace(fmt, fraction_bits=0)
     if fmt.top > 16:  # so wide a range has small LSBs
         return replace(fmt, fraction_bits=1)

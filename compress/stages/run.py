@@ -16,9 +16,10 @@ from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import dense_model, student_model
 from spikewright.compress.masks import Masks
 from spikewright.compress.objective import Objective, Term
-from spikewright.compress.parallel import Ranks
+from spikewright.compress.parallel import is_first
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.sizes import check_size
 from spikewright.compress.task import Task, make_task
 from spikewright.compress.tokens import selectors
 from spikewright.compress.training import Phase, Record, Settings, accuracy, reestimate_norms, train
@@ -33,9 +34,10 @@ MASK = "mask:"
 
 
 def task_of(recipe: Recipe) -> Task:
-    """The recipe's data, ready for networks."""
-    training = recipe.training
-    return make_task(load(recipe.data), bits=recipe.input_bits, limit=training.images, jittered=training.jitter)
+    """The recipe's data, ready for networks. RecipeError where they are not what its model reads."""
+    training, data = recipe.training, load(recipe.data)
+    check_size(recipe, data)
+    return make_task(data, bits=recipe.input_bits, limit=training.images, jittered=training.jitter)
 
 
 def settings_of(recipe: Recipe) -> Settings:
@@ -107,7 +109,7 @@ class Run:
         if found is None:
             tensors, log = make()
             found = {k: v.detach().clone() for k, v in tensors.items()}, log
-            if Ranks.current().rank == 0:
+            if is_first():
                 self.checkpoints.write(name, *found)
         else:
             for record in found[1]:

@@ -10,7 +10,8 @@ from spikewright.compress.structure import choose, kept_from, kept_tensors, shri
 from spikewright.compress.training import Phase
 from spikewright.models.spikformer import Spikformer
 
-_KEPT = "kept:"
+#: Prefix of the indices that stayed, in a checkpoint.
+KEPT = "kept:"
 
 
 def structure_stage(run: Run, dense: State, early: State) -> tuple[State, State]:
@@ -23,13 +24,14 @@ def structure_stage(run: Run, dense: State, early: State) -> tuple[State, State]
         model = cast(Spikformer, dense_model(run.recipe))
         model.load_state_dict(dense)
         scores = significance(model, run.task, run.task.data.train, structure.score)
-        kept = choose(scores, run.recipe.student())
-        small = fast(shrink(model, kept))
+        student = run.recipe.student()
+        kept = choose(scores, student)
+        small = fast(shrink(model, kept, stream_limit=student.stream_limit))
         log = run.train(small, Phase("structure", structure.epochs, structure.rate))
         log += run.settle(small, "structure")
-        return copy_of(small) | {_KEPT + name: indices for name, indices in kept_tensors(kept)}, log
+        return copy_of(small) | {KEPT + name: indices for name, indices in kept_tensors(kept)}, log
 
     tensors = run.stage("structure", make)
-    kept = kept_from({n.removeprefix(_KEPT): t for n, t in tensors.items() if n.startswith(_KEPT)})
-    small = {n: t for n, t in tensors.items() if not n.startswith(_KEPT)}
+    kept = kept_from({n.removeprefix(KEPT): t for n, t in tensors.items() if n.startswith(KEPT)})
+    small = {n: t for n, t in tensors.items() if not n.startswith(KEPT)}
     return small, shrink_state(early, kept)

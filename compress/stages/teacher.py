@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spikewright.compress.build import dense_model
+from spikewright.compress.constraints import LotteryMasks
 from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
 from spikewright.compress.training import Phase
 
@@ -10,14 +11,14 @@ from spikewright.compress.training import Phase
 def teacher_stage(run: Run) -> tuple[State, State]:
     """The state at the end of dense training, and at the epoch that the masks rewind to (empty without masks)."""
     teacher, masks = run.recipe.teacher, run.recipe.constraints.masks
-    rewinds = masks is not None and masks.method == "lottery"
+    rewind = masks.rewind if isinstance(masks, LotteryMasks) else None
     early: State = {}
 
     def train(stop: int | None) -> Stage:
         model = fast(dense_model(run.recipe))
 
         def keep(epoch: int) -> None:
-            if rewinds and masks is not None and epoch == masks.rewind:
+            if epoch == rewind:
                 early.update(copy_of(model))
 
         log = run.train(model, Phase("teacher", teacher.epochs, teacher.rate, after_epoch=keep, stop=stop))
@@ -25,11 +26,10 @@ def teacher_stage(run: Run) -> tuple[State, State]:
 
     def rewound() -> Stage:
         if not early:  # the teacher was trained by another run, with another rewind or none: take its way again
-            assert masks is not None
-            train(masks.rewind)
+            train(rewind)
         return dict(early), []
 
     dense = run.stage("teacher", lambda: train(None))
-    at_rewind = run.stage("early", rewound) if rewinds else {}
+    at_rewind = run.stage("early", rewound) if rewind is not None else {}
     run.dense = dense
     return dense, at_rewind

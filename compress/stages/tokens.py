@@ -15,6 +15,7 @@ def tokens_stage(run: Run, start: State) -> State:
     def make() -> Stage:
         model = student(run, start)
         log = run.train(model, Phase("tokens", tokens.epochs, tokens.rate, soft=True))
-        return copy_of(model), log + run.settle(model, "tokens")
+        log += run.settle(model, "tokens")
+        return copy_of(model), log
 
     return run.stage("tokens", make)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.models.data.digits import SIDE, SPLIT_SEED, jitter, native_digits, split_indices
+from spikewright.models.data.digits import CLASSES, SIDE, SPLIT_SEED, jitter, native_digits, split_indices
 from spikewright.models.data.types import Dataset, Images, Split
 
 #: Number and side of the fragments of other digits, and the greatest grey level of the noise.
@@ -51,4 +51,4 @@ def clutter_digits(name: str, fold: int | None = None) -> Dataset:
         images, areas = clutter(jitter(digits, rng) if jittered else digits, rng)
         return Split(images, splits[0].labels, areas)
 
-    return Dataset(name, splits[0], splits[1], splits[2], refresh)
+    return Dataset(name, splits[0], splits[1], splits[2], refresh, CLASSES)

@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from spikewright.models.data.types import Dataset, Images, Split
+from spikewright.models.data.types import Dataset, Images, Indices, Split
 
-SIDE = 16
+SIDE, CLASSES = 16, 10
 TEST_IMAGES = 360
 VALIDATION_IMAGES = 180
 #: Contiguous parts of load_digits' order, which is roughly by writer: each is a test set once.
 FOLDS = 5
 SPLIT_SEED = 20231
-
-Indices = NDArray[np.int64]
 
 
 @cache
@@ -32,8 +30,9 @@ def native_digits() -> tuple[Images, NDArray[np.int64]]:
 def split_indices(fold: int | None = None) -> tuple[Indices, Indices, Indices]:
     """Indices of train, validation and test in load_digits' order: fixed, disjoint, every digit in one of them.
 
-    Without a fold the test is a stratified sample; with fold k of ``FOLDS`` it is the k-th contiguous part, which holds
-    writers that training hardly saw: the harder, more honest test. The validation is a stratified sample of the rest.
+    Without a fold, validation and test are stratified samples. With fold k of ``FOLDS`` the test is the k-th contiguous
+    part, which holds writers that training hardly saw: the harder, more honest test. The validation is then the middle
+    of the rest, for the same reason: what is chosen on it shall hold for other writers too.
     """
     _, labels = native_digits()
     everything = np.arange(len(labels))
@@ -45,6 +44,9 @@ def split_indices(fold: int | None = None) -> tuple[Indices, Indices, Indices]:
         edges = [len(labels) * k // FOLDS for k in (fold, fold + 1)]
         test = everything[edges[0] : edges[1]]
         rest = np.setdiff1d(everything, test)
+        first = (len(rest) - VALIDATION_IMAGES) // 2
+        validation = rest[first : first + VALIDATION_IMAGES]
+        return np.setdiff1d(rest, validation), validation, test
     train, validation = train_test_split(
         rest, test_size=VALIDATION_IMAGES, stratify=labels[rest], random_state=SPLIT_SEED
     )
@@ -108,4 +110,4 @@ def digits(name: str, fold: int | None = None) -> Dataset:
         moved = jitter(written, rng) if jittered else written
         return Split(shift(enlarge(moved), rng), train.labels, train.areas)
 
-    return Dataset(name, train, validation, test, refresh)
+    return Dataset(name, train, validation, test, refresh, CLASSES)

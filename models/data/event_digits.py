@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spikewright.models.data.digits import native_digits, split_indices
+from spikewright.models.data.digits import CLASSES, native_digits, split_indices
 from spikewright.models.data.event_camera import record
 from spikewright.models.data.types import Dataset, Images, Split
 from spikewright.models.formats.events import Events, to_frames
@@ -66,4 +66,4 @@ def event_digits(name: str, fold: int | None = None) -> Dataset:
     def refresh(rng: np.random.Generator, jittered: bool = False) -> Split:
         return Split(shift_frames(train.images, rng), train.labels)
 
-    return Dataset(name, train, validation, test, refresh, counts=True)
+    return Dataset(name, train, validation, test, refresh, CLASSES, counts=True)

@@ -9,6 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+
+
+class DataError(ValueError):
+    """A data set cannot be had; the text is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Refresh(Protocol):
 class Dataset:
     """Train, validation and test, and the augmentation of the training split.
 
-    counts: the images are event counts, not grey levels (:func:`spikewright.models.data.input_table`).
+    classes: the labels are 0 … classes − 1; counts: the images are event counts, not grey levels
+    (:mod:`spikewright.models.data.codes`).
     """
 
     name: str
@@ -45,9 +51,5 @@ class Dataset:
     validation: Split
     test: Split
     refresh: Refresh = field(repr=False)
+    classes: int
     counts: bool = False
-
-    @property
-    def classes(self) -> int:
-        """Classes 0 … K − 1 that the training labels name."""
-        return int(self.train.labels.max()) + 1

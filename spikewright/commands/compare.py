@@ -57,7 +57,8 @@ def compare(
     build: Annotated[Path, typer.Argument(help="BUILD folder.")],
     images: Annotated[int | None, typer.Option(help="So many test images of the package's data set [all].")] = None,
     input: Annotated[
-        Path | None, typer.Option(help="Images from a .npy file instead: uint8 [H, W, C] or [N, H, W, C].")
+        Path | None,
+        typer.Option(help="Those of a recipe (.yaml) instead, or a .npy, uint8 [H, W, C] or [N, H, W, C]."),
     ] = None,
 ) -> None:
     """Compare the accelerator with the golden model: every layer, step, token and channel.

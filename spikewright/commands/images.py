@@ -1,12 +1,16 @@
-"""Which images a command works on: of the package's data set, or from a file."""
+"""Which images a command works on: of the package's data set or a recipe's, or from a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spikewright.commands.common import UserError
 from spikewright.models.package import Package
+
+if TYPE_CHECKING:  # else the commands that need no data would load PyTorch's and scikit-learn's modules
+    from spikewright.models.data import Dataset
 
 Array = np.ndarray
 
@@ -20,25 +24,45 @@ class Chosen:
     source: str
 
 
-def choose_images(package: Package, count: int | None, file: Path | None) -> Chosen:
-    """``count`` images of the test split (None: all), in its order, or all images of ``file``."""
-    if file is not None:
+def choose_images(package: Package, count: int | None, file: Path | None, *, usual: int | None = None) -> Chosen:
+    """``count`` test images, in their order, of the package's data set or of a recipe's; or all images of a .npy file.
+
+    usual: so many test images where ``count`` is None; all, without it.
+    """
+    if file is not None and file.suffix not in (".yaml", ".yml"):
         if count is not None:
             raise UserError("give --images or --input, not both")
         return Chosen(from_file(package, file), None, str(file))
-    name = package.network.data
+    dataset = _dataset_of_recipe(file) if file is not None else _dataset_at_hand(package.network.data)
+    test, image = dataset.test, package.network.input
+    want = (image.height, image.width, image.channels)
+    if test.images.shape[1:] != want:
+        found = list(test.images.shape[1:])
+        raise UserError(f"{dataset.name}: its images are {found}; allowed is {list(want)}, as the network reads")
+    count = min(usual or len(test), len(test)) if count is None else count
+    if not 1 <= count <= len(test):
+        raise UserError(f"--images must be from 1 to {len(test)}, the test images of {dataset.name}, not {count}")
+    return Chosen(test.images[:count], test.labels[:count], f"test images of {dataset.name}")
+
+
+def _dataset_of_recipe(file: Path) -> "Dataset":
+    from spikewright.compress.recipe import load_recipe
+    from spikewright.models.data import load
+
+    return load(load_recipe(file).data)
+
+
+def _dataset_at_hand(name: str | None) -> "Dataset":
+    from spikewright.models.data import DataError, load
+
     if name is None:
         raise UserError("the package names no data set: give images with --input X.npy")
-    from spikewright.models import data
-
     try:
-        test = data.load(name).test
-    except ValueError:
-        raise UserError(f"the package's data set {name!r} is not known: give images with --input X.npy") from None
-    count = len(test) if count is None else count
-    if not 1 <= count <= len(test):
-        raise UserError(f"--images must be from 1 to {len(test)}, the test images of {name}, not {count}")
-    return Chosen(test.images[:count], test.labels[:count], f"test images of {name}")
+        return load(name)
+    except DataError:
+        raise UserError(
+            f"the package's data set {name!r} is not at hand: give its recipe or images, --input RECIPE.yaml or X.npy"
+        ) from None
 
 
 def from_file(package: Package, file: Path) -> Array:

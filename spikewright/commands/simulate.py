@@ -17,7 +17,8 @@ def simulate(
     build: Annotated[Path, typer.Argument(help="BUILD folder.")],
     images: Annotated[int | None, typer.Option(help="So many test images of the package's data set [8].")] = None,
     input: Annotated[
-        Path | None, typer.Option(help="Images from a .npy file instead: uint8 [H, W, C] or [N, H, W, C].")
+        Path | None,
+        typer.Option(help="Those of a recipe (.yaml) instead, or a .npy, uint8 [H, W, C] or [N, H, W, C]."),
     ] = None,
     waves: Annotated[bool, typer.Option(help="Write an FST of one image.")] = False,
     image: Annotated[int, typer.Option(help="The image that --waves shows.")] = 0,
@@ -33,7 +34,7 @@ def simulate(
     single_thread()
     opened = open_build(build)
     needed = max(8, image + 1) if waves else 8
-    chosen = choose_images(opened.package, images if images or input else needed, input)
+    chosen = choose_images(opened.package, images, input, usual=needed)
     if not 0 <= image < len(chosen.images):
         raise UserError(f"--image must be from 0 to {len(chosen.images) - 1}, not {image}")
     with progress("build the simulator", None):

@@ -1,7 +1,8 @@
 """Cycles of each kind of descriptor, exact with skipping off.
 
 The constants are pipeline lengths of the units in ``hdl/``; every term is a count that compress and compiler both know.
-A descriptor's cycles run from its start to the start of the next one.
+A descriptor's cycles run from its start to the start of the next one. A *gap* is the least distance of two sums, a
+*tail* what follows the last one: the LIF array and the write-back set both. Widths of weights and sums appear nowhere.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ SELECT_OVERHEAD = 4
 #: MAC: fetch, silence filter, issue, memory, lanes (but the tree above four banks), LIF array, write-back.
 MAC_OVERHEAD = 24
 SKIP_OVERHEAD = 2  # the silence look-up
+
+#: Words of one K^T V bank that the heads of one descriptor may fill (one head may take more).
+PRODUCT_WORDS = 512
+#: Channels of a head that the attention unit's pipeline needs.
+LEAST_CHANNELS = 3
+#: Bit-planes of a token selector's hidden values.
+HIDDEN_PLANES = 8
 
 
 def load_cycles(*, words: int, slots: int, planes: int) -> int:
@@ -38,17 +46,62 @@ def select_cycles(*, tokens: int, score_bits: int, entries: int) -> int:
     return score_bits * (tokens + 5) + entries + tokens + 8 + SELECT_OVERHEAD
 
 
+def heads_together(heads: int, *, groups: int, rows: int, channels: int) -> int:
+    """Heads of an attention op that one pair of descriptors takes: as many as fit the product memory."""
+    return max(1, min(heads, PRODUCT_WORDS // (groups * max(channels, LEAST_CHANNELS) * rows)))
+
+
+def compaction_taps(*, slots: int, keep: int, tokens: int) -> int:
+    """Source words of each target word: of ``slots`` tokens ``keep`` move down, by at most as many distances."""
+    return min(slots, tokens - keep + -(-tokens // slots))
+
+
+def spike_gap(steps: int, *, fold_groups: int = 0, planes: int = 1) -> int:
+    """A layer with neurons; fold_groups: step groups replayed from a folded sum, 0 without; planes: written."""
+    return max(steps * (steps * fold_groups if fold_groups else 1), planes)
+
+
+def spike_tail(steps: int, *, fold_groups: int = 0, planes: int = 1) -> int:
+    """As :func:`spike_gap`; the silence bits follow the first plane."""
+    return (steps * steps * fold_groups if fold_groups else steps) + max(2, planes)
+
+
+def hidden_gap(steps: int, shift: int) -> int:
+    """A selector's hidden layer: the membranes stand until all planes are written."""
+    return max(steps + shift + 1, HIDDEN_PLANES + 1)
+
+
+def hidden_tail(steps: int, shift: int) -> int:
+    """As :func:`hidden_gap`."""
+    return steps + shift + HIDDEN_PLANES
+
+
+def score_gap(steps: int, tokens: int) -> int:
+    """A layer whose sums leave one a token: the selector's scores and the head."""
+    return steps + tokens
+
+
+def score_tail(steps: int, tokens: int) -> int:
+    """As :func:`score_gap`."""
+    return steps + tokens - 1
+
+
 def mac_walk(pairs: Sequence[int], repeats: int, gap: int) -> int:
     """Cycles of a MAC walk: output o takes ``max(gap, pairs[o], 1)`` cycles, ``repeats`` times, the first no gap."""
     total = sum(max(gap, count, 1) for count in pairs) * repeats
     return total - max(gap, pairs[0], 1) + max(pairs[0], 1)
 
 
+def mac_overhead(*, banks: int, skip: bool, tail: int) -> int:
+    """Cycles of a MAC descriptor beside its walk; tail: cycles of the last sum in LIF array and write-back."""
+    tree = max(0, (-(-banks // 4) - 1).bit_length())
+    return MAC_OVERHEAD + tree + (SKIP_OVERHEAD if skip else 0) + tail
+
+
 def mac_cycles(pairs: Sequence[int], *, repeats: int, gap: int, banks: int, skip: bool, tail: int) -> int:
     """A MAC descriptor.
 
     pairs: (entry, plane) pairs of the busiest walker, for each output; repeats: places of the loop nest;
-    gap: least cycles between two sums; tail: cycles of the last sum in LIF array and write-back.
+    gap: least cycles between two sums; tail: as in :func:`mac_overhead`.
     """
-    tree = max(0, (-(-banks // 4) - 1).bit_length())
-    return mac_walk(pairs, repeats, gap) + MAC_OVERHEAD + tree + (SKIP_OVERHEAD if skip else 0) + tail
+    return mac_walk(pairs, repeats, gap) + mac_overhead(banks=banks, skip=skip, tail=tail)

@@ -1,10 +1,12 @@
-"""Bits that a network's weights take, as stored by the accelerator."""
+"""Compression: how much smaller a network's weights are, counted in three ways."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from spikewright.cost.estimate import estimate_rom_bits
+from spikewright.cost.shape import Shape
 from spikewright.cost.work import Layer
 
 
@@ -13,7 +15,7 @@ class Compression:
     """The three numbers that are always given together.
 
     bits: 32 / average bits of a weight, all weights counted; weights: total / kept; stored: 32 · total / all stored
-    bits (values, index, counts, padding, scales, thresholds, biases).
+    bits (values, index, counts, padding, thresholds, biases).
     """
 
     bits: float
@@ -27,24 +29,16 @@ def average_bits(layers: Iterable[Layer]) -> float:
     return sum(n * bits for n, bits in weighted) / sum(n for n, _ in weighted)
 
 
-def entry_bits(layer: Layer, banks: int) -> int:
-    """Bits of a stored weight: its code and the address of its input word in the bank."""
-    words = -(-layer.inputs // banks) * layer.taps * layer.planes
-    return layer.bits + max(1, (words - 1).bit_length())
+def stored_bits(layer: Layer, *, banks: int) -> int:
+    """ROM bits of a layer alone, with fields as wide as it needs them (an estimate, for one stream).
 
-
-def stored_bits(layer: Layer, *, banks: int, parameter_bits: int = 16) -> int:
-    """Bits of a layer alone: entries, a count for each output and bank, threshold and bias of each output.
-
-    The engine's ROMs have one width for all layers, so a program needs more (the padding in its report).
+    In a program every field is as wide as the widest layer's: :func:`spikewright.cost.estimate.estimate_rom_bits`.
     """
-    longest = -(-layer.inputs // banks) * layer.taps
-    counts = layer.outputs * banks * longest.bit_length()
-    return layer.kept * entry_bits(layer, banks) + counts + 2 * layer.outputs * parameter_bits
+    return estimate_rom_bits([layer], Shape(banks=banks)).total
 
 
-def compression(layers: list[Layer], *, banks: int) -> Compression:
-    """The three numbers of a network."""
+def compression(layers: Sequence[Layer], *, banks: int) -> Compression:
+    """The three numbers of a network; stored bits as a program of one stream and so many banks would need them."""
     total, kept = sum(layer.weights for layer in layers), sum(layer.kept for layer in layers)
-    stored = sum(stored_bits(layer, banks=banks) for layer in layers if layer.weights)
+    stored = estimate_rom_bits(layers, Shape(banks=banks)).total
     return Compression(32 / average_bits(layers), total / kept, 32 * total / stored)

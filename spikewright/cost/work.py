@@ -1,7 +1,8 @@
 """What a network computes and stores, as counts: the shapes that every figure of cost is made of.
 
-A :class:`Layer` is one op with weights (or attention) as training, compiler and reports all know it. Figures: dense
-multiply-accumulates (the papers' GFLOPs), compression, energy (:mod:`spikewright.cost.energy`).
+A :class:`Layer` is one op with weights (or attention) as training, compiler and reports all know it; a :class:`Copy` is
+what the mover or the loader does between them. Figures: dense multiply-accumulates (the papers' GFLOPs), stored bits
+(:mod:`spikewright.cost.rom`), cycles (:mod:`spikewright.cost.latency`), energy (:mod:`spikewright.cost.energy`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,53 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["conv", "linear", "attention", "select", "head"]
+from spikewright.cost.shape import Shape
+
+#: hidden, score: of a token selector; shortcut: a matrix whose sums join those of the convolution before it.
+Kind = Literal["conv", "linear", "attention", "hidden", "score", "head", "shortcut"]
+CopyKind = Literal["load", "halo", "pool", "compact"]
+Scheme = Literal["uniform", "pot"]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How often the engine walks a layer's lists, and what it does with a finished sum.
+
+    slots: token slots in use; tile: positions (rows, columns) that a slot holds; steps: time steps that the lanes see;
+    still: it reads the image, the same at every step; halo: the input has a border of one position; out_planes: planes
+    written; captured: planes of the residual stream read for each output; shift: of a selector's hidden sums.
+    """
+
+    slots: int = 1
+    tile: tuple[int, int] = (1, 1)
+    steps: int = 1
+    still: bool = False
+    halo: bool = False
+    out_planes: int = 1
+    captured: int = 0
+    shift: int = 0
+
+    def folded(self, shape: Shape) -> bool:
+        """Whether the step lanes hold positions of a still image instead of equal steps."""
+        return self.still and self.tile[1] % shape.steps == 0
+
+    def fold_groups(self, shape: Shape) -> int:
+        """Step groups replayed from one folded sum; 0 without."""
+        return shape.groups(self.steps) if self.folded(shape) else 0
+
+    def width(self, shape: Shape) -> int:
+        """Columns of words that a slot's tile takes."""
+        return self.tile[1] // (shape.steps if self.folded(shape) else 1)
+
+    def repeats(self, shape: Shape) -> int:
+        """Places of the loop nest: how often an output's lists are walked for an image."""
+        groups = 1 if self.folded(shape) else shape.groups(self.steps)
+        return self.tile[0] * self.width(shape) * shape.tiles(self.slots) * groups
+
+    @property
+    def positions(self) -> int:
+        """Positions or tokens in use."""
+        return self.slots * self.tile[0] * self.tile[1]
 
 
 @dataclass(frozen=True)
@@ -18,9 +65,10 @@ class Layer:
     """One op.
 
     inputs, outputs: channels; taps: weights between an input and an output channel (9 for a 3×3 convolution);
-    places: output positions or tokens; steps: how often it is computed for an image, T, or 1 where the steps are summed
-    first; planes: bits of its input; spikes: the input is 0 or 1; weights: of the dense matrix; kept: not zero;
-    bits: of a weight code. heads: of attention, whose ``inputs`` are q's channels, ``outputs`` v's.
+    places: output positions or tokens; steps: how often the papers compute it for an image, T, or 1 where the steps are
+    summed first; planes: bits of its input; spikes: the input is 0 or 1; weights: of the dense matrix; kept: not zero;
+    scheme, bits: of a weight code (32: not quantised). heads: of attention, whose ``inputs`` are q's channels,
+    ``outputs`` v's. walk: the engine's way, which may differ from the papers'.
     """
 
     name: str
@@ -34,8 +82,10 @@ class Layer:
     spikes: bool = True
     weights: int = 0
     kept: int = 0
+    scheme: Scheme = "uniform"
     bits: int = 32
     heads: int = 1
+    walk: Walk = Walk()
 
     @property
     def macs(self) -> int:
@@ -44,6 +94,30 @@ class Layer:
             # the papers' order, (q·kᵀ)·v, whatever the hardware does
             return self.steps * self.places * self.places * (self.inputs + self.outputs)
         return self.steps * self.places * self.inputs * self.outputs * self.taps
+
+    @property
+    def share(self) -> float:
+        """Kept weights of all; 1 for attention."""
+        return self.kept / self.weights if self.weights else 1.0
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Words that are moved, not computed, to make value ``name``.
+
+    load: pixels into spike memory; halo: the border of a tile; pool: OR over windows; compact: tokens that a selector
+    keeps, with their ranking. channels, planes, slots, tile, steps: of the value, as in :class:`Walk`; grid: (rows,
+    columns) of the token grid; keep, score_bits: of a selector, scores on the engine's grid.
+    """
+
+    name: str
+    kind: CopyKind
+    channels: int
+    planes: int
+    grid: tuple[int, int]
+    walk: Walk
+    keep: int = 0
+    score_bits: int = 0
 
 
 def dense_macs(layers: Iterable[Layer]) -> int:

@@ -91,3 +91,11 @@ def test_simulate_compare_report(made, spec, run, tmp_path):
     assert run("compare", build, "--input", tmp_path / "x.npy").exit_code == 0
     assert (build / "report.json").read_bytes() == first
     assert json.loads((build / "timing.json").read_text())["simulator_build_seconds"] < 5
+    # the test images of a recipe, whose classes are known
+    np.savez(tmp_path / "mine.npz", images=random_images(8, 40, spec), labels=np.arange(40) % 10)
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\ndata: {npz: mine.npz}\nconstraints: {quantisers: {layers: {'*': {scheme: pot, bits: 3}}}}\n"
+    )
+    said = run("simulate", build, "--input", tmp_path / "mine.yaml", "--images", 2).output
+    assert "test images of npz mine.npz" in said
+    assert " of 2 right" in said

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from spikewright.boards.registry import board_names
-from spikewright.models.package import write_package
+from spikewright.models.package import read_package, write_package
 from spikewright.sim.random_networks import NetworkSpec, random_package
 
 
 def damaged(package: Path, target: Path, change) -> Path:
     """A package file with its network (a dict) and tensors changed, nothing checked."""
-    tensors = load_file(package)
+    tensors = {name: np.array(tensor) for name, tensor in read_package(package).tensors.items()}
     with safe_open(package, "np") as file:
         network = json.loads(file.metadata()["spikewright"])
     change(network, tensors)
@@ -161,6 +161,31 @@ def test_unknown_recipe_key(tmp_path, refused):
     said = refused("compress", tmp_path / "recipe.yaml", "-o", tmp_path / "run")
     assert said == f"{tmp_path / 'recipe.yaml'}: sed: unknown key; did you mean 'seed'?"
     assert not (tmp_path / "run").exists()
+
+
+RECIPE = "name: x\ndata: DATA\nconstraints: {quantisers: {layers: {'*': {scheme: pot, bits: 3}}}}\n"
+DATA = {
+    "{folder: none}": r"PATH/none: is not a folder; allowed is one with a folder for each class",
+    "{set: cifar10, folder: none}": r"PATH/none: is not a folder; allowed is the folder cifar-10-batches-bin, .*",
+    "{npz: images.npz}": r"PATH/recipe.yaml: model: height 16, .* does not fit the data npz images.npz; allowed is .*",
+    "{npz: recipe.yaml}": r"PATH/recipe.yaml: byte 0: is not an npz file.*",
+}
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_data_that_cannot_be_trained_on(data, tmp_path, refused):
+    np.savez(tmp_path / "images.npz", images=np.zeros((8, 4, 6), np.uint8), labels=np.arange(8) % 2)
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("DATA", data))
+    said = refused("compress", tmp_path / "recipe.yaml", "-o", tmp_path / "run")
+    assert re.fullmatch(DATA[data].replace("PATH", re.escape(str(tmp_path))), said)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["simulate", "compare"])
+def test_recipe_of_other_images(command, made, tmp_path, refused):
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("DATA", "digits"))
+    said = refused(command, made / "BUILD", "--input", tmp_path / "recipe.yaml")
+    assert said == "digits: its images are [16, 16, 1]; allowed is [8, 8, 1], as the network reads"
 
 
 def test_unknown_model(tmp_path, monkeypatch, refused):

@@ -1,11 +1,22 @@
 """Dense work: the figures of paper 1, and the shapes that the cost model is told."""
 
+from pathlib import Path
+
 import pytest
+import torch
 
 from spikewright.compress.account import layers_of
+from spikewright.compress.build import layer_names, load_quantised, quantise
+from spikewright.compress.export import export_network, weight_statistics
+from spikewright.compress.quantise import SHORTCUT_FORMAT, Quantised, WeightFormat
+from spikewright.compress.recipe import load_recipe
 from spikewright.compress.selector_controls import FiringRateSelector
+from spikewright.compress.task import make_task
 from spikewright.compress.tokens import TokenSelector, keep_counts
 from spikewright.cost.work import dense_macs
+from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
+from spikewright.models.data import load
+from spikewright.models.package import Package, read_package
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
 
 CIFAR = SpikformerConfig(height=32, width=32, channels=3, dim=384, depth=4, heads=12)
@@ -52,3 +63,65 @@ def test_shapes_planes_and_tokens_of_a_small_network() -> None:
     )
     network.selector["1"] = FiringRateSelector(5)
     assert "selector.1.hidden" not in {layer.name for layer in layers_of(network)}
+
+
+def stored(package: Package) -> dict[str, tuple[int, int]]:
+    """Weights and non-zero codes of every code tensor, by layer."""
+    codes = {name.removesuffix(".codes"): t for name, t in package.tensors.items() if name.endswith(".codes")}
+    return {name: (t.size, int((t != 0).sum())) for name, t in codes.items()}
+
+
+def test_a_shortcuts_matrix_counts_with_its_own_bits_everywhere() -> None:
+    torch.manual_seed(0)
+    network = ConvNet(ConvNetConfig(family="resnet", depth=12, width_factor=0.07, steps=3))
+    to_spiking(network)
+    formats = {name: WeightFormat("uniform", 3, 3) for name in layer_names(network)}
+    before = layers_of(network, formats=formats)
+    assert {layer.bits for layer in layers_of(network)} == {32}
+    quantise(network, formats)
+    layers = layers_of(network)
+    assert {layer.bits for layer in layers if layer.kind == "shortcut"} == {SHORTCUT_FORMAT.bits}
+    assert {layer.bits for layer in layers if layer.kind != "shortcut"} == {3}
+    assert [(a.name, a.bits, a.weights) for a in before] == [(b.name, b.bits, b.weights) for b in layers]
+    table = make_task(load("digits")).table
+    package = export_network(network.double(), table, name="t", steps=3, image=(16, 16, 1), bits=8, signed=True)
+    assert {layer.name: (layer.weights, layer.kept) for layer in layers} == stored(package)
+    statistics = weight_statistics(network)
+    assert statistics["total"] == sum(layer.weights for layer in layers)
+    assert statistics["kept"] == sum(layer.kept for layer in layers)
+    average = sum(layer.weights * layer.bits for layer in layers) / statistics["total"]
+    assert statistics["average_bits"] == pytest.approx(average, abs=1e-4)
+    assert average > 3
+
+
+def test_a_selectors_score_is_one_row_once_it_is_quantised() -> None:
+    network = Spikformer(SpikformerConfig(dim=16, depth=2, heads=2, mlp_ratio=2))
+    network.selector["1"] = TokenSelector(16, 5)
+    formats = {name: WeightFormat("uniform", 4) for name in layer_names(network)}
+
+    def score(layers):
+        return next((layer.outputs, layer.weights, layer.bits) for layer in layers if layer.kind == "score")
+
+    assert score(layers_of(network)) == (2, 16, 32)
+    assert score(layers_of(network, formats=formats)) == (1, 8, 4)
+    quantise(network, formats)
+    assert score(layers_of(network)) == (1, 8, 4)
+
+
+@pytest.mark.parametrize("name", ["clutter-digits", "digits"])
+def test_what_is_counted_is_what_the_package_stores(name: str) -> None:
+    folder = Path(__file__).parents[2] / "packages" / name
+    network = load_quantised(load_recipe(folder / "recipe.yaml"), folder / "quantised.safetensors")
+    counted = {layer.name: (layer.weights, layer.kept) for layer in layers_of(network) if layer.weights}
+    assert counted == stored(read_package(folder / "package.safetensors"))
+    # the metrics count what training kept: weights of constant channels too
+    trained = sum(int(m.integer_codes().count_nonzero()) for m in network.modules() if isinstance(m, Quantised))
+    assert weight_statistics(network)["kept"] == trained > sum(kept for _, kept in counted.values())
+
+
+def test_image_codes_have_the_recipes_bits_and_frames_are_no_still_image() -> None:
+    network = Spikformer(SpikformerConfig(dim=16, depth=1, heads=2, mlp_ratio=2))
+    first = layers_of(network, 3)[0]
+    assert (first.planes, first.walk.still, first.spikes) == (3, True, False)
+    assert not layers_of(network, 3, frames=True)[0].walk.still
+    assert layers_of(network, 1, frames=True)[0].spikes

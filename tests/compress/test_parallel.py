@@ -1,4 +1,4 @@
-"""Training in two processes under torchrun: the losses of one process that normalises the same two half-batches."""
+"""Two processes under torchrun: they train as one that normalises the same half-batches, and one speaks for both."""
 
 import json
 import math
@@ -7,13 +7,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from small import Double, network, objective
 
+from spikewright.compress.parallel import Ranks
+from spikewright.compress.recipe import RecipeError, load_recipe
+from spikewright.compress.runner import run_recipe
+from spikewright.compress.stages.run import task_of
 from spikewright.compress.training import seeds
+from spikewright.models.package import read_package
+from spikewright.sim.golden import run as golden
 
 HERE = Path(__file__).parent
+RECIPE = """
+name: two
+data: digits
+model: {dim: 16, depth: 1, heads: 2, steps: 2, mlp_ratio: 2}
+training: {batch: 16, images: 32}
+teacher: {epochs: 1}
+target: {board: ulx3s-25f}
+constraints:
+  quantisers: {epochs: 1, gather_epochs: 1, grid_epochs: 1, layers: {"*": {scheme: uniform, bits: 4}}}
+"""
 
 
 def one_process(steps: int) -> list[float]:
@@ -46,16 +63,51 @@ def one_process(steps: int) -> list[float]:
     return losses
 
 
-def test_two_processes_train_as_one_that_normalises_the_same_halves(tmp_path: Path) -> None:
-    file = tmp_path / "losses.json"
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """The folder in which two processes worked, and what both together said."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "recipe.yaml").write_text(RECIPE)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
-    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", str(HERE / "two_processes.py")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
-    subprocess.run([*command, str(HERE / "two_processes.py"), str(file)], check=True, env=environment, timeout=300)
-    found = json.loads(file.read_text())
+    done = subprocess.run(command, cwd=folder, env=environment, timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout, done.stderr
+
+
+def test_two_processes_train_as_one_that_normalises_the_same_halves(two_processes: tuple[Path, str, str]) -> None:
+    found = json.loads((two_processes[0] / "losses.json").read_text())
     assert found["processes"] == 2
     torch.set_num_threads(1)
     want = one_process(10)
     assert len(found["losses"]) == 10
     assert len(set(want)) == 10
     assert found["losses"] == pytest.approx(want, rel=1e-10)
+
+
+def test_one_of_two_processes_writes_and_speaks(two_processes: tuple[Path, str, str]) -> None:
+    folder, said, log = two_processes
+    written = [(folder / f"written-{rank}.txt").read_text().split() for rank in (0, 1)]
+    assert written[1] == []
+    assert len(set(written[0])) == len(written[0])
+    assert set(written[0]) == {path.name for path in (folder / "run").rglob("*") if path.is_file()}
+    assert said.splitlines() == ["package: run/package.safetensors", "tried: run/tried.svg"]
+    for record in ("teacher 1 loss", "gather 1 loss", "grid 1 loss", "what was tried"):
+        assert log.count(record) == 1
+    package = read_package(folder / "run" / "package.safetensors")
+    recipe = load_recipe(folder / "recipe.yaml")
+    assert np.array_equal(
+        package.tensors["record.quantised"], golden(package, task_of(recipe).data.test.images).classes
+    )
+
+
+def test_a_batch_is_shared_evenly_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [Ranks(rank, 2).share(np.arange(6)).tolist() for rank in (0, 1)] == [[0, 1, 2], [3, 4, 5]]
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(RecipeError) as caught:
+        run_recipe(tmp_path / "recipe.yaml", tmp_path / "run")
+    wanted = "training.batch must be a multiple of the 3 processes, not 16"
+    assert str(caught.value) == f"{tmp_path / 'recipe.yaml'}: {wanted}"
+    assert not (tmp_path / "run").exists()

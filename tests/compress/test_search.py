@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from spikewright.compress.activity import measured_activity
 from spikewright.compress.build import layer_names
 from spikewright.compress.masks import apply_masks, magnitude_masks, prunable
 from spikewright.compress.objective import Objective
@@ -12,11 +13,12 @@ from spikewright.compress.search import (
     assign,
     begin_search,
     end_search,
-    hardware_cost,
     masks_in_search,
 )
+from spikewright.compress.search_cost import expected_maximum, hardware_cost
 from spikewright.compress.task import make_task
 from spikewright.compress.training import Phase, Settings, train
+from spikewright.cost.energy import Activity
 from spikewright.models.data import load
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
 
@@ -26,6 +28,11 @@ CONFIG = SpikformerConfig(dim=16, depth=1, heads=2, steps=2, mlp_ratio=2)
 def network() -> Spikformer:
     torch.manual_seed(6)
     return Spikformer(CONFIG)
+
+
+def activity_of(model: Spikformer) -> dict[str, Activity]:
+    images = make_task(load("digits"), limit=16).inputs(load("digits").train.images[:8])
+    return measured_activity(model, images)
 
 
 def test_the_candidates_are_those_that_make_sense() -> None:
@@ -67,8 +74,9 @@ def test_weights_are_mixed_in_every_layer_and_plain_again_afterwards() -> None:
 
 def test_the_cost_falls_with_narrower_candidates_and_pulls_towards_the_target() -> None:
     model = network()
+    activity = activity_of(model)
     mixtures = begin_search(model, candidates())
-    cost = hardware_cost(model, mixtures, 3.0)
+    cost = hardware_cost(model, mixtures, 3.0, activity)
     even = cost.expected_bits().item()
     assert even == pytest.approx(sum(f.bits for f in candidates()) / len(candidates()))
     images = torch.zeros(1, 1, 16, 16)
@@ -87,7 +95,50 @@ def test_the_cost_falls_with_narrower_candidates_and_pulls_towards_the_target() 
         optimiser.step()
     assert float(cost.expected_bits().detach()) < 3.1
     with pytest.raises(ValueError, match=r"target_bits must be at least 2, the smallest width, not 1\.5"):
-        hardware_cost(model, mixtures, 1.5)
+        hardware_cost(model, mixtures, 1.5, activity)
+
+
+def test_the_expected_maximum_is_that_of_independent_choices() -> None:
+    values = [torch.tensor([2.0, 4.0]), torch.tensor([3.0, 8.0])]
+    chances = [torch.tensor([0.25, 0.75]), torch.tensor([0.5, 0.5])]
+    want = sum(
+        float(p * q) * max(float(a), float(b))
+        for a, p in zip(values[0], chances[0], strict=True)
+        for b, q in zip(values[1], chances[1], strict=True)
+    )
+    assert float(expected_maximum(values, chances)) == pytest.approx(want)
+    certain = [torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0])]
+    assert float(expected_maximum(values, certain)) == 3.0
+
+
+def test_the_cost_sees_what_the_engine_sees() -> None:
+    """At certain choices the terms are the cost model's own figures: widest code, widest sum, kept weights."""
+    model = network()
+    activity = activity_of(model)
+    mixtures = begin_search(model, candidates())
+    cost = hardware_cost(model, mixtures, 8.0, activity)
+
+    def at(scheme: str, bits: int, only: str | None = None) -> float:
+        with torch.no_grad():
+            for name, mixture in mixtures.items():
+                wanted = (scheme, bits) if only in (None, name) else ("uniform", 2)
+                mixture.logits.copy_(torch.tensor([60.0 * ((f.scheme, f.bits) == wanted) for f in mixture.formats]))
+        return float(cost(model, None, None).detach())  # type: ignore[arg-type]
+
+    one = next(iter(mixtures))
+    assert at("uniform", 8) == pytest.approx(0.05 + 0.05 + 0.02 + 0.05, abs=0.01)
+    assert at("uniform", 8, only=one) > at("uniform", 4) - 0.05  # one wide layer makes every stored code wide
+    assert at("pot", 4) < at("uniform", 8)
+    assert at("uniform", 2) < at("uniform", 3) < at("uniform", 5)
+
+
+def test_weights_that_are_not_searched_count_in_the_average() -> None:
+    mixtures = {"a": Mixture(torch.randn(4, 5), candidates(("uniform",)), per_channel=False)}
+    with torch.no_grad():
+        mixtures["a"].logits.copy_(torch.arange(6.0))  # the widest is the likeliest
+    assert assign(mixtures, {"a": 100}, 4.0)["a"].bits == 4
+    assert assign(mixtures, {"a": 100}, 4.0, fixed=[8] * 25)["a"].bits == 3
+    assert assign(mixtures, {"a": 100}, 4.0, fixed=[8] * 50)["a"].bits == 2
 
 
 @pytest.mark.parametrize("target", [2.0, 3.0, 3.67, 4.0, 8.0])
@@ -118,9 +169,10 @@ def test_a_search_trains_weights_steps_and_choices_under_masks() -> None:
     weights = dict(prunable(model))
     masks = magnitude_masks(weights, sum(w.numel() for w in weights.values()) // 2)
     apply_masks(model, masks)
+    activity = activity_of(model)
     mixtures = begin_search(model, candidates())
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
-    objective = Objective(terms=(hardware_cost(model, mixtures, 3.0),))
+    objective = Objective(terms=(hardware_cost(model, mixtures, 3.0, activity),))
     phase = Phase("search", 2, 2e-3, masks=masks_in_search(masks))
     train(model, make_task(load("digits"), limit=64), Settings(batch=16), phase, objective)
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}

@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from spikewright.compress.build import student_model
 from spikewright.compress.quantise import WeightFormat
+from spikewright.compress.recipe import parse_recipe
 from spikewright.compress.tokens import (
     QuantSelector,
     TokenSelector,
     distillation_loss,
+    filled,
     gather_tokens,
     keep_counts,
     ratio_loss,
+    selectors,
     top_tokens,
 )
 
@@ -25,6 +29,32 @@ def stream(seed: int = 0, steps: int = 4) -> torch.Tensor:
 )
 def test_keep_counts_of_the_paper(ratio: float, counts: list[int]) -> None:
     assert keep_counts(64, ratio, 3) == counts
+
+
+@pytest.mark.parametrize(
+    ("count", "slots", "whole"),
+    [(10, 4, 8), (11, 4, 12), (6, 4, 4), (7, 4, 8), (1, 4, 4), (16, 4, 16), (5, 1, 5), (3, 32, 32)],
+)
+def test_words_are_filled_by_the_nearest_count_ties_down(count: int, slots: int, whole: int) -> None:
+    assert filled(count, slots) == whole
+
+
+@pytest.mark.parametrize(
+    ("tokens", "counts"),
+    [
+        ("keep: 0.65", [10, 6, 4]),
+        ("keep: 0.65, fill: 4", [8, 4, 4]),
+        ("keep: [14, 9, 3], fill: 4", [12, 8, 4]),
+        ("keep: 0.65, fill: 32", [16, 16, 16]),  # no more than there are
+    ],
+)
+def test_a_recipes_counts_fill_the_engines_words(tokens: str, counts: list[int]) -> None:
+    recipe = parse_recipe(
+        f"{{name: t, data: digits, model: {{depth: 4}}, constraints: {{tokens: {{{tokens}}}, "
+        "quantisers: {layers: {'*': {scheme: pot, bits: 3}}}}}"
+    )
+    assert recipe.kept_tokens() == counts
+    assert [selector.keep for selector in selectors(student_model(recipe))] == counts
 
 
 def test_soft_masks_are_binary_cumulative_and_carry_gradients() -> None:

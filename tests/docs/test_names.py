@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")])
 #: Made by commands: not in every clone.
-MADE = {"build", "BUILD", "runs", "dist", ".venv", "report.json", "timing.json"}
+MADE = {"build", "BUILD", "runs", "dist", ".venv", "report.json", "timing.json", "tried.json", "tried.svg"}
 SUFFIXES = (".py", ".md", ".yaml", ".toml", ".txt", ".v", ".sv", ".svg", ".json")
 
 
@@ -59,3 +59,9 @@ def test_commands_exist():
         named = {name for block in code for name in re.findall(r"(?:^|\s|bin/)spikewright ([a-z]+)\b", block)}
         assert named <= known, f"{document.name} names {named - known}"
     assert all(f"spikewright {name}" in (ROOT / "README.md").read_text() for name in known - {"demo"})
+
+
+def test_the_page_of_recipes_is_that_of_the_schema():
+    from spikewright.compress.recipe_page import page
+
+    assert (ROOT / "docs" / "recipes.md").read_text() == page(), "python -m spikewright.compress.recipe_page"

@@ -1,0 +1,49 @@
+"""What all rows of the compression figures share: cells of all folds, paired differences in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cells import CELLS
+from protocol import Answer, paired, read_cell
+
+COMMAND = "python benchmarks/compression.py --all && python benchmarks/run.py compression"
+Found = dict[str, float | bool]
+
+
+def gathered(name: str) -> list[Answer] | None:
+    """A cell on all its folds, or None where one is missing."""
+    cells = [read_cell(name, fold, CELLS[name].key(fold)) for fold in CELLS[name].folds]
+    return None if any(cell is None for cell in cells) else [cell for cell in cells if cell is not None]
+
+
+def seeds(name: str) -> str:
+    """Folds and their seeds, for the table."""
+    folds = CELLS[name].folds
+    return f"folds {folds[0]} to {folds[-1]}, seeds {folds[0] + 1} to {folds[-1] + 1}"
+
+
+def compared(
+    base: Sequence[Answer], answers: Callable[[Answer], list[int]], dense: Callable[[Answer], list[int]] | None = None
+) -> Found:
+    """Paired difference of what each cell answers to its dense teacher, or to ``dense``."""
+    other = dense or (lambda cell: cell["dense"])
+    return paired([other(c) for c in base], [answers(c) for c in base], [c["labels"] for c in base])
+
+
+def said(found: Found) -> str:
+    """A paired difference in words."""
+    return (
+        f"{found['accuracy']} % against {found['dense']} %: {found['difference']:+} points "
+        f"[{found['low']}, {found['high']}], one-sided bound {found['bound']}"
+    )
+
+
+def mean(values: Sequence[float]) -> float:
+    """Their mean."""
+    return sum(values) / len(values)
+
+
+def joined(base: Sequence[Answer], others: Sequence[Answer]) -> list[Answer]:
+    """Cells with the teacher and the labels of the cells that trained it."""
+    return [other | {key: cell[key] for key in ("labels", "dense")} for cell, other in zip(base, others, strict=True)]

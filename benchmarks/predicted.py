@@ -1,0 +1,48 @@
+"""Predicted cycles of a network that a cell has trained, skipping off: the compiler's, or the cost model's estimate."""
+
+from __future__ import annotations
+
+from spikewright.compiler.importer import import_package
+from spikewright.compiler.lowering import lower
+from spikewright.compiler.passes import run_passes
+from spikewright.compress.account import workload_of
+from spikewright.compress.rehearsal import stored_as
+from spikewright.compress.stages.run import Run
+from spikewright.cost.latency import descriptor_cycles
+from spikewright.cost.shape import Shape
+from spikewright.models.graph import SpikingNetwork
+from spikewright.models.package import Network, Package
+
+#: What generate chooses for ulx3s-85f.
+USUAL = Shape(tokens=16, steps=4, banks=4, streams=1)
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape in words."""
+    return f"{shape.lanes} lanes, {shape.banks} banks, {shape.streams} stream"
+
+
+def package_cycles(package: Package, shape: Shape = USUAL) -> int:
+    """Cycles of an image by the compiler's schedule."""
+    return sum(step.cycles for step in lower(run_passes(import_package(package)), shape).steps)
+
+
+def network_cycles(run: Run, network: SpikingNetwork, shape: Shape = USUAL) -> int:
+    """The same of a network in float, its weights rounded to 8 bits; cycles do not depend on the width."""
+    return package_cycles(stored_as(network, run.recipe, run.task), shape)
+
+
+def estimated_cycles(run: Run, network: SpikingNetwork, shape: Shape = USUAL) -> int:
+    """The cost model's estimate from shapes and densities, for networks that the compiler does not take yet."""
+    work = workload_of(network, run.recipe.input_bits, frames=run.task.data.train.images.ndim == 5)
+    return sum(cycles for _, cycles in descriptor_cycles(work, shape))
+
+
+def without_leaks(package: Package) -> Package:
+    """The package with every leak 1/2, for its cycles only: the engine's leak is fixed, and no cycle depends on it."""
+    whole = package.network.model_dump(mode="json")
+    for op in whole["ops"]:
+        if op.get("neuron"):
+            op["neuron"]["leak"] = 8
+    tensors = {name: tensor for name, tensor in package.tensors.items() if not name.endswith(".leak")}
+    return Package(Network.model_validate(whole), tensors)

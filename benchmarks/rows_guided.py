@@ -1,0 +1,46 @@
+"""Rows of paper 4: irregular compression against magnitude, and the curve of channels."""
+
+from __future__ import annotations
+
+from cells_guided import CHANNELS, FAMILIES
+from from_cells import COMMAND, compared, gathered, mean, said, seeds
+from results import Row
+
+NAME = "guided"
+
+
+def rows() -> list[Row]:
+    """Every row whose cells are there."""
+    cells, of = gathered(NAME), seeds(NAME)
+    if cells is None:
+        return []
+    result = []
+    for family in FAMILIES:
+        found = compared(
+            cells,
+            lambda c, f=family: c[f"{f}:attention-guided"]["classes"],
+            lambda c, f=family: c[f"{f}:dense"]["classes"],
+        )
+        times = min(cell[f"{family}:attention-guided"]["compression"] for cell in cells)
+        result.append(
+            Row(f"3.guided-{family}", COMMAND, found["difference"], f"points at {times:.2f} times fewer weights, T = 4",
+                "at least 33.4 times, accuracy kept", bool(found["kept"]) and times >= 33.4, of, said(found))
+        )  # fmt: skip
+        gain = compared(
+            cells,
+            lambda c, f=family: c[f"{f}:attention-guided"]["classes"],
+            lambda c, f=family: c[f"{f}:magnitude"]["classes"],
+        )
+        result.append(
+            Row(f"3.guided-{family}-control", COMMAND, gain["difference"],
+                "points of guiding and regrowth over plain magnitude", "reported", None, of, said(gain))
+        )  # fmt: skip
+    for times in CHANNELS:
+        variant = f"vgg:channels-{times}"
+        found = compared(cells, lambda c, v=variant: c[v]["classes"], lambda c: c["vgg:dense"]["classes"])
+        reached = mean([cell[variant]["compression"] for cell in cells])
+        result.append(
+            Row(f"3.guided-channels-{times}", COMMAND, found["difference"], f"points at {reached:.2f} times fewer "
+                "weights by channels", "reported", None, of, said(found))
+        )  # fmt: skip
+    return result

@@ -1,0 +1,74 @@
+"""Rows of paper 1: tokens, the curve of rounds, the selectors, and rewinding against weights drawn anew."""
+
+from __future__ import annotations
+
+from cells_lottery import ROUNDS
+from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds
+from results import Row
+
+
+def rows() -> list[Row]:
+    """Every row whose cells are there."""
+    return [*lottery_rows(), *selector_rows(), *control_rows()]
+
+
+def lottery_rows() -> list[Row]:
+    """Tokens alone, the curve, and the bar at 90 %."""
+    cells, of = gathered("lottery"), seeds("lottery")
+    if cells is None:
+        return []
+    gone = 1 - cells[0]["gflops"]["tokens"] / cells[0]["gflops"]["dense"]
+    tokens = compared(cells, lambda cell: cell["tokens"])
+    result = [
+        Row("3.lottery-gflops", COMMAND, round(100 * gone, 2), "% fewer GFLOPs by tokens 16-10-6-4", "at least 20 %",
+            gone >= 0.2, of),
+        Row("3.tokens", COMMAND, tokens["difference"], "points by tokens alone", "accuracy kept",
+            bool(tokens["kept"]), of, said(tokens)),
+    ]  # fmt: skip
+    for number in ROUNDS:
+        pruned = min(cell["rounds"][str(number)]["gone"] for cell in cells)
+        found = compared(cells, lambda cell, n=number: cell["rounds"][str(n)]["classes"])
+        bar = "at least 90 % of the weights gone and accuracy kept" if number == 8 else ""
+        met = bool(found["kept"]) and pruned >= 0.9 if number == 8 else None
+        result.append(
+            Row(f"3.lottery-round-{number:02d}", COMMAND, found["difference"],
+                f"points with {100 * pruned:.2f} % of the weights gone", bar, met, of, said(found))
+        )  # fmt: skip
+    return result
+
+
+def selector_rows() -> list[Row]:
+    """Share of the digit's area in the four tokens that the last selector keeps."""
+    learned, others, of = gathered("lottery"), gathered("selector"), seeds("selector")
+    if learned is None or others is None:
+        return []
+    chance = 4 / 16
+    area = mean([cell["area"][-1] for cell in learned])
+    result = [
+        Row("3.selector-area", COMMAND, round(area, 3), "of the digit's area in a quarter of the tokens",
+            f"at least twice chance, {2 * chance}", area >= 2 * chance, of)
+    ]  # fmt: skip
+    for method in ("firing-rate", "random"):
+        part = mean([cell[method]["area"][-1] for cell in others])
+        found = compared(joined(learned, others), lambda cell, m=method: cell[m]["classes"])
+        result.append(
+            Row(f"3.selector-area-{method}", COMMAND, round(part, 3), "of the digit's area", seeds=of,
+                note=said(found))
+        )  # fmt: skip
+    return result
+
+
+def control_rows() -> list[Row]:
+    """Rewinding against weights drawn anew, under the same masks."""
+    cells, controls, of = gathered("lottery"), gathered("control"), seeds("control")
+    if cells is None or controls is None:
+        return []
+    both = [cell | {"anew": control} for cell, control in zip(cells, controls, strict=True)]
+    result = []
+    for number in (10, 11):
+        gain = compared(both, lambda c, n=number: c["rounds"][str(n)]["classes"], lambda c, n=number: c["anew"][str(n)])
+        result.append(
+            Row(f"3.lottery-control-{number}", COMMAND, gain["difference"],
+                "points that rewinding gains over new weights", "reported", None, of, said(gain))
+        )  # fmt: skip
+    return result

@@ -1,0 +1,75 @@
+"""Rows of paper 3, and of everything together."""
+
+from __future__ import annotations
+
+from cells_pruning import DSP, HARD, KINDS, L1P
+from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds
+from results import Row
+
+#: A loss of so many points is worth recovering.
+WORTH = 2.0
+
+
+def rows() -> list[Row]:
+    """Every row whose cells are there."""
+    return [*curve_rows(), *slif_rows(), *together_rows()]
+
+
+def curve_rows() -> list[Row]:
+    """Accuracy over sparsity (L1P) and over dimensions gone (DSP)."""
+    base = gathered("lottery")
+    result = []
+    for name, cases, what in (("l1p", L1P, "% of the blocks' weights"), ("dsp", DSP, "% of the blocks' dimensions")):
+        cells = gathered(name)
+        if base is None or cells is None:
+            continue
+        for case in cases:
+            found = compared(joined(base, cells), lambda cell, c=case: cell[c]["classes"])
+            result.append(
+                Row(f"3.{name}-{round(100 * float(case))}", COMMAND, found["difference"],
+                    f"points with {round(100 * float(case))} {what} gone", "reported", None, seeds(name), said(found))
+            )  # fmt: skip
+    return result
+
+
+def slif_rows() -> list[Row]:
+    """What neurons that learn recover wherever LIF, trained as long, loses two points."""
+    base, cells, of = gathered("lottery"), gathered("slif"), seeds("slif")
+    if base is None or cells is None:
+        return []
+    both = joined(base, cells)
+    result = []
+    for case in HARD:
+        lost = compared(both, lambda cell, c=case: cell[f"{c}:lif"])
+        if float(lost["difference"]) > -WORTH:
+            result.append(
+                Row(f"3.slif-{case}", COMMAND, lost["difference"], "points that LIF loses: no loss to recover",
+                    "reported", None, of, said(lost))
+            )  # fmt: skip
+        for kind in KINDS[1:]:
+            gain = compared(both, lambda cell, c=case, k=kind: cell[f"{c}:{k}"], lambda cell, c=case: cell[f"{c}:lif"])
+            result.append(
+                Row(f"3.slif-{case}-{kind}", COMMAND, gain["difference"], f"points of {kind} over LIF trained as long",
+                    "reported", None, of, said(gain))
+            )  # fmt: skip
+    return result
+
+
+def together_rows() -> list[Row]:
+    """Tokens, lottery, neurons that learn and the search in one recipe."""
+    base, cells, of = gathered("lottery"), gathered("together"), seeds("together")
+    if base is None or cells is None:
+        return []
+    found = compared(joined(base, cells), lambda cell: cell["classes"])
+    three = {
+        name: round(mean([cell["compression"][name] for cell in cells]), 2) for name in ("bits", "weights", "stored")
+    }
+    cycles, dense = (round(mean([cell["cycles"][which] for cell in cells])) for which in ("package", "dense"))
+    return [
+        Row("3.together-accuracy", COMMAND, found["difference"], "points, all four in one recipe", "reported", None,
+            of, said(found)),
+        Row("3.together-compression", COMMAND, three, "", "reported", None, of,
+            "32/average bits, total/kept, 32*total/stored; the mean of the folds"),
+        Row("3.together-cycles", COMMAND, round(dense / cycles, 3), "x fewer cycles than the dense network", "reported",
+            None, of, f"{cycles} against {dense} predicted, 64 lanes, 4 banks, 1 stream, skipping off"),
+    ]  # fmt: skip

@@ -1,0 +1,71 @@
+"""Rows of paper 2: the search at its targets, against its controls, and what it chose."""
+
+from __future__ import annotations
+
+from cells_search import CONTROLS
+from from_cells import COMMAND, compared, gathered, mean, said, seeds
+from protocol import Answer
+from results import Row
+
+SETS = {"digits": "search-digits", "events": "search-events"}
+
+
+def rows() -> list[Row]:
+    """Every row whose cells are there."""
+    result: list[Row] = []
+    for key, name in SETS.items():
+        cells = gathered(name)
+        if cells is not None:
+            result += [_target(key, name, cells), *_controls(key, name, cells), *_chosen(key, name, cells)]
+    return result
+
+
+def _target(key: str, name: str, cells: list[Answer]) -> Row:
+    bits = max(cell["search-3.67"]["average_bits"] for cell in cells)
+    found = compared(cells, lambda cell: cell["search-3.67"]["classes"])
+    return Row(
+        f"3.search-{key}", COMMAND, found["difference"], f"points at {bits:.3f} bits on average or fewer",
+        "at most 3.67 bits, drop below 1 point (accuracy kept)", bool(found["kept"]) and bits <= 3.67, seeds(name),
+        said(found),
+    )  # fmt: skip
+
+
+def _controls(key: str, name: str, cells: list[Answer]) -> list[Row]:
+    """At exactly 3 and 4 bits the search shall be no worse than each control."""
+    result = []
+    for target in ("3", "4"):
+        for control in CONTROLS:
+            other = f"{control}-{target}"
+            if other not in cells[0]:
+                continue
+            found = compared(cells, lambda c, t=target: c[f"search-{t}"]["classes"], lambda c, o=other: c[o]["classes"])
+            energy = {
+                which: round(
+                    mean([c[f"search-{target}"]["energy"][which] / c[other]["energy"][which] for c in cells]), 3
+                )
+                for which in ("a", "b")
+            }
+            result.append(
+                Row(f"3.search-{key}-{target}-against-{control}", COMMAND, found["difference"],
+                    f"points over {control} at {target} bits", "no worse (accuracy kept against it)",
+                    bool(found["kept"]), seeds(name), f"{said(found)}; energy against it: {energy}")
+            )  # fmt: skip
+    return result
+
+
+def _chosen(key: str, name: str, cells: list[Answer]) -> list[Row]:
+    """How much of the weights the search gives to powers of two, and the compressions."""
+    result = []
+    for variant in ("search-3", "search-3.67", "search-4"):
+        share = mean([cell[variant]["pot"] for cell in cells])
+        three = {
+            which: round(mean([cell[variant]["compression"][which] for cell in cells]), 2)
+            for which in ("bits", "weights", "stored")
+        }
+        energy = {which: round(mean([cell[variant]["energy"][which] for cell in cells])) for which in ("a", "b")}
+        result.append(
+            Row(f"3.{variant.replace('search', f'search-{key}-pot')}", COMMAND, round(100 * share, 1),
+                "% of the weights are powers of two", "reported", None, seeds(name),
+                f"compression (bits, weights, stored) {three}; energy in pJ an image {energy}")
+        )  # fmt: skip
+    return result

@@ -1,0 +1,240 @@
+"""A recipe's parts as typed models: what all stages share, and the constraints, one class each.
+
+Constraints persist, always in the order structure → tokens → masks → neuron → quantisers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from spikewright.compress.plastic import Kind
+from spikewright.compress.quantise import Scheme, candidates
+from spikewright.compress.structure import Score
+from spikewright.models.neurons import Surrogate
+
+#: Membrane bits below one weight LSB that a package holds, at most.
+FRACTION_LIMIT = 20
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Training(Part):
+    """What all stages share: AdamW, cosine rate with a two-epoch warm-up, label smoothing."""
+
+    batch: int = Field(default=64, ge=2, description="images a step")
+    weight_decay: float = Field(default=0.05, ge=0, description="AdamW's decay of weights with more than one dimension")
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1, description="of the cross entropy")
+    distillation: float = Field(default=0.5, ge=0, description="factor of KL(student ‖ dense teacher)")
+    jitter: bool = Field(default=False, description="bend most of the training digits a little, each epoch anew")
+    images: int | None = Field(default=None, ge=2, description="train on the first n images only (tests)")
+
+
+class Teacher(Part):
+    """The dense float model."""
+
+    epochs: int = Field(default=30, ge=0, description="0: the factory's checkpoint is the teacher as it is")
+    rate: float = Field(default=3e-3, gt=0, description="peak learning rate")
+
+
+class Structure(Part):
+    """DSP: whole dimensions leave the transformer's blocks (paper 3); and a residual stream of fewer bit-planes."""
+
+    method: Literal["dsp"] = "dsp"
+    qk: float = Field(default=1.0, gt=0, le=1, description="share of the dimensions of q and k that stays, each head")
+    v: float = Field(default=1.0, gt=0, le=1, description="share of the dimensions of v and proj that stays, each head")
+    hidden: float = Field(default=1.0, gt=0, le=1, description="share of the MLP's hidden units that stays")
+    stream_limit: int | None = Field(default=None, description="the residual stream saturates here: 1, 3 or 7")
+    score: Score = Field(default="activity", description="significance: activity or norm (compress/structure.py)")
+    epochs: int = Field(default=15, ge=1)
+    rate: float = Field(default=1e-3, gt=0)
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Structure:
+        if min(self.qk, self.v, self.hidden) == 1 and self.stream_limit is None:
+            raise ValueError("nothing would go: give qk, v or hidden a share below 1, or a stream_limit")
+        if self.stream_limit not in (None, 1, 3, 7):
+            raise ValueError(f"stream_limit must be 1, 3 or 7, what bit-planes hold, not {self.stream_limit}")
+        return self
+
+
+class Tokens(Part):
+    """Learned token selectors in front of some blocks."""
+
+    method: Literal["learned", "firing-rate", "random"] = Field(
+        default="learned", description="learned, or a control without anything to learn"
+    )
+    keep: float | tuple[int, ...] = Field(
+        default=0.7, description="ρ: the k-th selector keeps int(N0·ρ^k) tokens; or how many each keeps"
+    )
+    before: tuple[int, ...] | None = Field(default=None, description="blocks with a selector in front; all but block 0")
+    fill: int | None = Field(
+        default=None, ge=1, description="token slots of the engine's words: counts are rounded to fill them"
+    )
+    epochs: int = Field(default=15, ge=1)
+    rate: float = Field(default=2e-3, gt=0)
+    ratio_weight: float = Field(default=2.0, ge=0, description="factor of the ratio loss")
+    ceiling: float = Field(default=4.0, gt=0, description="clip of the hidden ReLU, in mean firing rate units")
+    temperature: float = Field(default=1.0, gt=0, description="of the Gumbel-softmax")
+
+    @field_validator("keep")
+    @classmethod
+    def _is_a_share(cls, value: float | tuple[int, ...]) -> float | tuple[int, ...]:
+        if isinstance(value, float) and not 0 < value <= 1:
+            raise ValueError(f"must be above 0 and at most 1, not {value!r}")
+        return value
+
+    @field_validator("before")
+    @classmethod
+    def _names_each_block_once(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and (not value or len(set(value)) != len(value)):
+            raise ValueError(f"must name at least one block, each once, not {list(value)}")
+        return value
+
+
+class _Masks(Part):
+    """What all methods of unstructured pruning have in common."""
+
+    sparsity: float = Field(default=0.9, ge=0, lt=1, description="share of the weights that goes, exactly")
+    banks: int = Field(default=1, ge=1, le=16, description="keep equally many in each bank of an output's inputs")
+    rate: float = Field(default=3e-3, gt=0)
+
+
+class LotteryMasks(_Masks):
+    """Paper 1: global iterative magnitude pruning of all weights with ndim > 1 together, with late rewinding."""
+
+    method: Literal["lottery"] = "lottery"
+    start: Literal["rewind", "random"] = Field(
+        default="rewind", description="random: a control, the last round starts from new weights"
+    )
+    rounds: int = Field(default=8, ge=1, description="rounds in which the sparsity is reached")
+    stop_after: int | None = Field(default=None, ge=1, description="the round that is taken; the last, if not given")
+    epochs: int = Field(default=10, ge=1, description="training of each round")
+    final_epochs: int | None = Field(default=None, ge=1, description="training of the last round; epochs, if not given")
+    rewind: int = Field(default=3, ge=1, description="epoch of the dense training that each round starts from")
+
+    @property
+    def last_round(self) -> int:
+        """The round whose network goes on."""
+        return self.rounds if self.stop_after is None else min(self.stop_after, self.rounds)
+
+
+class L1PMasks(_Masks):
+    """Paper 3: each matrix of the transformer's blocks by itself, at once; training goes on from trained weights."""
+
+    method: Literal["l1p"] = "l1p"
+    epochs: int = Field(default=10, ge=1, description="training of the pruned network")
+
+
+class _ConvertedMasks(_Masks):
+    """What becomes of a vgg's or resnet's ANN: compressed, then an SNN that is trained on."""
+
+    epochs: int = Field(default=10, ge=1, description="training of the compressed ANN")
+    final_epochs: int | None = Field(default=None, ge=1, description="training of the SNN; epochs, if not given")
+    final_rate: float | None = Field(default=None, gt=0, description="peak rate of the SNN; rate, if not given")
+    leak: float = Field(default=1.0, ge=0, le=1, description="leak that the SNN's training starts from")
+    surrogate: Surrogate = Field(default="flat-triangle", description="surrogate gradient of the SNN's spikes")
+
+
+class GuidedMasks(_ConvertedMasks):
+    """Paper 4: the ANN is compressed under the dense ANN's attention maps; the SNN learns sparsely, with regrowth."""
+
+    method: Literal["attention-guided"] = "attention-guided"
+    channels: bool = Field(default=False, description="whole channels go, not single weights")
+    attention: float = Field(default=1000.0, ge=0, description="factor of the maps' distance")
+    regrowth: float = Field(default=0.3, ge=0, lt=1, description="share that moves, first epoch")
+
+    @model_validator(mode="after")
+    def _balance_holds(self) -> GuidedMasks:
+        if self.banks > 1 and (self.regrowth or self.channels):
+            raise ValueError("banks cannot hold while weights regrow or channels go: set regrowth: 0, channels: false")
+        return self
+
+
+class MagnitudeMasks(_ConvertedMasks):
+    """The control of paper 4: pruned by magnitude, without maps and regrowth."""
+
+    method: Literal["magnitude"] = "magnitude"
+
+
+ConvertedMasks = GuidedMasks | MagnitudeMasks
+Masks = LotteryMasks | L1PMasks | ConvertedMasks
+
+
+class Neuron(Part):
+    """sLIF: thresholds and leaks learned per channel, with the masked weights (paper 3); and its controls."""
+
+    kind: Kind = Field(default="slif", description="slif; threshold or leak alone; lif: only trained as long")
+    epochs: int = Field(default=10, ge=1)
+    rate: float = Field(default=1e-3, gt=0)
+
+
+class LayerFormat(Part):
+    """Weight format of the layers that a pattern names."""
+
+    scheme: Scheme
+    bits: int
+    fraction_bits: int | None = Field(
+        default=None, ge=0, le=FRACTION_LIMIT, description="membrane bits below one weight LSB"
+    )
+
+
+class _Quantisers(Part):
+    """Quantisation-aware training in three phases: learned steps, hard token selection, exact membrane grid."""
+
+    fraction_bits: int | None = Field(
+        default=None, ge=0, le=FRACTION_LIMIT, description="membrane bits below one LSB; T + 1, if not given"
+    )
+    epochs: int = Field(default=10, ge=1, description="learned steps, tokens masked softly")
+    gather_epochs: int = Field(default=8, ge=1, description="tokens gathered as inference does; the selectors rest")
+    grid_epochs: int = Field(default=6, ge=1, description="norms frozen, integer membrane grid")
+    rate: float = Field(default=1e-3, gt=0)
+
+
+class FixedQuantisers(_Quantisers):
+    """Formats by layer, as the recipe says."""
+
+    method: Literal["fixed"] = "fixed"
+    layers: dict[str, LayerFormat] = Field(description="pattern of layer names → format; the last match decides")
+
+
+class SearchedQuantisers(_Quantisers):
+    """A scheme and a width for each layer are searched first (paper 2)."""
+
+    method: Literal["search"] = "search"
+    target_bits: float = Field(ge=2, le=8, description="average width to stay within")
+    schemes: tuple[Scheme, ...] = Field(default=("uniform", "pot"), description="schemes to choose from")
+    widths: tuple[int, ...] | None = Field(default=None, description="widths to choose from; all, if not given")
+    search_epochs: int = Field(default=10, ge=1, description="training of the mixtures")
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> SearchedQuantisers:
+        formats = candidates(self.schemes, self.widths)
+        if not formats:
+            raise ValueError(f"no format of the schemes {', '.join(self.schemes)} has one of the widths {self.widths}")
+        least = min(fmt.bits for fmt in formats)
+        if self.target_bits < least:
+            raise ValueError(f"target_bits must be at least {least}, the smallest width, not {self.target_bits!r}")
+        return self
+
+
+Quantisers = FixedQuantisers | SearchedQuantisers
+
+
+class Constraints(Part):
+    """Constraints in their fixed order; one that is not given is left out."""
+
+    structure: Structure | None = None
+    tokens: Tokens | None = None
+    masks: Annotated[Masks, Field(discriminator="method")] | None = None
+    neuron: Neuron | None = None
+    quantisers: Annotated[Quantisers, Field(discriminator="method")]
+
+    @field_validator("masks", "quantisers", mode="before")
+    @classmethod
+    def _has_a_method(cls, value: object, info: ValidationInfo) -> object:
+        usual = {"masks": "lottery", "quantisers": "fixed"}[str(info.field_name)]
+        return {"method": usual} | value if isinstance(value, dict) else value

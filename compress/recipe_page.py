@@ -1,0 +1,130 @@
+"""docs/recipes.md, drawn from the schema: python -m spikewright.compress.recipe_page > docs/recipes.md"""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from spikewright.compress import constraints as parts
+from spikewright.compress.factory import FactoryConfig
+from spikewright.compress.recipe_schema import Recipe, Target
+from spikewright.models.convnets import ConvNetConfig
+from spikewright.models.data.source import Arrays, Folder, PublishedSet
+from spikewright.models.spikformer import SpikformerConfig
+
+_HEAD = """# Recipes
+
+A recipe is a YAML file; `spikewright compress RECIPE.yaml -o RUN` trains what it says, `--dry-run` shows the order, the
+epochs, the expected size and cycles, and the time. An unknown key is refused, and the nearest known one is named.
+This page is drawn from the schema (`python -m spikewright.compress.recipe_page > docs/recipes.md`).
+
+```yaml
+name: mine
+# or model: {factory: "mypkg.net:build", checkpoint: best.safetensors}
+model: {family: spikformer, depth: 4, dim: 64, heads: 4, steps: 4}
+data: clutter-digits   # or {npz: FILE}, {folder: DIR}, {set: NAME, folder: DIR}
+teacher: {epochs: 30}
+constraints:
+  tokens: {keep: 0.65, epochs: 15}
+  masks: {method: lottery, sparsity: 0.9, rounds: 8, epochs: 15, rewind: 3}
+  neuron: {kind: slif, epochs: 10}
+  quantisers: {method: search, target_bits: 3.4, epochs: 15}
+target: {board: ulx3s-85f}
+```
+
+Constraints persist: each stage trains with all that came before it. Their order is fixed, whatever the file's:
+
+| constraint | method, one function or small class | stage of a run |
+|---|---|---|
+| `structure` | `compress/structure.py` | `compress/stages/structure.py` |
+| `tokens` | `compress/tokens.py`; controls in `compress/selector_controls.py` | `compress/stages/tokens.py` |
+| `masks` | `compress/masks.py` (lottery, l1p, banks), `compress/guided.py` | `compress/stages/masks.py`, `guided.py` |
+| `neuron` | `compress/plastic.py` | `compress/stages/neuron.py` |
+| `quantisers` | `compress/quantise.py`; `compress/search.py`, `search_cost.py` | `compress/stages/quantisers.py` |
+
+A run folder ends with `package.safetensors`, `metrics.json`, `log.jsonl`, the resolved `recipe.yaml`, and, where the
+recipe has a `target`, `tried.json` and `tried.svg`: accuracy, cycles and stored bits of every network on the way.
+"""
+#: Sections in the order of the page: title, schema.
+_SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("the whole", Recipe),
+    ("model: spikformer", SpikformerConfig),
+    ("model: vgg, resnet", ConvNetConfig),
+    ("model: factory", FactoryConfig),
+    ("data: npz", Arrays),
+    ("data: folder", Folder),
+    ("data: set", PublishedSet),
+    ("training", parts.Training),
+    ("teacher", parts.Teacher),
+    ("constraints.structure", parts.Structure),
+    ("constraints.tokens", parts.Tokens),
+    ("constraints.masks: lottery", parts.LotteryMasks),
+    ("constraints.masks: l1p", parts.L1PMasks),
+    ("constraints.masks: attention-guided", parts.GuidedMasks),
+    ("constraints.masks: magnitude", parts.MagnitudeMasks),
+    ("constraints.neuron", parts.Neuron),
+    ("constraints.quantisers: fixed", parts.FixedQuantisers),
+    ("constraints.quantisers: search", parts.SearchedQuantisers),
+    ("constraints.quantisers.layers: PATTERN", parts.LayerFormat),
+    ("target", Target),
+)
+
+
+def page() -> str:
+    """The whole page."""
+    return _HEAD + "".join(_section(title, schema) for title, schema in _SECTIONS)
+
+
+def _section(title: str, schema: type[BaseModel]) -> str:
+    about = " ".join((schema.__doc__ or "").split())
+    lines = [f"\n## `{title}`\n", f"{about}\n", "| key | values | default | |", "|---|---|---|---|"]
+    for key, field in schema.model_fields.items():
+        if _is_part(field.annotation):
+            values, default = "a section below", ""
+        else:
+            values = _values(field.annotation)
+            default = "required" if field.is_required() else f"`{_shown(field.get_default(call_default_factory=True))}`"
+        limits = ", ".join(_limit(m) for m in field.metadata if _limit(m))
+        words = "; ".join(text for text in (field.description or "", limits) if text)
+        lines.append(f"| `{key}` | {values} | {default} | {words} |".replace("|  |", "| |"))
+    return "\n".join(lines) + "\n"
+
+
+def _is_part(kind: Any) -> bool:
+    if isinstance(kind, type):
+        return issubclass(kind, BaseModel)
+    return any(_is_part(one) for one in get_args(kind))
+
+
+def _values(kind: Any) -> str:
+    if "Literal" in str(get_origin(kind)):
+        return ", ".join(f"`{one}`" for one in get_args(kind))
+    inner = [_values(one) for one in get_args(kind) if one not in (type(None), Ellipsis)]
+    if get_origin(kind) is tuple:
+        return f"list of {inner[0]}"
+    if get_origin(kind) is dict:
+        return "mapping"
+    if inner:
+        return " or ".join(dict.fromkeys(inner))
+    names = {"int": "whole number", "float": "number", "str": "text", "bool": "`true`, `false`", "Any": "anything"}
+    return names.get(getattr(kind, "__name__", str(kind)), "text")
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+def _limit(rule: Any) -> str:
+    for name, sign in (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below")):
+        if (bound := getattr(rule, name, None)) is not None:
+            return f"{sign} {bound}"
+    return ""
+
+
+if __name__ == "__main__":
+    print(page(), end="")

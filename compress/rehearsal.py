@@ -1,0 +1,154 @@
+"""A run without its training: the network it would end in, on weights of chance, and how long training would take.
+
+It tells in seconds what cannot be exported, what sizes and cycles to expect, and when the run would end.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from spikewright.compress.build import dense_model, layer_names, quantise, set_exact, student_model
+from spikewright.compress.constraints import ConvertedMasks, FixedQuantisers, L1PMasks, LotteryMasks
+from spikewright.compress.export import export_package
+from spikewright.compress.guided import density_masks
+from spikewright.compress.masks import (
+    MaskError,
+    Masks,
+    apply_masks,
+    block_matrices,
+    magnitude_masks,
+    matrix_masks,
+    prunable,
+    selector_weights,
+    survivors,
+)
+from spikewright.compress.plastic import make_plastic
+from spikewright.compress.quantise import Quantised, WeightFormat, candidates
+from spikewright.compress.recipe import RecipeError, layer_formats
+from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.stages.quantisers import with_fraction
+from spikewright.compress.stages.run import Run, copy_of
+from spikewright.compress.task import Task
+from spikewright.compress.tokens import selectors, set_mode
+from spikewright.compress.training import Phase, accuracy
+from spikewright.models.convnets import ConvNet
+from spikewright.models.data import Split
+from spikewright.models.graph import SpikingNetwork
+from spikewright.models.neurons import PlasticLIF
+from spikewright.models.package import Package
+
+#: Batches and validation images that are timed.
+_BATCHES, _VALIDATED = 3, 120
+#: Stages that train the dense network: of a convolutional family the ANN, which has one step.
+_DENSE_STAGES = ("teacher", "masks-ann")
+
+
+def rehearse(recipe: Recipe) -> SpikingNetwork:
+    """The quantised network of a recipe with random weights: its shapes, its counts, its formats."""
+    network = student_model(recipe)
+    for weight in prunable(network).values():
+        nn.init.normal_(weight, std=0.05)  # layers of equal chances: which weights survive is not what is rehearsed
+    apply_masks(network, _expected_masks(recipe, network))
+    if recipe.constraints.neuron is not None:
+        make_plastic(network, recipe.constraints.neuron.kind)
+    for module in network.modules():
+        if isinstance(module, PlasticLIF) and module.leak.requires_grad:
+            nn.init.uniform_(module.leak, 0.25, 0.75)  # as trained ones, leaks differ
+    quantise(network, _expected_formats(recipe, network))
+    return exact(network)
+
+
+def exact(network: SpikingNetwork) -> SpikingNetwork:
+    """A quantised network as it is judged and exported: on the integer grid, gathering tokens."""
+    set_mode(network, hard=True)
+    set_exact(network, True)
+    return network.eval()
+
+
+def rehearsed_package(recipe: Recipe, task: Task) -> Package:
+    """The package of :func:`rehearse`; RecipeError where a package cannot hold what the recipe asks for."""
+    try:
+        return export_package(rehearse(recipe), recipe, task)
+    except RecipeError:
+        raise
+    except MaskError as error:
+        raise RecipeError(f"constraints.masks: {error}") from None
+    except ValueError as error:
+        text = " ".join(str(error).split())
+        raise RecipeError(f"no package can hold what this recipe would end in: {text}") from None
+
+
+def stored_as(network: SpikingNetwork, recipe: Recipe, task: Task) -> Package:
+    """The package of a network in float: its weights rounded to 8 bits, untrained. For sizes and cycles, no more."""
+    if not any(isinstance(module, Quantised) for module in network.modules()):
+        network = copy.deepcopy(network)
+        eight = WeightFormat("uniform", 8)
+        quantise(network, {name: with_fraction(eight, recipe, name) for name in layer_names(network)})
+    return export_package(exact(network), recipe, task)
+
+
+def _expected_masks(recipe: Recipe, network: SpikingNetwork) -> Masks:
+    masks, weights = recipe.constraints.masks, prunable(network)
+    total = sum(weight.numel() for weight in weights.values())
+    if isinstance(masks, LotteryMasks):
+        apart = selector_weights(network)
+        keep = survivors(total + apart, masks.sparsity, masks.rounds, masks.last_round) - apart
+        return magnitude_masks(weights, keep, banks=masks.banks)
+    if isinstance(masks, L1PMasks):
+        return matrix_masks(block_matrices(network), masks.sparsity, banks=masks.banks)
+    if isinstance(masks, ConvertedMasks) and not getattr(masks, "channels", False):
+        return density_masks(cast(ConvNet, network), survivors(total, masks.sparsity, 1, 1), banks=masks.banks)
+    return {}
+
+
+def _expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, WeightFormat]:
+    quantisers, names = recipe.constraints.quantisers, layer_names(network)
+    if isinstance(quantisers, FixedQuantisers):
+        return layer_formats(recipe, names)
+    possible = candidates(quantisers.schemes, quantisers.widths)
+    for fmt in possible:  # the search may choose any of them: what cannot be, is refused now
+        with_fraction(fmt, recipe, names[-1])
+    widest = max((f for f in possible if f.bits <= quantisers.target_bits), key=lambda fmt: fmt.bits)
+    return {name: with_fraction(widest, recipe, name) for name in names}
+
+
+def seconds_of(run: Run, plan: dict[str, int]) -> float:
+    """How long the epochs of ``plan`` (by stage) would take on this machine, from a few batches of each network."""
+    dense = dense_model(run.recipe)
+    before = _seconds_an_epoch(run, dense)
+    run.dense = copy_of(dense)  # what comes behind the teacher also learns from its answers
+    behind = _seconds_an_epoch(run, student_model(run.recipe))
+    return sum(epochs * (before if stage in _DENSE_STAGES else behind) for stage, epochs in plan.items())
+
+
+def _seconds_an_epoch(run: Run, network: SpikingNetwork) -> float:
+    """Augmentation, training and validation, the last two timed on a part of the images."""
+    data, batch = run.task.data, run.settings.batch
+    images = min(len(data.train), run.task.limit or len(data.train))
+    batches = max(1, images // batch)
+    few = Split(data.validation.images[:_VALIDATED], data.validation.labels[:_VALIDATED])
+    part = replace(run.task, data=replace(data, validation=few), limit=min(images, _BATCHES * batch))
+    timed = Run(run.recipe, run.checkpoints, part, dense=run.dense)
+    if timed.dense is not None:
+        timed.teacher.eval()  # built now, not while the clock runs
+    soft = bool(selectors(network))  # then an epoch does not end in validation
+    with torch.random.fork_rng():
+        augmenting = _seconds(lambda: part.epoch(np.random.default_rng(0)))
+        judging = 0.0 if soft else _seconds(lambda: accuracy(network, part, few))
+        whole = _seconds(lambda: timed.train(network, Phase("rehearsal", 1, 1e-9, soft=soft)))
+    training = max(0.0, whole - augmenting - judging) / min(batches, _BATCHES)
+    return augmenting + training * batches + judging * len(data.validation) / len(few)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,61 @@
+"""The networks that a run tried on its way: what each stage left, its accuracy, and a package of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spikewright.compress.build import FORMAT, dense_model, quantised_from
+from spikewright.compress.rehearsal import stored_as
+from spikewright.compress.stages import planned
+from spikewright.compress.stages.run import Run, state_and_masks, student
+from spikewright.compress.stages.structure import KEPT
+from spikewright.compress.training import accuracy
+from spikewright.models.graph import SpikingNetwork
+from spikewright.models.package import Package
+from spikewright.models.spikformer import Spikformer
+
+#: Of these stages nothing is left that could run by itself: an ANN, weights in mixtures or half-way to the grid.
+_PASSING = ("masks-ann", "search", "quantisers", "gather")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One network: the stage that left it, its accuracy on the validation images in percent, and its package.
+
+    Before the quantisers the package holds its weights rounded to 8 bits, untrained; the accuracy is that in float.
+    """
+
+    stage: str
+    validation: float
+    package: Package
+
+
+def tried(run: Run) -> Iterator[Tried]:
+    """Every network that the run's checkpoints hold, in the order of the stages."""
+    for stage in planned(run.recipe):
+        found = None if stage in _PASSING else run.checkpoints.read(stage)
+        if found is None or (stage == "teacher" and run.recipe.model.family in ("vgg", "resnet")):
+            continue
+        network = _network(run, stage)
+        double = stage == "grid"
+        share = accuracy(network, run.task, run.task.data.validation, double=double)
+        yield Tried(stage, share, stored_as(network, run.recipe, run.task))
+
+
+def _network(run: Run, stage: str) -> SpikingNetwork:
+    found, searched = run.checkpoints.read(stage), run.checkpoints.read("search")
+    assert found is not None
+    state, _ = state_and_masks(found[0])
+    if stage == "grid":
+        formats = {n: t for n, t in searched[0].items() if n.startswith(FORMAT)} if searched else {}
+        return quantised_from(run.recipe, state | formats)
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(KEPT)}
+    if stage == "teacher":
+        network = dense_model(run.recipe)
+        network.load_state_dict(state)
+        return network.eval()
+    network = student(run, state, plastic=stage == "neuron").eval()
+    if stage == "structure" and isinstance(network, Spikformer):
+        network.selector.clear()  # they come with the next stage
+    return network

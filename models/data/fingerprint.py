@@ -1,0 +1,34 @@
+"""A user's files by what is in them, so that a run knows its data again wherever it lies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+
+from spikewright.models.data.published import PUBLISHED
+from spikewright.models.data.source import PublishedSet, UserFiles
+from spikewright.models.formats.files import within
+
+
+def fingerprint(path: Path | str) -> str:
+    """SHA-256 of a file's content; of a folder, which may be large, of its files' names and sizes, sorted."""
+    path = Path(path)
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    found = []
+    for folder, _, names in os.walk(path):
+        for file_path in (Path(folder, name) for name in names):
+            found.append(f"{file_path.relative_to(path).as_posix()}\0{file_path.stat().st_size}\n")
+    return f"sha256:{hashlib.sha256(''.join(sorted(found)).encode()).hexdigest()}"
+
+
+@cache
+def by_content(source: UserFiles) -> dict[str, str]:
+    """The paths of a source, by key, as fingerprints; once a process, as :func:`spikewright.models.data.load` reads."""
+    paths = {key: value for key in ("npz", "folder", "test") if (value := getattr(source, key, None)) is not None}
+    if isinstance(source, PublishedSet) and (archive := PUBLISHED[source.set].archive) is not None:
+        paths["folder"] = within(source.folder, archive)
+    return {key: fingerprint(path) for key, path in paths.items()}

@@ -1,0 +1,121 @@
+"""A network told as shapes: what training and the compiler both know of it, op by op."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from spikewright.cost.work import Scheme
+
+IMAGE = "input"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Weights of a layer: channels, taps, how many are not zero, their format, fraction bits of what they sum into."""
+
+    outputs: int
+    inputs: int
+    kept: int
+    taps: int = 1
+    scheme: Scheme = "uniform"
+    bits: int = 32
+    fraction_bits: int = 0
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an op makes: channels, tokens (or positions of a grid), bit-planes; spikes: 0 or 1."""
+
+    channels: int
+    tokens: int
+    grid: tuple[int, int] | None
+    planes: int = 1
+    spikes: bool = True
+
+
+@dataclass(frozen=True)
+class Op:
+    """One op as it was told."""
+
+    kind: Literal["conv", "shortcut", "linear", "pool", "add", "attention", "select", "head"]
+    name: str
+    inputs: tuple[str, ...]
+    matrix: Matrix | None = None
+    score: Matrix | None = None
+    heads: int = 1
+    keep: int = 0
+    shift: int = 0
+    score_bits: int = 0
+
+
+class Description:
+    """Told of every op in execution order, as shapes; names are those of the values made.
+
+    image: height, width, channels; planes: bits of a pixel's code; still: one image for all ``steps``; fraction_bits:
+    at least so many on the engine's one membrane grid.
+    """
+
+    def __init__(
+        self, image: tuple[int, int, int], *, planes: int, steps: int, still: bool = True, fraction_bits: int = 0
+    ) -> None:
+        height, width, channels = image
+        self.steps, self.still, self.fraction_bits = steps, still, fraction_bits
+        self.values = {IMAGE: Value(channels, height * width, (height, width), planes, planes == 1)}
+        self.ops: list[Op] = []
+
+    def _put(self, op: Op, value: Value) -> None:
+        told = [matrix.fraction_bits for matrix in (op.matrix, op.score) if matrix is not None]
+        self.fraction_bits = max(self.fraction_bits, *told, 0)
+        self.ops.append(op)
+        self.values[op.name] = value
+
+    def conv(self, name: str, source: str, matrix: Matrix) -> None:
+        """3×3 convolution and neurons."""
+        x = self.values[source]
+        self._put(Op("conv", name, (source,), matrix), Value(matrix.outputs, x.tokens, x.grid))
+
+    def shortcut(self, name: str, source: str, matrix: Matrix) -> None:
+        """A matrix on another value, whose sums join those of the convolution told before."""
+        self._put(Op("shortcut", name, (source,), matrix), replace(self.values[source], channels=matrix.outputs))
+
+    def linear(self, name: str, source: str, matrix: Matrix) -> None:
+        """A matrix at each token, and neurons."""
+        self._put(Op("linear", name, (source,), matrix), Value(matrix.outputs, self.values[source].tokens, None))
+
+    def pool(self, name: str, source: str, *, planes: int = 1) -> None:
+        """2×2 fewer positions; planes: of the result."""
+        x = self.values[source]
+        assert x.grid is not None
+        grid = (x.grid[0] // 2, x.grid[1] // 2)
+        value = Value(x.channels, grid[0] * grid[1], grid, planes, x.spikes and planes == 1)
+        self._put(Op("pool", name, (source,)), value)
+
+    def add(self, name: str, stream: str, spikes: str, *, planes: int) -> None:
+        """Residual addition, done where the op that makes ``spikes`` writes; planes: of the sum."""
+        a, b = self.values[stream], self.values[spikes]
+        self._put(Op("add", name, (stream, spikes)), replace(a, grid=a.grid and b.grid, planes=planes, spikes=False))
+
+    def attention(self, name: str, query: str, key: str, value: str, *, heads: int) -> None:
+        """(q·kᵀ)·v and neurons."""
+        made = replace(self.values[query], channels=self.values[value].channels, grid=None)
+        self._put(Op("attention", name, (query, key, value), heads=heads), made)
+
+    def select(
+        self,
+        name: str,
+        source: str,
+        *,
+        keep: int,
+        mlp: tuple[Matrix, Matrix] | None,
+        shift: int = 0,
+        score_bits: int = 0,
+    ) -> None:
+        """Token selector; mlp: hidden layer and score row; shift: of hidden sums; score_bits: of a score's sum."""
+        hidden, score = mlp or (None, None)
+        op = Op("select", name, (source,), hidden, score, keep=keep, shift=shift, score_bits=score_bits)
+        self._put(op, replace(self.values[source], tokens=keep, grid=None))
+
+    def head(self, name: str, source: str, matrix: Matrix) -> None:
+        """Class scores."""
+        self._put(Op("head", name, (source,), matrix), Value(matrix.outputs, 1, None))

@@ -1,0 +1,114 @@
+"""A network's workload: layers and copies in the order in which the engine takes them.
+
+Training tells its networks through ``compress/account.py``, the compiler its graphs through ``compiler/workload.py``:
+what follows from a whole network (the token grid, tiles, halos, additions done in a write-back) is derived here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from spikewright.cost.cycles import HIDDEN_PLANES
+from spikewright.cost.description import IMAGE, Description, Matrix, Op
+from spikewright.cost.work import Copy, CopyKind, Kind, Layer, Walk
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Everything that an image costs, in the engine's order."""
+
+    items: tuple[Layer | Copy, ...]
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [item for item in self.items if isinstance(item, Layer)]
+
+
+def workload(told: Description) -> Workload:
+    """The workload of a network that has been told whole."""
+    return Workload(tuple(_Derivation(told).items()))
+
+
+class _Derivation:
+    """What follows from a whole network only."""
+
+    def __init__(self, told: Description) -> None:
+        self.told, self.values = told, told.values
+        grids = [value.grid for value in told.values.values() if value.grid is not None]
+        self.grid = min(grids, key=lambda g: g[0] * g[1])
+        self.halos = {op.inputs[0] for op in told.ops if op.kind == "conv"}
+        self.adds = {op.inputs[1]: op for op in told.ops if op.kind == "add"}
+
+    def items(self) -> Iterator[Layer | Copy]:
+        yield self.copy("load", IMAGE)
+        yield from self.halo(IMAGE)
+        for op in self.told.ops:
+            if op.kind == "attention":
+                yield self.attention(op)
+            elif op.kind == "select":
+                yield from self.select(op)
+            elif op.kind == "pool":
+                yield self.copy("pool", op.name)
+                yield from self.halo(op.name)
+            elif op.kind == "conv" or op.kind == "linear":
+                yield self.neurons(op, op.kind)
+                yield from self.halo(self.adds[op.name].name if op.name in self.adds else op.name)
+            elif op.kind == "shortcut":
+                yield self.layer(op.name, "shortcut", op.inputs[0], op.matrix)
+            elif op.kind == "head":
+                yield replace(self.layer(op.name, "head", op.inputs[0], op.matrix), places=1, steps=1)
+
+    def walk(self, name: str) -> Walk:
+        value, still = self.values[name], name == IMAGE and self.told.still
+        if value.grid is None:
+            return Walk(value.tokens, steps=self.told.steps)
+        rows, columns = self.grid
+        tile = (value.grid[0] // rows, value.grid[1] // columns)
+        return Walk(rows * columns, tile, self.told.steps, still, name in self.halos)
+
+    def copy(self, kind: CopyKind, name: str) -> Copy:
+        value = self.values[name]
+        return Copy(name, kind, value.channels, value.planes, self.grid, self.walk(name))
+
+    def halo(self, name: str) -> Iterator[Copy]:
+        if name in self.halos:
+            yield self.copy("halo", name)
+
+    def layer(self, name: str, kind: Kind, source: str, matrix: Matrix | None) -> Layer:
+        assert matrix is not None
+        x = self.values[source]
+        return Layer(
+            name, kind, matrix.inputs, matrix.outputs, x.tokens, self.told.steps, matrix.taps, x.planes, x.spikes,
+            matrix.outputs * matrix.inputs * matrix.taps, matrix.kept, matrix.scheme, matrix.bits,
+            walk=self.walk(source),
+        )  # fmt: skip
+
+    def neurons(self, op: Op, kind: Kind) -> Layer:
+        made = self.layer(op.name, kind, op.inputs[0], op.matrix)
+        add = self.adds.get(op.name)
+        if add is None:
+            return made
+        written, captured = self.values[add.name].planes, self.values[add.inputs[0]].planes
+        return replace(made, walk=replace(made.walk, out_planes=written, captured=captured))
+
+    def attention(self, op: Op) -> Layer:
+        query, value = self.values[op.inputs[0]], self.values[op.inputs[2]]
+        return Layer(
+            op.name, "attention", query.channels, value.channels, query.tokens, self.told.steps, heads=op.heads,
+            walk=self.walk(op.inputs[0]),
+        )  # fmt: skip
+
+    def select(self, op: Op) -> Iterator[Layer | Copy]:
+        source = self.values[op.inputs[0]]
+        walk = self.walk(op.inputs[0])
+        score_bits = 0
+        if op.matrix is not None and op.score is not None:
+            # the mean over the steps comes first, so the papers' MLP runs once
+            hidden = replace(self.layer(f"{op.name}.hidden", "hidden", op.inputs[0], op.matrix), steps=1)
+            shift = op.shift + self.told.fraction_bits - op.matrix.fraction_bits
+            yield replace(hidden, walk=replace(walk, out_planes=HIDDEN_PLANES, shift=shift))
+            score = self.layer(f"{op.name}.score", "score", op.inputs[0], op.score)
+            yield replace(score, steps=1, planes=HIDDEN_PLANES, spikes=False, walk=Walk(walk.slots))
+            score_bits = op.score_bits + self.told.fraction_bits - op.score.fraction_bits
+        yield Copy(op.name, "compact", source.channels, source.planes, self.grid, walk, op.keep, score_bits)

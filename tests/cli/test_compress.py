@@ -1,0 +1,155 @@
+"""spikewright compress: the rehearsal, what a run tried, and what is refused before anything is trained."""
+
+import dataclasses
+import json
+import re
+import runpy
+import sys
+import tempfile
+
+import pytest
+
+from spikewright.boards.registry import board_names, load_board
+from spikewright.commands.fitting import fitted
+from spikewright.commands.tried import Point, is_best, picture
+from spikewright.compress.artefacts import Checkpoints
+from spikewright.compress.recipe import load_recipe
+from spikewright.compress.stages.run import Run
+from spikewright.compress.tried import tried
+from spikewright.sim.random_networks import NetworkSpec, random_package
+
+RECIPE = """
+name: tiny
+data: digits
+model: {dim: 16, depth: 2, heads: 2, steps: 2, mlp_ratio: 2}
+training: {batch: 16, images: 32}
+teacher: {epochs: 2}
+target: {board: ulx3s-25f}
+constraints:
+  structure: {hidden: 0.5, epochs: 1}
+  tokens: {keep: [6], epochs: 1}
+  masks: {sparsity: 0.5, rounds: 1, epochs: 1, final_epochs: 3, rewind: 1}
+  quantisers: {epochs: 1, gather_epochs: 1, grid_epochs: 1, layers: {"*": {scheme: uniform, bits: 4}}}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch):
+    """recipe.yaml in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    return tmp_path / "recipe.yaml"
+
+
+def test_a_dry_run_tells_and_writes_nothing(recipe, run, monkeypatch):
+    temporary = recipe.parent / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    result = run("compress", recipe, "--dry-run", "-o", "never")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in recipe.parent.iterdir()) == ["recipe.yaml", "temporary"]
+    assert all(path.name.startswith("torchinductor_") for path in temporary.iterdir())  # PyTorch's own cache
+    said = result.stdout
+    stages = re.findall(r"^ ([a-z]+(?:-\d+)?) +(\d+) *$", said, re.MULTILINE)
+    assert stages == [
+        ("teacher", "2"), ("structure", "1"), ("tokens", "1"), ("masks-01", "3"), ("quantisers", "1"), ("gather", "1"),
+        ("grid", "1"),
+    ]  # fmt: skip
+    size = re.search(r"expected size: (\d+) of (\d+) weights kept, 4\.00 bits on average; compression 8\.0x by", said)
+    assert size is not None, said
+    kept, total = map(int, size.groups())
+    assert 0.48 * total < kept <= 0.5 * total  # a few more are rounded to zero
+    assert re.search(r"^expected cycles: \d{3,} an image on ulx3s-25f \(\d+ lanes, \d banks, \d streams\)$", said, re.M)
+    assert re.search(r"^time: about 0:\d\d:\d\d on this machine, 10 epochs$", said, re.M)
+
+
+def test_what_a_run_tried(recipe, run):
+    result = run("compress", recipe, "-o", "run")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == ["package: run/package.safetensors", "tried: run/tried.svg"]
+    folder = recipe.parent / "run"
+    points = [Point(**point) for point in json.loads((folder / "tried.json").read_text())]
+    assert [point.stage for point in points] == ["teacher", "structure", "tokens", "masks-01", "grid"]
+    assert all(point.best == is_best(point, points) for point in points)
+    assert any(point.best for point in points)
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    ends = {record["stage"]: record["validation"] for record in log if "validation" in record}
+    for point in points:
+        if point.stage != "tokens":  # its checkpoint is from before the norms' re-estimation that the log tells of
+            assert point.validation == ends[point.stage]
+    assert picture(points, "tiny on ulx3s-25f") == (folder / "tried.svg").read_bytes()
+    assert points[1].bits < points[0].bits  # half of the MLP is gone
+    assert points[3].bits < points[2].bits  # half of the weights
+    one = load_recipe(recipe)
+    packages = {found.stage: found.package for found in tried(Run.start(one, Checkpoints(folder / "stages", one)))}
+    select = {stage: any(op.kind == "select" for op in p.network.ops) for stage, p in packages.items()}
+    assert select == {"teacher": False, "structure": False, "tokens": True, "masks-01": True, "grid": True}
+
+
+def test_the_best_are_those_that_none_beats_in_everything():
+    a = Point("a", 90.0, 1000, 500)
+    faster, better, smaller = (dataclasses.replace(a, **change) for change in (
+        {"cycles": 900}, {"validation": 91.0}, {"bits": 400}
+    ))  # fmt: skip
+    assert is_best(a, [a])
+    assert is_best(a, [a, dataclasses.replace(a, stage="equal")])
+    for other in (faster, better, smaller):
+        assert not is_best(a, [a, other])
+        assert is_best(other, [a, other])
+    slower = dataclasses.replace(better, cycles=1001)
+    assert is_best(a, [a, slower])
+    assert is_best(slower, [a, slower])
+    refused = Point("r", 99.0, refused="a pool that counts spikes is not built yet")
+    assert not is_best(refused, [a, refused])
+    assert is_best(a, [a, refused])
+
+
+def test_a_plot_is_the_same_each_time_and_stands_without_points():
+    points = [Point("a", 90.0, 1000, 500, best=True), Point("b", 80.0, 800, 300), Point("r", 99.0, refused="no")]
+    assert picture(points, "t") == picture(points, "t") != picture(points[:1], "t")
+    assert b"<svg" in picture(points[2:], "t")
+
+
+def test_what_the_accelerator_does_not_take_is_a_sentence():
+    spec = NetworkSpec(height=4, width=4, dim=8, heads=2, depth=1, pools=(False,) * 4)
+    board = load_board("ulx3s-25f")
+    leaky = random_package(3, dataclasses.replace(spec, leak=12))
+    assert fitted(leaky, board) == "sps0: leak 12/16 is not built yet, the engine has leak 8/16"
+    large = random_package(3, dataclasses.replace(spec, dim=256, sparsity=0.0))
+    assert str(fitted(large, board)).startswith("the network is too large for ulx3s-25f")
+    assert fitted(random_package(3, spec), board).shape.lanes
+
+
+REFUSED = {
+    "board: ulx3s-25f": ("board: ulx4", f"unknown board 'ulx4': the boards are {', '.join(board_names())}"),
+    "sparsity: 0.5": ("sparsity: 0.9999", r"PATH: constraints\.masks: masks must .*: prune less.*"),
+    "tokens: {keep: [6], epochs: 1}": ("tokens: {method: random}", "PATH: tokens.method 'random' is a control for .*"),
+    "steps: 2": (
+        "steps: 20",
+        r"PATH: quantisers\.fraction_bits must be given: its default, T \+ 1 = 21, is more than the 20 that .*",
+    ),
+    '"*"': ('"*.mlp"', r"PATH: quantisers\.layers: '\*\.mlp' matches none of the layers patch_embed.proj_conv, .*"),
+}
+
+
+@pytest.mark.parametrize("words", [["-o", "run"], ["--dry-run"]], ids=["run", "dry-run"])
+@pytest.mark.parametrize("old", REFUSED)
+def test_a_run_that_cannot_end_well_does_not_begin(old, words, recipe, refused):
+    new, text = REFUSED[old]
+    recipe.write_text(RECIPE.replace(old, new))
+    assert re.fullmatch(text.replace("PATH", re.escape(str(recipe))), refused("compress", recipe, *words))
+    assert [path.name for path in recipe.parent.iterdir()] == ["recipe.yaml"]
+
+
+def test_a_run_needs_a_folder(recipe, refused):
+    said = refused("compress", recipe)
+    assert said == "--output is missing: the folder of the run (or --dry-run, which writes nothing)"
+    assert [path.name for path in recipe.parent.iterdir()] == ["recipe.yaml"]
+
+
+def test_python_runs_the_package(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["spikewright", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("spikewright", run_name="__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("spikewright ")

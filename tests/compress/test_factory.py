@@ -1,0 +1,185 @@
+"""A user's own network: found where the user is, and refused in one sentence whatever is wrong with it."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from spikewright.compress.factory import FactoryConfig, FactoryError, build_from_factory
+from spikewright.compress.factory_check import check_network
+from spikewright.compress.recipe import RecipeError
+from spikewright.compress.runner import run_recipe
+from spikewright.models.layers import Dense
+from spikewright.models.spikformer import Spikformer, SpikformerConfig
+
+NETWORK = """
+import torch
+from spikewright.models.spikformer import Spikformer, SpikformerConfig
+
+def build(leak=None, **fields):
+    import beside  # found while the network is built, too
+    network = Spikformer(SpikformerConfig(dim=16, depth=1, heads=2, mlp_ratio=2, **fields))
+    if leak is not None:
+        network.block[0].mlp.fc1_lif.leak = leak
+    return network
+
+def linear():
+    network = build()
+    network.block[0].mlp.fc1_linear = torch.nn.Linear(16, 32)
+    return network
+
+def leaves():
+    raise SystemExit(3)
+"""
+REST = """
+name: mine
+data: digits
+training: {batch: 16, images: 32}
+teacher: {epochs: 1}
+constraints:
+  quantisers: {epochs: 1, gather_epochs: 1, grid_epochs: 1, layers: {"*": {scheme: uniform, bits: 4}}}
+model: """
+Put = Callable[[str], str]
+
+
+@pytest.fixture
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Put]:
+    """Writes a module into the current folder, which is not on the path, as under a console script; its name."""
+    names = ["beside"]
+
+    def write(text: str) -> str:
+        names.append(f"net_{len(names)}_{tmp_path.name}".replace("-", "_"))
+        (tmp_path / f"{names[-1]}.py").write_text(text)
+        return names[-1]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [part for part in sys.path if part not in ("", str(tmp_path))])
+    (tmp_path / "beside.py").write_text("")
+    yield write
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def refused(factory: str) -> str:
+    with pytest.raises(FactoryError) as caught:
+        build_from_factory(FactoryConfig(factory=factory))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_module_in_the_current_folder_is_found_and_the_path_is_as_before(put: Put) -> None:
+    name, path = put(NETWORK), list(sys.path)
+    network = build_from_factory(FactoryConfig(factory=f"{name}:build", arguments={"steps": 3}))
+    assert network.size.steps == 3
+    assert sys.path == path
+    assert refused(f"{put('raise KeyError(1)')}:build")
+    assert sys.path == path
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def build(:", "it raises SyntaxError: invalid syntax (NAME.py, line 1)"),
+        ("  x = 1", "it raises IndentationError: unexpected indent (NAME.py, line 1)"),
+        ("x = y", "it raises NameError: name 'y' is not defined"),
+        ("1 / 0", "it raises ZeroDivisionError: division by zero"),
+        ("raise ValueError('two\\nlines')", "it raises ValueError: two lines"),
+        ("import sys; sys.exit('usage')", "it raises SystemExit: usage"),
+    ],
+)
+def test_whatever_a_module_raises_is_one_sentence(text: str, said: str, put: Put) -> None:
+    name = put(text)
+    said = said.replace("NAME", name)
+    assert refused(f"{name}:build") == f"factory '{name}:build': {name} cannot be imported, {said}"
+
+
+def test_what_is_not_there_is_told(put: Put) -> None:
+    assert refused("nowhere:build") == (
+        "factory 'nowhere:build': nowhere cannot be imported (No module named 'nowhere')"
+    )
+    name = put(NETWORK)
+    assert refused(f"{name}:bild") == f"factory '{name}:bild': {name} has no bild"
+    assert refused(f"{name}:leaves") == f"factory '{name}:leaves' failed: SystemExit: 3"
+    assert refused(f"{name}:torch").startswith(f"factory '{name}:torch' failed: TypeError: 'module' object is not call")
+
+
+def test_an_interruption_is_no_fault_of_the_module(put: Put) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_from_factory(FactoryConfig(factory=f"{put('raise KeyboardInterrupt')}:build"))
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "text"),
+    [
+        (
+            "build, arguments: {leak: 0.3}",
+            RecipeError,
+            "PATH: no package can hold what this recipe would end in: block.0.mlp.fc1_linear: leak must be a multiple "
+            "of 1/16 on hardware, not 0.3",
+        ),
+        (
+            "linear",
+            FactoryError,
+            "factory 'NAME:linear': block.0.mlp.fc1_linear: its synapse is a Linear; allowed is Dense or Pointwise",
+        ),
+        (
+            "build, arguments: {steps: 20}",
+            RecipeError,
+            "PATH: quantisers.fraction_bits must be given: its default, T + 1 = 21, is more than the 20 that a package "
+            "holds",
+        ),
+    ],
+)
+def test_what_no_package_can_hold_is_refused_before_training(
+    model: str, error: type[Exception], text: str, put: Put, tmp_path: Path
+) -> None:
+    name, path = put(NETWORK), tmp_path / "recipe.yaml"
+    path.write_text(f"{REST}{{factory: {name}:{model}}}")
+    with pytest.raises(error) as caught:
+        run_recipe(path, tmp_path / "run")
+    assert str(caught.value) == text.replace("PATH", str(path)).replace("NAME", name)
+    assert not (tmp_path / "run").exists()
+
+
+def small() -> Spikformer:
+    return Spikformer(SpikformerConfig(dim=16, depth=1, heads=2, mlp_ratio=2))
+
+
+def not_a_neuron(network: Spikformer) -> None:
+    network.block[0].attn.attn_lif = torch.nn.ReLU()  # type: ignore[union-attr]
+
+
+def not_a_norm(network: Spikformer) -> None:
+    network.patch_embed.rpe_bn = torch.nn.InstanceNorm2d(16)  # type: ignore[assignment]
+
+
+def not_a_head(network: Spikformer) -> None:
+    network.head = Dense(16, 10)  # type: ignore[assignment]
+
+
+def no_graph(network: Spikformer) -> None:
+    network.describe = super(Spikformer, network).describe  # type: ignore[method-assign]
+
+
+def broken_graph(network: Spikformer) -> None:
+    del network.block[0].mlp
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (not_a_neuron, "block.0.attn.attn: its neuron is a ReLU; allowed is LIF"),
+        (not_a_norm, "patch_embed.rpe_conv: its norm is a InstanceNorm2d; allowed is BatchNorm1d or BatchNorm2d"),
+        (not_a_head, "head: its synapse is a Dense; allowed is Head"),
+        (no_graph, "its network must have a size and describe its graph"),
+        (broken_graph, "AttributeError: 'Block' object has no attribute 'mlp'"),
+    ],
+)
+def test_a_network_of_unknown_parts_is_refused(change: Callable[[Spikformer], None], text: str) -> None:
+    check_network(network := small(), "a:b")
+    change(network)
+    with pytest.raises(FactoryError, match=f"^factory 'a:b': {re.escape(text)}$"):
+        check_network(network, "a:b")

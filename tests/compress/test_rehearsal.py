@@ -1,0 +1,125 @@
+"""What is known before training: what cannot be reached, and how long the run would take."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spikewright.compress import rehearsal
+from spikewright.compress.artefacts import Checkpoints
+from spikewright.compress.guided import share_for, shrink_channels
+from spikewright.compress.recipe import RecipeError, parse_recipe
+from spikewright.compress.rehearsal import rehearse, rehearsed_package, seconds_of
+from spikewright.compress.stages.run import Run, task_of
+from spikewright.models.convnets import ConvNet, ConvNetConfig
+
+TEXT = """
+name: t
+data: digits
+model: MODEL
+training: {batch: 16, images: 96}
+constraints:
+  CONSTRAINT
+  quantisers: QUANTISERS
+"""
+VGG = "{family: vgg, depth: 11, width_factor: 0.1, steps: 2}"
+TRANSFORMER = "{dim: 16, depth: 1, heads: 2, steps: 2, mlp_ratio: 2}"
+
+
+def text(constraint: str, model: str = TRANSFORMER, quantisers: str = "{layers: {'*': {scheme: pot, bits: 3}}}") -> str:
+    return TEXT.replace("MODEL", model).replace("CONSTRAINT", constraint).replace("QUANTISERS", quantisers)
+
+
+def refused(recipe: str) -> str:
+    parsed = parse_recipe(recipe)
+    with pytest.raises(RecipeError) as caught:
+        rehearsed_package(parsed, task_of(parsed))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_channels_that_cannot_go_are_refused_with_the_most_that_can() -> None:
+    channels = "masks: {method: attention-guided, channels: true, sparsity: SPARSITY}"
+    said = refused(text(channels.replace("SPARSITY", "0.9999"), VGG))
+    found = re.fullmatch(
+        r"constraints\.masks: one channel in each layer leaves (\d+) of (\d+) weights, a compression of ([\d.]+); so "
+        r"sparsity must be at most ([\d.]+), not 0\.9999",
+        said,
+    )
+    assert found is not None, said
+    least, total = int(found[1]), int(found[2])
+    assert least == 9 + 7 * 9 + 2 + 10  # eight convolutions and two layers of one channel, and a head of ten classes
+    assert float(found[3]) == pytest.approx(total / least, abs=0.05)
+    # the most that is named can be had: one channel everywhere
+    network = rehearse(parse_recipe(text(channels.replace("SPARSITY", found[4]), VGG)))
+    assert isinstance(network, ConvNet)
+    assert set(network.config.widths or ()) == {1}
+
+
+def test_a_share_that_there_is_reaches_the_compression() -> None:
+    network = ConvNet(ConvNetConfig(family="vgg", depth=11, width_factor=0.1))
+    total, left = (sum(p.numel() for p in n.parameters() if p.dim() > 1)
+                   for n in (network, shrink_channels(network, share_for(network, 3.0))))  # fmt: skip
+    assert 0.8 * total / 3 < left <= total / 3
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (text("masks: {method: l1p, sparsity: 0.999}"), r"constraints\.masks: masks must leave .*_linear\.weight .*"),
+        (text("masks: {sparsity: 0.999}"), r"constraints\.masks: masks must leave every layer some weights, but .*"),
+        (text("masks: {sparsity: 0.9999}"), r"constraints\.masks: masks must keep some weights, not 0: prune less, .*"),
+        (
+            text("masks: {method: magnitude, sparsity: 0.9999}", VGG),
+            r"constraints\.masks: a density must leave 11 to \d+ weights, not \d",
+        ),
+        (
+            text("", TRANSFORMER.replace("steps: 2", "steps: 20"), "{method: search, target_bits: 8}"),
+            r"quantisers\.fraction_bits must be given: its default, T \+ 1 = 21, is more than the 20 that a package .*",
+        ),
+        (
+            text("", TRANSFORMER, "{layers: {'head': {scheme: pot, bits: 3}}}"),
+            r"quantisers\.layers: no pattern matches layer 'patch_embed\.proj_conv'; add '\*' as the first one",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(recipe: str, said: str) -> None:
+    assert re.fullmatch(said, refused(recipe))
+
+
+@pytest.mark.parametrize(
+    "quantisers",
+    ["{fraction_bits: 20, layers: {'*': {scheme: pot, bits: 3}}}",
+     "{layers: {'*': {scheme: pot, bits: 3, fraction_bits: 4}}}"],
+)  # fmt: skip
+def test_many_steps_go_with_fraction_bits_that_are_given(quantisers: str) -> None:
+    recipe = parse_recipe(text("", TRANSFORMER.replace("steps: 2", "steps: 40"), quantisers))
+    assert rehearsed_package(recipe, task_of(recipe)).network.steps == 40
+
+
+def test_the_time_is_of_all_epochs_with_the_teachers_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By a clock that a batch moves by 1 s, with a teacher by 5 s; validation by 0.25 s, augmentation by 8 s."""
+    recipe = parse_recipe(text("masks: {method: magnitude, sparsity: 0.5}", VGG))
+    task, clock = task_of(recipe), [0.0]
+
+    def train(run: Run, network: Any, phase: Any) -> None:
+        clock[0] += 8.0 + (run.task.limit or 0) // 16 * (1.0 if run.dense is None else 5.0) + 0.25
+
+    def refresh(rng: object, jittered: bool = False) -> Any:
+        clock[0] += 8.0
+        return task.data.train
+
+    def accuracy(*_: object) -> None:
+        clock[0] += 0.25
+
+    monkeypatch.setattr(rehearsal.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(Run, "train", train)
+    monkeypatch.setattr(rehearsal, "accuracy", accuracy)
+    monkeypatch.setattr(rehearsal, "_VALIDATED", len(task.data.validation) // 4)
+    task = replace(task, data=replace(task.data, refresh=refresh))
+    plan = {"teacher": 2, "masks-ann": 1, "masks-snn": 3, "grid": 1}
+    run = Run(recipe, Checkpoints(tmp_path, recipe), task)
+    # 96 images are 6 batches, of which 3 are timed; a fourth of the validation is, too
+    assert seconds_of(run, plan) == pytest.approx(3 * (8 + 6 * 1 + 1) + 4 * (8 + 6 * 5 + 1))
