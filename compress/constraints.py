@@ -40,7 +40,15 @@ class Teacher(Part):
     rate: float = Field(default=3e-3, gt=0, description="peak learning rate")
 
 
-class Structure(Part):
+class Constraint(Part):
+    """What every constraint owns beside its epochs and rates."""
+
+    teacher: Literal["dense", "previous"] = Field(
+        default="dense", description="whom it distils from: the dense model, or what the stage before left"
+    )
+
+
+class Structure(Constraint):
     """DSP: whole dimensions leave the transformer's blocks (paper 3); and a residual stream of fewer bit-planes."""
 
     method: Literal["dsp"] = "dsp"
@@ -61,7 +69,7 @@ class Structure(Part):
         return self
 
 
-class Tokens(Part):
+class Tokens(Constraint):
     """Learned token selectors in front of some blocks."""
 
     method: Literal["learned", "firing-rate", "random"] = Field(
@@ -95,7 +103,7 @@ class Tokens(Part):
         return value
 
 
-class _Masks(Part):
+class _Masks(Constraint):
     """What all methods of unstructured pruning have in common."""
 
     sparsity: float = Field(default=0.9, ge=0, lt=1, description="share of the weights that goes, exactly")
@@ -164,7 +172,7 @@ ConvertedMasks = GuidedMasks | MagnitudeMasks
 Masks = LotteryMasks | L1PMasks | ConvertedMasks
 
 
-class Neuron(Part):
+class Neuron(Constraint):
     """sLIF: thresholds and leaks learned per channel, with the masked weights (paper 3); and its controls."""
 
     kind: Kind = Field(default="slif", description="slif; threshold or leak alone; lif: only trained as long")
@@ -182,7 +190,7 @@ class LayerFormat(Part):
     )
 
 
-class _Quantisers(Part):
+class _Quantisers(Constraint):
     """Quantisation-aware training in three phases: learned steps, hard token selection, exact membrane grid."""
 
     fraction_bits: int | None = Field(

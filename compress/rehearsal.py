@@ -18,6 +18,7 @@ from torch import nn
 from spikewright.compress.build import dense_model, layer_names, quantise, set_exact, student_model
 from spikewright.compress.constraints import ConvertedMasks, FixedQuantisers, L1PMasks, LotteryMasks
 from spikewright.compress.export import export_package
+from spikewright.compress.fractions import with_fractions
 from spikewright.compress.guided import density_masks
 from spikewright.compress.masks import (
     MaskError,
@@ -34,7 +35,6 @@ from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import Quantised, WeightFormat, candidates
 from spikewright.compress.recipe import RecipeError, layer_formats
 from spikewright.compress.recipe_schema import Recipe
-from spikewright.compress.stages.quantisers import with_fraction
 from spikewright.compress.stages.run import Run, copy_of
 from spikewright.compress.task import Task
 from spikewright.compress.tokens import selectors, set_mode
@@ -91,7 +91,7 @@ def stored_as(network: SpikingNetwork, recipe: Recipe, task: Task) -> Package:
     if not any(isinstance(module, Quantised) for module in network.modules()):
         network = copy.deepcopy(network)
         eight = WeightFormat("uniform", 8)
-        quantise(network, {name: with_fraction(eight, recipe, name) for name in layer_names(network)})
+        quantise(network, with_fractions(network, recipe, dict.fromkeys(layer_names(network), eight)))
     return export_package(exact(network), recipe, task)
 
 
@@ -115,9 +115,9 @@ def _expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Weig
         return layer_formats(recipe, names)
     possible = candidates(quantisers.schemes, quantisers.widths)
     for fmt in possible:  # the search may choose any of them: what cannot be, is refused now
-        with_fraction(fmt, recipe, names[-1])
+        with_fractions(network, recipe, {names[-1]: fmt})
     widest = max((f for f in possible if f.bits <= quantisers.target_bits), key=lambda fmt: fmt.bits)
-    return {name: with_fraction(widest, recipe, name) for name in names}
+    return with_fractions(network, recipe, dict.fromkeys(names, widest))
 
 
 def seconds_of(run: Run, plan: dict[str, int]) -> float:

@@ -12,7 +12,7 @@ from typing import Literal
 from torch import nn
 
 from spikewright.compress.tokens import TokenSelector
-from spikewright.models.graph import Builder, Norm, SpikingNetwork
+from spikewright.models.graph import IMAGE, Builder, Norm, SpikingNetwork
 from spikewright.models.neurons import LIF
 
 #: Layers of a token selector, by the names of its modules.
@@ -27,6 +27,7 @@ class Synapse:
     kind: Literal["conv", "linear", "hidden", "score", "head"]
     path: str
     shortcut: str | None = None
+    reads_image: bool = False
 
 
 class _Listener(Builder):
@@ -50,7 +51,7 @@ class _Listener(Builder):
         shortcut: tuple[str, nn.Module] | None = None,
     ) -> str:
         branch = None if shortcut is None else self._path(name, shortcut[1])
-        self.found.append(Synapse(name, "conv", self._path(name, synapse), branch))
+        self.found.append(Synapse(name, "conv", self._path(name, synapse), branch, source == IMAGE))
         return name
 
     def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:

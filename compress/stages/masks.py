@@ -35,7 +35,7 @@ def masks_stage(run: Run, trained: State, early: State) -> tuple[State, Masks]:
 def _lottery(run: Run, masks: LotteryMasks, trained: State, early: State) -> tuple[State, Masks]:
     """Prune by magnitude, rewind to the early weights with the selector's initialisation, retrain; each round."""
     model = student(run, early)
-    start = copy_of(model)
+    start, first = copy_of(model), trained
     names = list(prunable(model))
     mine = sum(p.numel() for p in prunable(model).values())
     total = mine + selector_weights(model)
@@ -51,7 +51,8 @@ def _lottery(run: Run, masks: LotteryMasks, trained: State, early: State) -> tup
             anew = last and masks.start == "random"
             rewind(model, reinitialised(model, run.recipe.seed, label) if anew else start, chosen)
             epochs = masks.final_epochs if last and masks.final_epochs else masks.epochs
-            return _train(run, model, Phase(label, epochs, masks.rate, masks=chosen))
+            teacher = run.teacher_of(masks, lambda: student(run, first))
+            return _train(run, model, Phase(label, epochs, masks.rate, masks=chosen), teacher)
 
         tensors = run.stage(label, make)
         trained, current = state_and_masks(tensors)
@@ -64,14 +65,15 @@ def _l1p(run: Run, masks: L1PMasks, trained: State) -> tuple[State, Masks]:
     def make() -> Stage:
         model = student(run, trained)
         chosen = matrix_masks(dict(block_matrices(model)), masks.sparsity, banks=masks.banks)
-        return _train(run, model, Phase("masks-01", masks.epochs, masks.rate, masks=chosen))
+        teacher = run.teacher_of(masks, lambda: student(run, trained))
+        return _train(run, model, Phase("masks-01", masks.epochs, masks.rate, masks=chosen), teacher)
 
     return state_and_masks(run.stage("masks-01", make))
 
 
-def _train(run: Run, model: SpikingNetwork, phase: Phase) -> Stage:
+def _train(run: Run, model: SpikingNetwork, phase: Phase, teacher: SpikingNetwork) -> Stage:
     phase.soft = bool(run.recipe.selector_blocks())
-    log = run.train(model, phase)
+    log = run.train(model, phase, teacher=teacher)
     log += run.settle(model, phase.label)
     pruned = sum(mask.numel() - int(mask.sum()) for mask in phase.masks.values())
     log[-1]["kept"] = sum(p.numel() for p in prunable(model).values()) + selector_weights(model) - pruned

@@ -18,7 +18,9 @@ def neuron_stage(run: Run, start: State, masks: Masks) -> State:
         model = student(run, start)
         make_plastic(model, neuron.kind)
         soft = bool(run.recipe.selector_blocks())
-        log = run.train(fast(model), Phase("neuron", neuron.epochs, neuron.rate, soft=soft, masks=masks))
+        teacher = run.teacher_of(neuron, lambda: student(run, start))
+        phase = Phase("neuron", neuron.epochs, neuron.rate, soft=soft, masks=masks)
+        log = run.train(fast(model), phase, teacher=teacher)
         log += run.settle(model, "neuron")
         return copy_of(model), log
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import cache
 
 from spikewright.compress.activity import measured_activity
 from spikewright.compress.build import FORMAT, format_tensors, formats_from, layer_names, quantise, set_exact
 from spikewright.compress.constraints import FixedQuantisers, SearchedQuantisers
+from spikewright.compress.fractions import with_fractions
 from spikewright.compress.masks import Masks
 from spikewright.compress.quantise import WeightFormat, candidates
-from spikewright.compress.recipe import default_fraction, layer_formats
-from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.recipe import layer_formats
 from spikewright.compress.search import assign, begin_search, end_search, masks_in_search
 from spikewright.compress.search_cost import hardware_cost
 from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast, student
 from spikewright.compress.tokens import selectors, set_mode
 from spikewright.compress.training import Phase, norms
+from spikewright.models.graph import SpikingNetwork
 
 #: Training images on which firing rates are measured for the search's cost.
 IMAGES = 64
@@ -25,23 +26,30 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     """Learned steps with soft tokens; then tokens gathered; then norms frozen on the exact membrane grid."""
     quantisers = run.recipe.constraints.quantisers
     soft = bool(run.recipe.selector_blocks())
+    float_state = start
     formats, start = _formats(run, start, masks)
     model = student(run, start, plastic=True)
     quantise(model, formats)
     fast(model)
 
+    @cache
+    def teacher() -> SpikingNetwork:
+        return run.teacher_of(quantisers, lambda: student(run, float_state, plastic=True))
+
     def learn() -> Stage:
-        log = run.train(model, Phase("quantisers", quantisers.epochs, quantisers.rate, soft=soft, masks=masks))
+        phase = Phase("quantisers", quantisers.epochs, quantisers.rate, soft=soft, masks=masks)
+        log = run.train(model, phase, teacher=teacher())
         return copy_of(model), log
 
     def gather() -> Stage:
-        log = run.train(model, Phase("gather", quantisers.gather_epochs, quantisers.rate, masks=masks))
+        phase = Phase("gather", quantisers.gather_epochs, quantisers.rate, masks=masks)
+        log = run.train(model, phase, teacher=teacher())
         return copy_of(model), log
 
     def grid() -> Stage:
         set_exact(model, True)
         phase = Phase("grid", quantisers.grid_epochs, quantisers.rate * 0.5, frozen_norms=True, masks=masks)
-        log = run.train(model, phase)
+        log = run.train(model, phase, teacher=teacher())
         return copy_of(model), log
 
     model.load_state_dict(run.stage("quantisers", learn))
@@ -75,21 +83,13 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
         phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks))
         phase.soft = bool(recipe.selector_blocks())
         cost = hardware_cost(model, mixtures, target, activity, input_bits=recipe.input_bits, frames=few.dim() == 5)
-        log = run.train(model, phase, terms=(cost,))
+        teacher = run.teacher_of(quantisers, lambda: student(run, start, plastic=True))
+        log = run.train(model, phase, (cost,), teacher)
         chosen = assign(mixtures, {name: cost.layers[name].weights for name in mixtures}, target, fixed=cost.fixed)
         end_search(model)
-        formats = {name: with_fraction(fmt, recipe, name) for name, fmt in chosen.items()}
+        formats = with_fractions(model, recipe, chosen)
         return copy_of(model) | {FORMAT + n: t for n, t in format_tensors(formats).items()}, log
 
     tensors = run.stage("search", search)
     formats = formats_from({n.removeprefix(FORMAT): t for n, t in tensors.items() if n.startswith(FORMAT)})
     return formats, {n: t for n, t in tensors.items() if not n.startswith(FORMAT)}
-
-
-def with_fraction(fmt: WeightFormat, recipe: Recipe, name: str) -> WeightFormat:
-    """A searched format with its membrane's fraction bits: T + 1, none where one LSB is far below the threshold."""
-    if name in ("patch_embed.proj_conv", "unit.0.synapse") and recipe.input_bits > 4:  # the sums are large enough
-        return replace(fmt, fraction_bits=0)
-    if fmt.top > 16:  # so wide a range has small LSBs
-        return replace(fmt, fraction_bits=1)
-    return replace(fmt, fraction_bits=default_fraction(recipe))

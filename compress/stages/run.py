@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import dense_model, student_model
+from spikewright.compress.constraints import Constraint
 from spikewright.compress.masks import Masks
 from spikewright.compress.objective import Objective, Term
 from spikewright.compress.parallel import is_first
@@ -21,7 +22,7 @@ from spikewright.compress.plastic import make_plastic
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.sizes import check_size
 from spikewright.compress.task import Task, make_task
-from spikewright.compress.tokens import selectors
+from spikewright.compress.tokens import selectors, set_mode
 from spikewright.compress.training import Phase, Record, Settings, accuracy, reestimate_norms, train
 from spikewright.models.data import load
 from spikewright.models.graph import SpikingNetwork
@@ -127,13 +128,31 @@ class Run:
             fast(self._teacher).eval().requires_grad_(False)
         return self._teacher
 
-    def train(self, model: SpikingNetwork, phase: Phase, terms: tuple[Term, ...] = ()) -> list[Record]:
-        """A phase of a student: cross entropy, distillation from the teacher, what soft selectors add, and terms."""
+    def teacher_of(self, constraint: Constraint, previous: Callable[[], SpikingNetwork]) -> SpikingNetwork:
+        """Whom the stages of a constraint distil from; ``previous`` makes what the stage before left."""
+        if constraint.teacher == "dense":
+            return self.teacher
+        left = fast(previous())
+        set_mode(left, hard=True)
+        left.eval().requires_grad_(False)
+        return left
+
+    def train(
+        self,
+        model: SpikingNetwork,
+        phase: Phase,
+        terms: tuple[Term, ...] = (),
+        teacher: SpikingNetwork | None = None,
+    ) -> list[Record]:
+        """A phase of a student: cross entropy, distillation, what soft selectors add, and terms.
+
+        teacher: whom it distils from; the dense model, once there is one, if not given.
+        """
         training, tokens = self.recipe.training, self.recipe.constraints.tokens
         soft = phase.soft and tokens is not None
         objective = Objective(
             label_smoothing=training.label_smoothing,
-            teacher=None if self.dense is None else self.teacher,
+            teacher=self.teacher if teacher is None and self.dense is not None else teacher,
             distillation=training.distillation,
             fractions=tuple(s.keep / tokens_of(model) for s in selectors(model)) if soft else (),
             ratio_weight=tokens.ratio_weight if tokens else 0.0,

@@ -14,7 +14,8 @@ def tokens_stage(run: Run, start: State) -> State:
 
     def make() -> Stage:
         model = student(run, start)
-        log = run.train(model, Phase("tokens", tokens.epochs, tokens.rate, soft=True))
+        teacher = run.teacher_of(tokens, lambda: student(run, start))
+        log = run.train(model, Phase("tokens", tokens.epochs, tokens.rate, soft=True), teacher=teacher)
         log += run.settle(model, "tokens")
         return copy_of(model), log
 

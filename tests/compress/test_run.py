@@ -21,6 +21,7 @@ from spikewright.compress.stages.run import Run, task_of
 from spikewright.compress.stages.teacher import teacher_stage
 from spikewright.compress.tokens import selectors
 from spikewright.cost.storage import compression
+from spikewright.models.graph import SpikingNetwork
 from spikewright.models.package import read_package
 from spikewright.sim.golden import run as golden
 
@@ -184,3 +185,25 @@ def test_the_early_weights_are_found_again_without_the_run_that_passed_them(
     teacher_stage(run)
     name = "stages/early.safetensors"
     assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
+
+
+def test_a_constraint_may_distil_from_what_the_stage_before_left(tmp_path: Path) -> None:
+    recipe = parse_recipe(TINY.replace("masks: {", "masks: {teacher: previous, "))
+    run = Run.start(recipe, Checkpoints(tmp_path, recipe))
+    dense_state, _ = teacher_stage(run)
+    tokens, masks = recipe.constraints.tokens, recipe.constraints.masks
+    assert tokens is not None
+    assert masks is not None
+
+    def left() -> SpikingNetwork:
+        return stages.student(run, dense_state)
+
+    assert run.teacher_of(tokens, left) is run.teacher
+    found = run.teacher_of(masks, left)
+    assert found is not run.teacher
+    assert [s.mode for s in selectors(found)] == ["hard"]
+    assert not found.training
+    assert not any(p.requires_grad for p in found.parameters())
+    other = parse_recipe(TINY)
+    assert stage_key(other, "tokens") == stage_key(recipe, "tokens")
+    assert stage_key(other, "masks-01") != stage_key(recipe, "masks-01")
