@@ -29,7 +29,7 @@ constraints:
   quantisers: {layers: {"*": {scheme: uniform, bits: 8}}}
 """
 TOKENS = BASE + "  tokens: {keep: 0.65, epochs: 15, rate: 0.001}\n"
-LOTTERY = TOKENS + "  masks: {sparsity: 0.96, rounds: 11, epochs: 15, rewind: 15}\n"
+LOTTERY = TOKENS + "  masks: {sparsity: 0.96, rounds: 11, epochs: 15, rewind: 15, jitter: false}\n"
 #: Selectors without anything to learn.
 CONTROLS = {m: TOKENS.replace("keep: 0.65", f"method: {m}, keep: 0.65") for m in ("firing-rate", "random")}
 #: Rounds that are reported: 77, 87, 90, 95 and 96 % of the weights gone.
@@ -64,8 +64,10 @@ def trained_from(run: Run, stage: str, start: State, masks: Masks) -> tuple[Stat
     def make() -> Stage:
         network = student(run, start)
         apply_masks(network, masks)
-        log = run.train(network, Phase(stage, rounds.epochs, rounds.rate, soft=True, masks=masks))
-        return copy_of(network) | {MASK + n: m for n, m in masks.items()}, log + run.settle(network, stage)
+        lesson = run.lesson(rounds, lambda: run.teacher)
+        log = run.train(network, Phase(stage, rounds.epochs, rounds.rate, soft=True, masks=masks), lesson=lesson)
+        log += run.settle(network, stage, lesson)
+        return copy_of(network) | {MASK + n: m for n, m in masks.items()}, log
 
     return state_and_masks(run.stage(stage, make))
 

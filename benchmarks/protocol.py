@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from spikewright.compress.artefacts import Checkpoints, stage_key, write_whole
 from spikewright.compress.masks import Masks
 from spikewright.compress.recipe import parse_recipe
 from spikewright.compress.recipe_schema import Recipe
-from spikewright.compress.stages.run import Run, Stage, State, copy_of
+from spikewright.compress.stages.run import Lesson, Run, Stage, State, copy_of
 from spikewright.compress.tokens import selectors, set_mode
 from spikewright.compress.training import Phase, Record, predict
 from spikewright.models.graph import SpikingNetwork
@@ -76,21 +76,24 @@ def judged(run: Run, network: SpikingNetwork, *, double: bool = False) -> list[i
 
 
 def finished(run: Run, network: SpikingNetwork, masks: Masks, stage: str) -> SpikingNetwork:
-    """The network trained on as inference runs it: tokens gathered, selectors at rest, masks kept.
+    """The network trained on as inference runs it: tokens gathered, selectors at rest, masks kept, digits not bent.
 
+    Pruned networks are too small to learn bent digits too: on the validation digits of folds 0 and 1 round 8 was 2.2
+    points better without.
     ``stage``: the checkpoint is ``STAGE-finish``; the constraint it belongs to comes before the first dash.
     """
-
     label = f"{stage}-finish"
+
+    straight = Lesson(run.teacher, replace(run.task, jittered=False))
 
     def make() -> Stage:
         for selector in selectors(network):
             selector.requires_grad_(False)
-        log = run.train(network, Phase(label, FINISH_EPOCHS, FINISH_RATE, masks=masks))
+        log = run.train(network, Phase(label, FINISH_EPOCHS, FINISH_RATE, masks=masks), lesson=straight)
         return copy_of(network), log
 
     gathering(network, run.stage(label, make))
-    run.settle(network, label)
+    run.settle(network, label, straight)
     return network
 
 

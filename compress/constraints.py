@@ -46,6 +46,7 @@ class Constraint(Part):
     teacher: Literal["dense", "previous"] = Field(
         default="dense", description="whom it distils from: the dense model, or what the stage before left"
     )
+    jitter: bool | None = Field(default=None, description="bend its training digits; training.jitter, if not given")
 
 
 class Structure(Constraint):

@@ -30,6 +30,7 @@ def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, 
     """The trained SNN and its masks (none where channels went)."""
     guided = masks if isinstance(masks, GuidedMasks) else None
     by_channel = guided is not None and guided.channels
+    lesson = run.lesson(masks, lambda: run.teacher)
     regrowth = Regrowth(guided.regrowth) if guided and not by_channel else None
 
     def compress() -> Stage:
@@ -46,7 +47,7 @@ def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, 
         match_activity(ann, meta, run.task.inputs(run.task.data.train.images[:IMAGES]))
         phase = Phase("masks-ann", masks.epochs, masks.rate, masks=chosen, adapt=regrowth)
         terms = (AttentionTransfer(meta, guided.attention),) if guided else ()
-        log = run.train(fast(ann), phase, terms)
+        log = run.train(fast(ann), phase, terms, lesson)
         return copy_of(ann) | {MASK + n: m.to(torch.uint8) for n, m in chosen.items()}, log
 
     compressed, chosen = state_and_masks(run.stage("masks-ann", compress))
@@ -62,7 +63,8 @@ def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, 
         snn.load_state_dict(ann.state_dict())
         epochs = masks.final_epochs or masks.epochs
         current = {name: mask.clone() for name, mask in chosen.items()}
-        log = run.train(snn, Phase("masks-snn", epochs, masks.final_rate or masks.rate, masks=current, adapt=regrowth))
+        phase = Phase("masks-snn", epochs, masks.final_rate or masks.rate, masks=current, adapt=regrowth)
+        log = run.train(snn, phase, lesson=lesson)
         log[-1]["kept"] = sum(int(p.count_nonzero()) for p in prunable(snn).values())
         return copy_of(snn) | {MASK + n: m.to(torch.uint8) for n, m in current.items()}, log
 

@@ -17,7 +17,7 @@ from spikewright.compress.masks import (
     survivors,
 )
 from spikewright.compress.stages.guided import guided_stage
-from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, state_and_masks, student
+from spikewright.compress.stages.run import MASK, Lesson, Run, Stage, State, copy_of, state_and_masks, student
 from spikewright.compress.training import Phase
 from spikewright.models.graph import SpikingNetwork
 
@@ -51,8 +51,8 @@ def _lottery(run: Run, masks: LotteryMasks, trained: State, early: State) -> tup
             anew = last and masks.start == "random"
             rewind(model, reinitialised(model, run.recipe.seed, label) if anew else start, chosen)
             epochs = masks.final_epochs if last and masks.final_epochs else masks.epochs
-            teacher = run.teacher_of(masks, lambda: student(run, first))
-            return _train(run, model, Phase(label, epochs, masks.rate, masks=chosen), teacher)
+            lesson = run.lesson(masks, lambda: student(run, first))
+            return _train(run, model, Phase(label, epochs, masks.rate, masks=chosen), lesson)
 
         tensors = run.stage(label, make)
         trained, current = state_and_masks(tensors)
@@ -65,16 +65,16 @@ def _l1p(run: Run, masks: L1PMasks, trained: State) -> tuple[State, Masks]:
     def make() -> Stage:
         model = student(run, trained)
         chosen = matrix_masks(dict(block_matrices(model)), masks.sparsity, banks=masks.banks)
-        teacher = run.teacher_of(masks, lambda: student(run, trained))
-        return _train(run, model, Phase("masks-01", masks.epochs, masks.rate, masks=chosen), teacher)
+        lesson = run.lesson(masks, lambda: student(run, trained))
+        return _train(run, model, Phase("masks-01", masks.epochs, masks.rate, masks=chosen), lesson)
 
     return state_and_masks(run.stage("masks-01", make))
 
 
-def _train(run: Run, model: SpikingNetwork, phase: Phase, teacher: SpikingNetwork) -> Stage:
+def _train(run: Run, model: SpikingNetwork, phase: Phase, lesson: Lesson) -> Stage:
     phase.soft = bool(run.recipe.selector_blocks())
-    log = run.train(model, phase, teacher=teacher)
-    log += run.settle(model, phase.label)
+    log = run.train(model, phase, lesson=lesson)
+    log += run.settle(model, phase.label, lesson)
     pruned = sum(mask.numel() - int(mask.sum()) for mask in phase.masks.values())
     log[-1]["kept"] = sum(p.numel() for p in prunable(model).values()) + selector_weights(model) - pruned
     return copy_of(model) | {MASK + n: m.to(torch.uint8) for n, m in phase.masks.items()}, log

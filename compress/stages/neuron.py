@@ -18,10 +18,10 @@ def neuron_stage(run: Run, start: State, masks: Masks) -> State:
         model = student(run, start)
         make_plastic(model, neuron.kind)
         soft = bool(run.recipe.selector_blocks())
-        teacher = run.teacher_of(neuron, lambda: student(run, start))
+        lesson = run.lesson(neuron, lambda: student(run, start))
         phase = Phase("neuron", neuron.epochs, neuron.rate, soft=soft, masks=masks)
-        log = run.train(fast(model), phase, teacher=teacher)
-        log += run.settle(model, "neuron")
+        log = run.train(fast(model), phase, lesson=lesson)
+        log += run.settle(model, "neuron", lesson)
         return copy_of(model), log
 
     return run.stage("neuron", make)

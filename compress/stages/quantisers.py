@@ -13,10 +13,9 @@ from spikewright.compress.quantise import WeightFormat, candidates
 from spikewright.compress.recipe import layer_formats
 from spikewright.compress.search import assign, begin_search, end_search, masks_in_search
 from spikewright.compress.search_cost import hardware_cost
-from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast, student
+from spikewright.compress.stages.run import Lesson, Run, Stage, State, copy_of, fast, student
 from spikewright.compress.tokens import selectors, set_mode
 from spikewright.compress.training import Phase, norms
-from spikewright.models.graph import SpikingNetwork
 
 #: Training images on which firing rates are measured for the search's cost.
 IMAGES = 64
@@ -33,23 +32,23 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     fast(model)
 
     @cache
-    def teacher() -> SpikingNetwork:
-        return run.teacher_of(quantisers, lambda: student(run, float_state, plastic=True))
+    def lesson() -> Lesson:
+        return run.lesson(quantisers, lambda: student(run, float_state, plastic=True))
 
     def learn() -> Stage:
         phase = Phase("quantisers", quantisers.epochs, quantisers.rate, soft=soft, masks=masks)
-        log = run.train(model, phase, teacher=teacher())
+        log = run.train(model, phase, lesson=lesson())
         return copy_of(model), log
 
     def gather() -> Stage:
         phase = Phase("gather", quantisers.gather_epochs, quantisers.rate, masks=masks)
-        log = run.train(model, phase, teacher=teacher())
+        log = run.train(model, phase, lesson=lesson())
         return copy_of(model), log
 
     def grid() -> Stage:
         set_exact(model, True)
         phase = Phase("grid", quantisers.grid_epochs, quantisers.rate * 0.5, frozen_norms=True, masks=masks)
-        log = run.train(model, phase, teacher=teacher())
+        log = run.train(model, phase, lesson=lesson())
         return copy_of(model), log
 
     model.load_state_dict(run.stage("quantisers", learn))
@@ -83,8 +82,8 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
         phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks))
         phase.soft = bool(recipe.selector_blocks())
         cost = hardware_cost(model, mixtures, target, activity, input_bits=recipe.input_bits, frames=few.dim() == 5)
-        teacher = run.teacher_of(quantisers, lambda: student(run, start, plastic=True))
-        log = run.train(model, phase, (cost,), teacher)
+        lesson = run.lesson(quantisers, lambda: student(run, start, plastic=True))
+        log = run.train(model, phase, (cost,), lesson)
         chosen = assign(mixtures, {name: cost.layers[name].weights for name in mixtures}, target, fixed=cost.fixed)
         end_search(model)
         formats = with_fractions(model, recipe, chosen)

@@ -7,7 +7,7 @@ with the first stage whose checkpoint is missing, and ends with the same bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -81,6 +81,14 @@ def student(run: Run, state: State, *, plastic: bool = False) -> SpikingNetwork:
     return fast(model)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """Whom a stage distils from, if anyone, and its data."""
+
+    teacher: SpikingNetwork | None
+    task: Task
+
+
 @dataclass
 class Run:
     """What the stages share. ``tick`` is called after every epoch."""
@@ -128,41 +136,44 @@ class Run:
             fast(self._teacher).eval().requires_grad_(False)
         return self._teacher
 
-    def teacher_of(self, constraint: Constraint, previous: Callable[[], SpikingNetwork]) -> SpikingNetwork:
-        """Whom the stages of a constraint distil from; ``previous`` makes what the stage before left."""
+    def lesson(self, constraint: Constraint, previous: Callable[[], SpikingNetwork]) -> Lesson:
+        """Whom and what a constraint's stages learn from; ``previous`` makes what the stage before left."""
+        jittered = self.task.jittered if constraint.jitter is None else constraint.jitter
+        task = replace(self.task, jittered=jittered)
         if constraint.teacher == "dense":
-            return self.teacher
+            return Lesson(self.teacher, task)
         left = fast(previous())
         set_mode(left, hard=True)
         left.eval().requires_grad_(False)
-        return left
+        return Lesson(left, task)
 
     def train(
         self,
         model: SpikingNetwork,
         phase: Phase,
         terms: tuple[Term, ...] = (),
-        teacher: SpikingNetwork | None = None,
+        lesson: Lesson | None = None,
     ) -> list[Record]:
         """A phase of a student: cross entropy, distillation, what soft selectors add, and terms.
 
-        teacher: whom it distils from; the dense model, once there is one, if not given.
+        lesson: the dense model, once there is one, and the recipe's training images, if not given.
         """
+        lesson = lesson or Lesson(None if self.dense is None else self.teacher, self.task)
         training, tokens = self.recipe.training, self.recipe.constraints.tokens
         soft = phase.soft and tokens is not None
         objective = Objective(
             label_smoothing=training.label_smoothing,
-            teacher=self.teacher if teacher is None and self.dense is not None else teacher,
+            teacher=lesson.teacher,
             distillation=training.distillation,
             fractions=tuple(s.keep / tokens_of(model) for s in selectors(model)) if soft else (),
             ratio_weight=tokens.ratio_weight if tokens else 0.0,
             terms=terms,
         )
-        return train(model, self.task, self.settings, phase, objective, self.tick)
+        return train(model, lesson.task, self.settings, phase, objective, self.tick)
 
-    def settle(self, model: SpikingNetwork, label: str) -> list[Record]:
+    def settle(self, model: SpikingNetwork, label: str, lesson: Lesson | None = None) -> list[Record]:
         """Re-estimate the norms as inference sees them, and say how good the stage is."""
-        reestimate_norms(model, self.task, self.settings, label)
+        reestimate_norms(model, lesson.task if lesson else self.task, self.settings, label)
         validation = accuracy(model, self.task, self.task.data.validation)
         record: Record = {"stage": label, "epoch": "end", "validation": validation}
         self.tick(record)

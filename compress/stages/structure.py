@@ -27,8 +27,9 @@ def structure_stage(run: Run, dense: State, early: State) -> tuple[State, State]
         student = run.recipe.student()
         kept = choose(scores, student)
         small = fast(shrink(model, kept, stream_limit=student.stream_limit))
-        log = run.train(small, Phase("structure", structure.epochs, structure.rate))
-        log += run.settle(small, "structure")
+        lesson = run.lesson(structure, lambda: run.teacher)
+        log = run.train(small, Phase("structure", structure.epochs, structure.rate), lesson=lesson)
+        log += run.settle(small, "structure", lesson)
         return copy_of(small) | {KEPT + name: indices for name, indices in kept_tensors(kept)}, log
 
     tensors = run.stage("structure", make)

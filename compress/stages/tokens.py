@@ -14,9 +14,9 @@ def tokens_stage(run: Run, start: State) -> State:
 
     def make() -> Stage:
         model = student(run, start)
-        teacher = run.teacher_of(tokens, lambda: student(run, start))
-        log = run.train(model, Phase("tokens", tokens.epochs, tokens.rate, soft=True), teacher=teacher)
-        log += run.settle(model, "tokens")
+        lesson = run.lesson(tokens, lambda: student(run, start))
+        log = run.train(model, Phase("tokens", tokens.epochs, tokens.rate, soft=True), lesson=lesson)
+        log += run.settle(model, "tokens", lesson)
         return copy_of(model), log
 
     return run.stage("tokens", make)

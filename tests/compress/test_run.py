@@ -17,7 +17,7 @@ from spikewright.compress.masks import survivors
 from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
 from spikewright.compress.runner import run_recipe
 from spikewright.compress.stages import run as stages
-from spikewright.compress.stages.run import Run, task_of
+from spikewright.compress.stages.run import Lesson, Run, task_of
 from spikewright.compress.stages.teacher import teacher_stage
 from spikewright.compress.tokens import selectors
 from spikewright.cost.storage import compression
@@ -188,7 +188,7 @@ def test_the_early_weights_are_found_again_without_the_run_that_passed_them(
 
 
 def test_a_constraint_may_distil_from_what_the_stage_before_left(tmp_path: Path) -> None:
-    recipe = parse_recipe(TINY.replace("masks: {", "masks: {teacher: previous, "))
+    recipe = parse_recipe(TINY.replace("masks: {", "masks: {teacher: previous, jitter: true, "))
     run = Run.start(recipe, Checkpoints(tmp_path, recipe))
     dense_state, _ = teacher_stage(run)
     tokens, masks = recipe.constraints.tokens, recipe.constraints.masks
@@ -198,9 +198,13 @@ def test_a_constraint_may_distil_from_what_the_stage_before_left(tmp_path: Path)
     def left() -> SpikingNetwork:
         return stages.student(run, dense_state)
 
-    assert run.teacher_of(tokens, left) is run.teacher
-    found = run.teacher_of(masks, left)
+    assert run.lesson(tokens, left) == Lesson(run.teacher, run.task)
+    lesson = run.lesson(masks, left)
+    found = lesson.teacher
+    assert found is not None
     assert found is not run.teacher
+    assert lesson.task.jittered
+    assert not run.task.jittered
     assert [s.mode for s in selectors(found)] == ["hard"]
     assert not found.training
     assert not any(p.requires_grad for p in found.parameters())
