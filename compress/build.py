@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from spikewright.compress.channels import share_for, shrink_channels
 from spikewright.compress.constraints import ConvertedMasks, GuidedMasks
 from spikewright.compress.factory import build_from_factory
-from spikewright.compress.guided import share_for, shrink_channels
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, WeightFormat, quantised_layer
 from spikewright.compress.recipe import layer_formats

@@ -7,6 +7,7 @@ from typing import cast
 import torch
 
 from spikewright.compress.build import dense_model, student_model
+from spikewright.compress.channels import share_for, shrink_channels
 from spikewright.compress.constraints import ConvertedMasks, GuidedMasks
 from spikewright.compress.guided import (
     AttentionTransfer,
@@ -14,8 +15,6 @@ from spikewright.compress.guided import (
     density_masks,
     match_activity,
     set_thresholds,
-    share_for,
-    shrink_channels,
 )
 from spikewright.compress.masks import Masks, apply_masks, prunable, survivors
 from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, fast, state_and_masks

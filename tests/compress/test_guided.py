@@ -5,14 +5,12 @@ import math
 import pytest
 import torch
 
+from spikewright.compress.channels import channel_groups, share_for, shrink_channels
 from spikewright.compress.guided import (
     AttentionTransfer,
     Regrowth,
     attention_maps,
-    channel_groups,
     set_thresholds,
-    share_for,
-    shrink_channels,
 )
 from spikewright.compress.masks import apply_masks, magnitude_masks, prunable
 from spikewright.compress.objective import Objective

@@ -9,7 +9,7 @@ import pytest
 
 from spikewright.compress import rehearsal
 from spikewright.compress.artefacts import Checkpoints
-from spikewright.compress.guided import share_for, shrink_channels
+from spikewright.compress.channels import share_for, shrink_channels
 from spikewright.compress.recipe import RecipeError, parse_recipe
 from spikewright.compress.rehearsal import rehearse, rehearsed_package, seconds_of
 from spikewright.compress.stages.run import Run, task_of
