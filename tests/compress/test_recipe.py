@@ -68,7 +68,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         (
             "layers:",
             "method: search, layers:",
-            "constraints.quantisers.layers: unknown key; known keys are fraction_bits",
+            "constraints.quantisers.layers: unknown key; known keys are teacher, jitter, fraction_bits",
         ),
         ("keep: 0.7", "keep: [17]", "tokens.keep must fall from at most 16 tokens to at least 1"),
         ("keep: 0.7", "before: [2]", "must name blocks from 1 to 1, not 2"),
