@@ -43,8 +43,8 @@ class Odd(SpikingNetwork):
 
 def test_ops_are_joined_with_modules_by_identity() -> None:
     assert synapses(Odd()) == [
-        Synapse("eyes", "conv", "stem", reads_image=True), Synapse("wide", "linear", "trunk.0"), Synapse("narrow", "linear", "trunk.1"),
-        Synapse("answer", "head", "out"),
+        Synapse("eyes", "conv", "stem", reads_image=True), Synapse("wide", "linear", "trunk.0"),
+        Synapse("narrow", "linear", "trunk.1"), Synapse("answer", "head", "out"),
     ]  # fmt: skip
 
 
