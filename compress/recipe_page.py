@@ -39,7 +39,7 @@ Constraints persist: each stage trains with all that came before it. Their order
 |---|---|---|
 | `structure` | `compress/structure.py` | `compress/stages/structure.py` |
 | `tokens` | `compress/tokens.py`; controls in `compress/selector_controls.py` | `compress/stages/tokens.py` |
-| `masks` | `compress/masks.py` (lottery, l1p, banks); `guided.py`, `channels.py` | `compress/stages/masks.py`, `guided.py` |
+| `masks` | `compress/masks.py` (lottery, l1p, banks); `guided.py`, `channels.py` | `compress/stages/masks.py` |
 | `neuron` | `compress/plastic.py` | `compress/stages/neuron.py` |
 | `quantisers` | `compress/quantise.py`; `compress/search.py`, `search_cost.py` | `compress/stages/quantisers.py` |
 
