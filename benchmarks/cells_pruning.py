@@ -35,7 +35,6 @@ SLIF = {
     for case, text in HARD.items()
     for kind in KINDS
 }
-BANKS = 4
 #: Tokens, round 8 of the trajectory, neurons that learn, and the search, in one recipe.
 TOGETHER = (
     LOTTERY.replace("rounds: 11,", "rounds: 11, stop_after: 8,").replace(
@@ -87,7 +86,7 @@ def together(fold: int) -> Answer:
     run = begin(TOGETHER, fold)
     final: State = run_stages(run)[1]
     network = quantised_from(run.recipe, final)
-    three = compression(layers_of(network), banks=BANKS)
+    three = compression(layers_of(network))
     package = export_package(network, run.recipe, run.task)
     write_package(package, run.checkpoints.folder / f"together-{fold}.safetensors")
     return {

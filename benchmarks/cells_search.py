@@ -79,7 +79,7 @@ def _cell(key: str, fold: int) -> Answer:
         layers = layers_of(network, run.recipe.input_bits, frames=few.dim() == 5)
         energy = total_energy(layers, measured_activity(network, few, run.recipe.input_bits))
         weights = sum(layer.weights for layer in layers)
-        three = compression(layers, banks=4)
+        three = compression(layers)
         result[variant] = {
             "classes": judged(run, network, double=True),
             "average_bits": average_bits(layers),

@@ -34,7 +34,7 @@ def network_cycles(run: Run, network: SpikingNetwork, shape: Shape = USUAL) -> i
 
 def estimated_cycles(run: Run, network: SpikingNetwork, shape: Shape = USUAL) -> int:
     """The cost model's estimate from shapes and densities, for networks that the compiler does not take yet."""
-    work = workload_of(network, run.recipe.input_bits, frames=run.task.data.train.images.ndim == 5)
+    work = workload_of(network, run.recipe.input_bits, frames=run.task.frames)
     return sum(cycles for _, cycles in descriptor_cycles(work, shape))
 
 

@@ -1,9 +1,9 @@
-"""What a network would cost: it tells its graph, and the shapes of its layers are written down for the cost model."""
+"""What a network would cost: the shapes of the layers in its graph, told to the cost model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,21 +15,17 @@ from spikewright.cost.description import Description, Matrix
 from spikewright.cost.shape import signed_bits
 from spikewright.cost.work import Layer
 from spikewright.cost.workload import Workload, workload
-from spikewright.models.graph import IMAGE, Builder, Norm, SpikingNetwork
-from spikewright.models.neurons import LIF
+from spikewright.models.graph import IMAGE, GraphOp, SpikingNetwork, graph_of
 
 
-class _Account(Builder):
-    """Listens to a network (:class:`spikewright.models.graph.Builder`) and tells it on as shapes."""
+class _Shapes:
+    """Matrices of a network's layers as shapes, of what they hold or of what they will hold."""
 
-    def __init__(
-        self, network: SpikingNetwork, told: Description, input_bits: int, formats: Mapping[str, WeightFormat] | None
-    ) -> None:
-        self.told, self.formats = told, formats
+    def __init__(self, network: SpikingNetwork, formats: Mapping[str, WeightFormat] | None) -> None:
+        self.formats = formats
         self.paths = {id(module): path for path, module in network.named_modules()}
-        self.bound = {IMAGE: 2**input_bits - 1}  # greatest value
 
-    def _matrix(self, synapse: nn.Module, sign: Tensor | None = None) -> Matrix:
+    def matrix(self, synapse: nn.Module, sign: Tensor | None = None) -> Matrix:
         """``sign [out]``: 0 where a channel is constant, whatever its weights; they are not stored."""
         weight = cast(Tensor, synapse.weight)
         fmt: WeightFormat | None = None
@@ -39,75 +35,21 @@ class _Account(Builder):
             fmt = self.formats[self.paths[id(synapse)]]
         if sign is not None:
             weight = weight * sign.reshape(-1, *([1] * (weight.dim() - 1)))
-        return self._shape(weight, fmt)
+        return _shape(weight, fmt)
 
-    def _shape(self, weight: Tensor, fmt: WeightFormat | None) -> Matrix:
-        outputs, inputs = weight.shape[:2]
-        kept = int(weight.count_nonzero())
-        taps = weight.numel() // (inputs * outputs)
-        if fmt is None:
-            return Matrix(outputs, inputs, kept, taps)
-        return Matrix(outputs, inputs, kept, taps, fmt.scheme, fmt.bits, fmt.fraction_bits)
+    def layer(self, op: GraphOp) -> Matrix:
+        """Of a layer with neurons."""
+        if not isinstance(op.module, Quantised):
+            return self.matrix(op.part)
+        return self.matrix(op.module, op.module.fold(cast(nn.BatchNorm1d, op.norm), op.fires).sign)
 
-    def _sign(self, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> Tensor | None:
-        return synapse.fold(cast(nn.BatchNorm1d, norm), neuron).sign if isinstance(synapse, Quantised) else None
-
-    def conv(
-        self,
-        name: str,
-        source: str,
-        synapse: nn.Module,
-        norm: Norm | None,
-        neuron: LIF,
-        *,
-        shortcut: tuple[str, nn.Module] | None = None,
-    ) -> str:
-        self.told.conv(name, source, self._matrix(synapse, self._sign(synapse, norm, neuron)))
-        self.bound[name] = 1
-        if shortcut is not None and getattr(shortcut[1], "weight", None) is not None:
-            self._shortcut(f"{name}.shortcut", *shortcut)
-        return name
-
-    def _shortcut(self, name: str, source: str, branch: nn.Module) -> None:
+    def shortcut(self, branch: nn.Module) -> Matrix:
+        """Its format is fixed."""
         if isinstance(branch, QuantShortcut) or self.formats is None:
-            matrix = self._matrix(branch)
-        else:
-            matrix = self._shape(cast(Tensor, branch.weight), SHORTCUT_FORMAT)
-        self.told.shortcut(name, source, matrix)
+            return self.matrix(branch)
+        return _shape(cast(Tensor, branch.weight), SHORTCUT_FORMAT)
 
-    def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        self.told.linear(name, source, self._matrix(synapse, self._sign(synapse, norm, neuron)))
-        self.bound[name] = 1
-        return name
-
-    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
-        self.bound[name] = self.bound[source] * (4 if function == "count" else 1)
-        self.told.pool(name, source, planes=self.bound[name].bit_length())
-        return name
-
-    def add(self, name: str, stream: str, spikes: str, *, limit: int | None = None) -> str:
-        total = self.bound[stream] + self.bound[spikes]
-        self.bound[name] = total if limit is None else min(total, limit)
-        self.told.add(name, stream, spikes, planes=self.bound[name].bit_length())
-        return name
-
-    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
-        self.told.attention(name, query, key, value, heads=heads)
-        self.bound[name] = 1
-        return name
-
-    def select(self, name: str, source: str, selector: nn.Module) -> str:
-        assert isinstance(selector, TokenSelector | FiringRateSelector)
-        self.bound[name] = self.bound[source]
-        if not isinstance(selector, TokenSelector):
-            self.told.select(name, source, keep=selector.keep, mlp=None)
-            return name
-        hidden = self._matrix(selector.hidden)
-        score, bits, shift = self._score(selector)
-        self.told.select(name, source, keep=selector.keep, mlp=(hidden, score), shift=shift, score_bits=bits)
-        return name
-
-    def _score(self, selector: TokenSelector) -> tuple[Matrix, int, int]:
+    def score(self, selector: TokenSelector) -> tuple[Matrix, int, int]:
         """The score layer, bits of a score, and the hidden sums' shift. Of integers, one row is left: the difference.
 
         Until there are codes, weights are taken to lie at their format's limit.
@@ -120,17 +62,58 @@ class _Account(Builder):
                 ((HIDDEN_TOP * int(part.sum())) << row.fmt.fraction_bits) + bias
                 for part in (values.clamp(max=0), values.clamp(min=0))
             )
-            return self._matrix(selector.score), signed_bits(min(low, 0), max(high, 0)), int(selector.shift)
+            return self.matrix(selector.score), signed_bits(min(low, 0), max(high, 0)), int(selector.shift)
         if self.formats is None:
-            return self._matrix(selector.score), 0, 0
+            return self.matrix(selector.score), 0, 0
         fmt, weight = self.formats[self.paths[id(selector.score)]], selector.score.weight
-        matrix = self._shape(weight[:1] - weight[1:], fmt)
+        matrix = _shape(weight[:1] - weight[1:], fmt)
         bound = (HIDDEN_TOP * fmt.top * matrix.kept) << fmt.fraction_bits
         return matrix, signed_bits(-bound, bound), 0
 
-    def head(self, name: str, source: str, synapse: nn.Module) -> str:
-        self.told.head(name, source, self._matrix(synapse))
-        return name
+
+def _shape(weight: Tensor, fmt: WeightFormat | None) -> Matrix:
+    outputs, inputs = weight.shape[:2]
+    kept = int(weight.count_nonzero())
+    taps = weight.numel() // (inputs * outputs)
+    if fmt is None:
+        return Matrix(outputs, inputs, kept, taps)
+    return Matrix(outputs, inputs, kept, taps, fmt.scheme, fmt.bits, fmt.fraction_bits)
+
+
+def _tell(told: Description, op: GraphOp, shapes: _Shapes, bound: dict[str, int]) -> None:
+    """One op to the cost model. ``bound``: the greatest value of what was told before, and now of this op."""
+    bound[op.name] = 1
+    if op.kind == "conv":
+        told.conv(op.name, op.reads[0], shapes.layer(op))
+        if op.shortcut is not None and getattr(op.shortcut[1], "weight", None) is not None:
+            told.shortcut(f"{op.name}.shortcut", op.shortcut[0], shapes.shortcut(op.shortcut[1]))
+    elif op.kind == "linear":
+        told.linear(op.name, op.reads[0], shapes.layer(op))
+    elif op.kind == "pool":
+        bound[op.name] = bound[op.reads[0]] * (4 if op.function == "count" else 1)
+        told.pool(op.name, op.reads[0], planes=bound[op.name].bit_length())
+    elif op.kind == "add":
+        total = sum(bound[name] for name in op.reads)
+        bound[op.name] = total if op.limit is None else min(total, op.limit)
+        told.add(op.name, *op.reads, planes=bound[op.name].bit_length())
+    elif op.kind == "attention":
+        told.attention(op.name, *op.reads, heads=op.heads)
+    elif op.kind == "select":
+        bound[op.name] = bound[op.reads[0]]
+        _tell_selector(told, op, shapes)
+    else:
+        told.head(op.name, op.reads[0], shapes.matrix(op.part))
+
+
+def _tell_selector(told: Description, op: GraphOp, shapes: _Shapes) -> None:
+    selector = op.part
+    assert isinstance(selector, TokenSelector | FiringRateSelector)
+    if not isinstance(selector, TokenSelector):
+        told.select(op.name, op.reads[0], keep=selector.keep, mlp=None)
+        return
+    hidden = shapes.matrix(selector.hidden)
+    score, bits, shift = shapes.score(selector)
+    told.select(op.name, op.reads[0], keep=selector.keep, mlp=(hidden, score), shift=shift, score_bits=bits)
 
 
 def workload_of(
@@ -150,7 +133,9 @@ def workload_of(
     size = network.size
     told = Description((size.height, size.width, size.channels), planes=input_bits, steps=size.steps, still=not frames)
     with torch.no_grad():
-        network.describe(_Account(network, told, input_bits, formats))
+        shapes, bound = _Shapes(network, formats), {IMAGE: 2**input_bits - 1}
+        for op in graph_of(network).ops:
+            _tell(told, op, shapes, bound)
     return workload(told)
 
 

@@ -2,104 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from spikewright.compress.account import layers_of
 from spikewright.compress.tokens import TokenSelector, gather_tokens
 from spikewright.cost.energy import Activity
-from spikewright.models.graph import IMAGE, Builder, Norm, SpikingNetwork
+from spikewright.models.graph import IMAGE, GraphOp, SpikingNetwork, graph_of
 from spikewright.models.layers import count_pool, or_pool
 from spikewright.models.neurons import LIF
 from spikewright.models.spikformer import residual
 
 
-class _Neurons(Builder):
-    """Listens for the neuron behind each op."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, nn.Module] = {}
-
-    def conv(
-        self,
-        name: str,
-        source: str,
-        synapse: nn.Module,
-        norm: Norm | None,
-        neuron: LIF,
-        *,
-        shortcut: tuple[str, nn.Module] | None = None,
-    ) -> str:
-        self.found[name] = neuron
-        return name
-
-    def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        self.found[name] = neuron
-        return name
-
-    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
-        self.found[name] = neuron
-        return name
-
-
-class _Inputs(Builder):
-    """Listens with every neuron's spikes at hand: works out what each layer read, whole numbers.
+def _inputs(
+    ops: list[GraphOp], images: Tensor, spikes: dict[str, Tensor], choices: Iterator[Tensor]
+) -> dict[str, tuple[Tensor, ...]]:
+    """What each layer read, whole numbers, by the cost model's names; every neuron's spikes are at hand.
 
     Values are ``[T, B, C, H, W]`` or, of tokens, ``[T, B, N, C]``; the choices of the selectors are indices.
     """
-
-    def __init__(self, images: Tensor, spikes: dict[str, Tensor], choices: list[Tensor]) -> None:
-        self.values = {IMAGE: images if images.dim() == 5 else images[None], **spikes}
-        self.choices = iter(choices)
-        self.read: dict[str, tuple[Tensor, ...]] = {}
-
-    def conv(
-        self,
-        name: str,
-        source: str,
-        synapse: nn.Module,
-        norm: Norm | None,
-        neuron: LIF,
-        *,
-        shortcut: tuple[str, nn.Module] | None = None,
-    ) -> str:
-        self.read[name] = (self.values[source],)
-        if shortcut is not None:
-            self.read[f"{name}.shortcut"] = (self.values[shortcut[0]],)
-        return name
-
-    def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        self.read[name] = (self.values[source],)
-        return name
-
-    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
-        self.values[name] = (or_pool if function == "or" else count_pool)(self.values[source])
-        return name
-
-    def add(self, name: str, stream: str, spikes: str, *, limit: int | None = None) -> str:
-        a, b = self.values[stream], self.values[spikes]
-        same = a.dim() == b.dim()
-        self.values[name] = residual(a if same else _tokens(a), b if same else _tokens(b), limit)
-        return name
-
-    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
-        self.read[name] = (self.values[query], self.values[key], self.values[value])
-        return name
-
-    def select(self, name: str, source: str, selector: nn.Module) -> str:
-        x = _tokens(self.values[source])
-        if isinstance(selector, TokenSelector):
-            self.read[f"{name}.hidden"] = (x,)
-            self.read[f"{name}.score"] = (selector.hidden_values(x),)
-        self.values[name] = gather_tokens(x, next(self.choices))
-        return name
-
-    def head(self, name: str, source: str, synapse: nn.Module) -> str:
-        self.read[name] = (self.values[source],)
-        return name
+    values = {IMAGE: images if images.dim() == 5 else images[None], **spikes}
+    read: dict[str, tuple[Tensor, ...]] = {}
+    for op in ops:
+        given = tuple(values[name] for name in op.reads)
+        if op.kind in ("conv", "linear", "attention", "head"):
+            read[op.name] = given
+        if op.shortcut is not None:
+            read[f"{op.name}.shortcut"] = (values[op.shortcut[0]],)
+        if op.kind == "pool":
+            values[op.name] = (or_pool if op.function == "or" else count_pool)(given[0])
+        elif op.kind == "add":
+            same = given[0].dim() == given[1].dim()
+            a, b = given if same else map(_tokens, given)
+            values[op.name] = residual(a, b, op.limit)
+        elif op.kind == "select":
+            x = _tokens(given[0])
+            if isinstance(op.module, TokenSelector):
+                read[f"{op.name}.hidden"] = (x,)
+                read[f"{op.name}.score"] = (op.module.hidden_values(x),)
+            values[op.name] = gather_tokens(x, next(choices))
+    return read
 
 
 def _tokens(x: Tensor) -> Tensor:
@@ -113,23 +58,25 @@ def measured_activity(network: SpikingNetwork, images: Tensor, input_bits: int =
     two's complement where it has a sign. The network runs once, as in evaluation: tokens are gathered, and weights
     quantised as far as they are. ValueError for a network that does not spike.
     """
-    told, spikes = _Neurons(), dict[str, Tensor]()
-    network.describe(told)
+    ops, spikes = graph_of(network).ops, dict[str, Tensor]()
     training = network.training
     with torch.no_grad(), ExitStack() as hooks:
-        for name, neuron in told.found.items():
-            if not isinstance(neuron, LIF):
-                raise ValueError(f"activity is measured on spiking networks, but {name} has a {type(neuron).__name__}")
-            hook = neuron.register_forward_hook(lambda _m, _g, out, name=name: spikes.update({name: out}))
+        for op in ops:
+            if op.neuron is None:
+                continue
+            if not isinstance(op.neuron, LIF):
+                raise ValueError(
+                    f"activity is measured on spiking networks, but {op.name} has a {type(op.neuron).__name__}"
+                )
+            hook = op.neuron.register_forward_hook(lambda _m, _g, out, name=op.name: spikes.update({name: out}))
             hooks.callback(hook.remove)
         try:
             choices = network.eval().run(images).choices
-            inputs = _Inputs(images, spikes, choices)
-            network.describe(inputs)
+            read = _inputs(ops, images, spikes, iter(choices))
         finally:
             network.train(training)
     planes = {layer.name: layer.planes for layer in layers_of(network, input_bits, frames=images.dim() == 5)}
-    return {name: _activity(inputs.read[name], count) for name, count in planes.items()}
+    return {name: _activity(read[name], count) for name, count in planes.items()}
 
 
 def _activity(values: tuple[Tensor, ...], planes: int) -> Activity:

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from spikewright.compress.channels import share_for, shrink_channels
-from spikewright.compress.constraints import ConvertedMasks, GuidedMasks
+from spikewright.compress.channels import thinned
+from spikewright.compress.constraints import ConvertedMasks
 from spikewright.compress.factory import build_from_factory
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, WeightFormat, quantised_layer
@@ -46,9 +46,9 @@ def student_model(recipe: Recipe) -> SpikingNetwork:
         return build_from_factory(config)
     network = ConvNet(config)
     assert isinstance(masks, ConvertedMasks)
-    if isinstance(masks, GuidedMasks) and masks.channels:
+    if masks.by_channel:
         # which channels stay depends on the weights, how many does not
-        network = shrink_channels(network, share_for(network, 1 / (1 - masks.sparsity)))
+        network = thinned(network, masks.sparsity)
     to_spiking(network, leak=masks.leak, surrogate=masks.surrogate)
     return network
 
@@ -129,17 +129,22 @@ def load_dense(recipe: Recipe, path: Path | str) -> SpikingNetwork:
     return model.eval()
 
 
+def exact(network: SpikingNetwork) -> SpikingNetwork:
+    """A quantised network as it is judged and exported: on the integer grid, gathering tokens, in evaluation mode."""
+    set_mode(network, hard=True)
+    set_exact(network, True)
+    return network.eval()
+
+
 def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> SpikingNetwork:
-    """The quantised model with a state_dict, on the exact grid, gathering, in evaluation mode."""
+    """The quantised model with a state_dict, :func:`exact`."""
     model = student_model(recipe)
     if recipe.constraints.neuron is not None:
         make_plastic(model, recipe.constraints.neuron.kind)
     searched = {n.removeprefix(FORMAT): t for n, t in state.items() if n.startswith(FORMAT)}
     quantise(model, formats_from(searched) if searched else layer_formats(recipe, layer_names(model)))
     model.load_state_dict({n: t for n, t in state.items() if not n.startswith(FORMAT)})
-    set_mode(model, hard=True)
-    set_exact(model, True)
-    return model.eval()
+    return exact(model)
 
 
 def load_quantised(recipe: Recipe, path: Path | str) -> SpikingNetwork:

@@ -56,6 +56,11 @@ def shrink_channels(network: ConvNet, share: float) -> ConvNet:
     return small
 
 
+def thinned(network: ConvNet, sparsity: float) -> ConvNet:
+    """:func:`shrink_channels` until that share of the weights is gone, to within a channel."""
+    return shrink_channels(network, share_for(network, 1 / (1 - sparsity)))
+
+
 def share_for(network: ConvNet, compression: float) -> float:
     """The share of channels that leaves ``1 / compression`` of the weights, to within a channel.
 

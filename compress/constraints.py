@@ -147,6 +147,11 @@ class _ConvertedMasks(_Masks):
     leak: float = Field(default=1.0, ge=0, le=1, description="leak that the SNN's training starts from")
     surrogate: Surrogate = Field(default="flat-triangle", description="surrogate gradient of the SNN's spikes")
 
+    @property
+    def by_channel(self) -> bool:
+        """Whether whole channels go: then no masks are left."""
+        return False
+
 
 class GuidedMasks(_ConvertedMasks):
     """Paper 4: the ANN is compressed under the dense ANN's attention maps; the SNN learns sparsely, with regrowth."""
@@ -155,6 +160,10 @@ class GuidedMasks(_ConvertedMasks):
     channels: bool = Field(default=False, description="whole channels go, not single weights")
     attention: float = Field(default=1000.0, ge=0, description="factor of the maps' distance")
     regrowth: float = Field(default=0.3, ge=0, lt=1, description="share that moves, first epoch")
+
+    @property
+    def by_channel(self) -> bool:
+        return self.channels
 
     @model_validator(mode="after")
     def _balance_holds(self) -> GuidedMasks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from spikewright.compress.quantise import QuantHead, Quantised, QuantShortcut, W
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.task import Task
 from spikewright.compress.tokens import QuantSelector, selectors
-from spikewright.models.graph import Builder, Norm, SpikingNetwork
+from spikewright.models.graph import GraphOp, SpikingNetwork, graph_of
 from spikewright.models.neurons import LIF
 from spikewright.models.package import Package, parse_network
 from spikewright.models.spikformer import Spikformer
@@ -34,12 +34,35 @@ def _weights(fmt: WeightFormat) -> dict[str, Any]:
     return {"scheme": fmt.scheme, "bits": fmt.bits}
 
 
-class _Exporter(Builder):
-    """Listens to a network (:class:`spikewright.models.graph.Builder`); collects its ops and tensors."""
+class _Exporter:
+    """Ops and tensors of a package, as the network's ops are written down one after another."""
 
     def __init__(self) -> None:
         self.ops: list[dict[str, Any]] = []
         self.tensors: Arrays = {}
+
+    def add(self, op: GraphOp) -> None:
+        """Write down an op."""
+        fields: dict[str, Any] = {"name": op.name, "kind": op.kind}
+        if op.kind == "attention":
+            fields |= dict(zip(("query", "key", "value"), op.reads, strict=True))
+        elif op.kind == "add":
+            fields["inputs"] = list(op.reads)
+        else:
+            fields["input"] = op.reads[0]
+        if op.kind == "conv" or op.kind == "linear":
+            fields |= self._layer(op)
+        elif op.kind == "pool":
+            fields["function"] = op.function
+        elif op.kind == "add":
+            fields["limit"] = op.limit
+        elif op.kind == "attention":
+            fields |= self._attention(op)
+        elif op.kind == "select":
+            fields |= self._select(op.name, cast(QuantSelector, op.module))
+        else:
+            fields |= self._head(op.name, cast(QuantHead, op.module))
+        self.ops.append(fields)
 
     def _neuron(self, name: str, neuron: LIF, fraction_bits: int, channels: int) -> dict[str, Any]:
         try:
@@ -56,74 +79,37 @@ class _Exporter(Builder):
             "fraction_bits": fraction_bits,
         }
 
-    def _op(self, name: str, kind: str, **fields: Any) -> str:
-        self.ops.append({"name": name, "kind": kind, **fields})
-        return name
-
-    def _neurons(
-        self, name: str, kind: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF, **fields: Any
-    ) -> str:
-        layer = cast(Quantised, synapse)
-        folded = layer.fold(cast(nn.BatchNorm1d, norm), neuron)
+    def _layer(self, op: GraphOp) -> dict[str, Any]:
+        name, layer = op.name, cast(Quantised, op.module)
+        folded = layer.fold(cast(nn.BatchNorm1d, op.norm), op.fires)
         codes = layer.integer_codes()
         codes = codes * folded.sign.reshape(-1, *([1] * (codes.dim() - 1)))
         self.tensors[f"{name}.codes"] = _numpy(codes[:, :, 0] if codes.dim() == 3 else codes, np.int8)
         self.tensors[f"{name}.scale"] = _numpy(layer.step.reshape(-1) * layer.input_scale, np.float32)
         self.tensors[f"{name}.threshold"] = _numpy(folded.threshold, np.int32)
         self.tensors[f"{name}.bias"] = _numpy(folded.bias, np.int32)
-        form = self._neuron(name, neuron, layer.fmt.fraction_bits, codes.shape[0])
-        return self._op(
-            name, kind, input=source, channels=codes.shape[0], weights=_weights(layer.fmt), neuron=form, **fields
-        )
+        form = self._neuron(name, op.fires, layer.fmt.fraction_bits, codes.shape[0])
+        fields = {"channels": codes.shape[0], "weights": _weights(layer.fmt), "neuron": form}
+        if op.kind == "conv":
+            fields["shortcut"] = None if op.shortcut is None else self._shortcut(name, *op.shortcut)
+        return fields
 
-    def conv(
-        self,
-        name: str,
-        source: str,
-        synapse: nn.Module,
-        norm: Norm | None,
-        neuron: LIF,
-        *,
-        shortcut: tuple[str, nn.Module] | None = None,
-    ) -> str:
-        joined = None
-        if shortcut is not None:
-            joined = {"input": shortcut[0]} | self._shortcut(name, cast(QuantShortcut, shortcut[1]))
-        return self._neurons(name, "conv", source, synapse, norm, neuron, shortcut=joined)
-
-    def _shortcut(self, name: str, branch: QuantShortcut) -> dict[str, Any]:
+    def _shortcut(self, name: str, source: str, branch: nn.Module) -> dict[str, Any]:
+        branch = cast(QuantShortcut, branch)
         if branch.weight is None:
             self.tensors[f"{name}.shortcut.gain"] = _numpy(branch.whole_gain(), np.int32)
-            return {"through": "gain"}
+            return {"input": source, "through": "gain"}
         self.tensors[f"{name}.shortcut.codes"] = _numpy(branch.integer_codes()[:, :, 0, 0], np.int8)
-        return {"through": "matrix", "weights": _weights(branch.fmt)}
+        return {"input": source, "through": "matrix", "weights": _weights(branch.fmt)}
 
-    def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        return self._neurons(name, "linear", source, synapse, norm, neuron)
+    def _attention(self, op: GraphOp) -> dict[str, Any]:
+        channels = len(self.tensors[f"{op.reads[2]}.threshold"])
+        level = torch.as_tensor(op.fires.levels(), dtype=torch.float64)
+        self.tensors[f"{op.name}.threshold"] = _numpy(level.expand(channels), np.int32)
+        self.tensors[f"{op.name}.bias"] = np.zeros(channels, np.int32)
+        return {"heads": op.heads, "neuron": self._neuron(op.name, op.fires, 0, channels)}
 
-    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
-        return self._op(name, "pool", input=source, function=function)
-
-    def add(self, name: str, stream: str, spikes: str, *, limit: int | None = None) -> str:
-        return self._op(name, "add", inputs=[stream, spikes], limit=limit)
-
-    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
-        channels = len(self.tensors[f"{value}.threshold"])
-        level = torch.as_tensor(neuron.levels(), dtype=torch.float64)
-        self.tensors[f"{name}.threshold"] = _numpy(level.expand(channels), np.int32)
-        self.tensors[f"{name}.bias"] = np.zeros(channels, np.int32)
-        return self._op(
-            name,
-            "attention",
-            query=query,
-            key=key,
-            value=value,
-            heads=heads,
-            neuron=self._neuron(name, neuron, 0, channels),
-        )
-
-    def select(self, name: str, source: str, selector: nn.Module) -> str:
-        selector = cast(QuantSelector, selector)
+    def _select(self, name: str, selector: QuantSelector) -> dict[str, Any]:
         hidden, score = cast(Quantised, selector.hidden), cast(Quantised, selector.score)
         for part, layer, bias in (
             ("hidden", hidden, selector.hidden_bias()), ("score", score, selector.score_bias())
@@ -131,22 +117,20 @@ class _Exporter(Builder):
             self.tensors[f"{name}.{part}.codes"] = _numpy(layer.integer_codes(), np.int8)
             self.tensors[f"{name}.{part}.scale"] = _numpy(layer.step.reshape(-1), np.float32)
             self.tensors[f"{name}.{part}.bias"] = _numpy(bias, np.int32)
-        return self._op(
-            name, "select", input=source, keep=selector.keep,
-            hidden={"channels": hidden.weight.shape[0], "weights": _weights(hidden.fmt),
-                    "fraction_bits": hidden.fmt.fraction_bits, "shift": int(selector.shift)},
-            score={"weights": _weights(score.fmt), "fraction_bits": score.fmt.fraction_bits},
-        )  # fmt: skip
+        return {
+            "keep": selector.keep,
+            "hidden": {"channels": hidden.weight.shape[0], "weights": _weights(hidden.fmt),
+                       "fraction_bits": hidden.fmt.fraction_bits, "shift": int(selector.shift)},
+            "score": {"weights": _weights(score.fmt), "fraction_bits": score.fmt.fraction_bits},
+        }  # fmt: skip
 
-    def head(self, name: str, source: str, synapse: nn.Module) -> str:
-        head = cast(QuantHead, synapse)
+    def _head(self, name: str, head: QuantHead) -> dict[str, Any]:
         self.tensors[f"{name}.codes"] = _numpy(head.integer_codes(), np.int8)
         self.tensors[f"{name}.scale"] = _numpy(head.step.reshape(-1), np.float32)
         self.tensors[f"{name}.bias"] = _numpy(head.integer_bias(), np.int32)
-        return self._op(
-            name, "head", input=source, channels=head.weight.shape[0], weights=_weights(head.fmt),
-            fraction_bits=head.fmt.fraction_bits,
-        )  # fmt: skip
+        return {
+            "channels": head.weight.shape[0], "weights": _weights(head.fmt), "fraction_bits": head.fmt.fraction_bits
+        }  # fmt: skip
 
 
 def export_network(
@@ -170,10 +154,12 @@ def export_network(
     """
     network.eval()
     out = _Exporter()
-    output = network.describe(out)
+    graph = graph_of(network)
+    for op in graph.ops:
+        out.add(op)
     whole = parse_network(json.dumps({
         "format": "spikewright-package", "version": 1, "name": name, "data": data,
-        "steps": steps, "ops": out.ops, "output": output, "provenance": provenance or {},
+        "steps": steps, "ops": out.ops, "output": graph.output, "provenance": provenance or {},
         "input": {"height": image[0], "width": image[1], "channels": image[2], "bits": bits, "signed": signed,
                   "frames": frames},
     }))  # fmt: skip
@@ -192,7 +178,7 @@ def export_package(
     size = model.size
     return export_network(
         model, task.table, name=recipe.name, steps=size.steps, image=(size.height, size.width, size.channels),
-        bits=recipe.input_bits, signed=not task.data.counts, frames=task.data.train.images.ndim == 5,
+        bits=recipe.input_bits, signed=not task.data.counts, frames=task.frames,
         data=task.data.name, records=records, provenance=provenance,
     )  # fmt: skip
 

@@ -6,58 +6,39 @@ from torch import nn
 
 from spikewright.compress.factory import FactoryError
 from spikewright.compress.synapses import synapses
-from spikewright.models.graph import Builder, Norm, SpikingNetwork
+from spikewright.models.graph import GraphOp, SpikingNetwork, graph_of
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.neurons import LIF
 from spikewright.models.spikformer import Head
 
+#: What the synapse of each kind of op may be.
+_SYNAPSES: dict[str, tuple[type, ...]] = {"conv": (Conv3,), "linear": (Dense, Pointwise), "head": (Head,)}
 
-class _Parts(Builder):
-    """Listens to a network and refuses the first module of a kind that cannot be quantised."""
 
-    def _must_be(self, op: str, what: str, module: object, *kinds: type) -> None:
+def _check(op: GraphOp) -> None:
+    """FactoryError for the first module of a kind that cannot be quantised."""
+
+    def must_be(what: str, module: object, *kinds: type) -> None:
         if not isinstance(module, kinds):
             allowed = " or ".join(kind.__name__ for kind in kinds)
-            raise FactoryError(f"{op}: its {what} is a {type(module).__name__}; allowed is {allowed}")
+            raise FactoryError(f"{op.name}: its {what} is a {type(module).__name__}; allowed is {allowed}")
 
-    def _layer(self, op: str, synapse: nn.Module, norm: Norm | None, neuron: LIF, *kinds: type) -> str:
-        self._must_be(op, "synapse", synapse, *kinds)
-        self._must_be(op, "neuron", neuron, LIF)
-        if norm is not None:
-            self._must_be(op, "norm", norm, nn.BatchNorm1d, nn.BatchNorm2d)
-        return op
-
-    def conv(
-        self,
-        name: str,
-        source: str,
-        synapse: nn.Module,
-        norm: Norm | None,
-        neuron: LIF,
-        *,
-        shortcut: tuple[str, nn.Module] | None = None,
-    ) -> str:
-        if shortcut is not None:
-            self._must_be(name, "shortcut", shortcut[1], Shortcut)
-        return self._layer(name, synapse, norm, neuron, Conv3)
-
-    def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        return self._layer(name, synapse, norm, neuron, Dense, Pointwise)
-
-    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
-        self._must_be(name, "neuron", neuron, LIF)
-        return name
-
-    def head(self, name: str, source: str, synapse: nn.Module) -> str:
-        self._must_be(name, "synapse", synapse, Head)
-        return name
+    if op.kind in _SYNAPSES:
+        must_be("synapse", op.module, *_SYNAPSES[op.kind])
+    if op.kind in ("conv", "linear", "attention"):
+        must_be("neuron", op.neuron, LIF)
+    if op.norm is not None:
+        must_be("norm", op.norm, nn.BatchNorm1d, nn.BatchNorm2d)
+    if op.shortcut is not None:
+        must_be("shortcut", op.shortcut[1], Shortcut)
 
 
 def check_network(network: SpikingNetwork, factory: str) -> None:
     """FactoryError where the network of ``factory`` cannot tell its size or graph, or holds what is not known here."""
     try:
         tuple(network.size)
-        network.describe(_Parts())
+        for op in graph_of(network).ops:
+            _check(op)
         synapses(network)
     except NotImplementedError:
         raise FactoryError(f"factory {factory!r}: its network must have a size and describe its graph") from None

@@ -9,57 +9,32 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from spikewright.models.graph import Builder, Norm, SpikingNetwork
-from spikewright.models.neurons import LIF, PlasticLIF
+from spikewright.models.graph import SpikingNetwork, graph_of
+from spikewright.models.neurons import PlasticLIF
 
 Kind = Literal["slif", "threshold", "leak", "lif"]
-
-
-class _Neurons(Builder):
-    """Listens to a network: every neuron, with its channels, the axes behind them, and whether it reads integers."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[LIF, int, int, bool]] = []
-        self.channels: dict[str, int] = {}
-
-    def _layer(self, name: str, synapse: nn.Module, neuron: LIF, tail: int) -> str:
-        weight = cast(Tensor, synapse.weight)
-        self.channels[name] = weight.shape[0]
-        self.found.append((neuron, self.channels[name], tail, False))
-        return name
-
-    def conv(
-        self,
-        name: str,
-        source: str,
-        synapse: nn.Module,
-        norm: Norm | None,
-        neuron: LIF,
-        *,
-        shortcut: tuple[str, nn.Module] | None = None,
-    ) -> str:
-        return self._layer(name, synapse, neuron, 2)
-
-    def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        return self._layer(name, synapse, neuron, 0)
-
-    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
-        self.found.append((neuron, self.channels[value], 0, True))
-        return name
 
 
 def make_plastic(network: SpikingNetwork, kind: Kind) -> None:
     """Replace every LIF of the network, in place, by one that learns per channel; ``lif`` replaces nothing."""
     if kind == "lif":
         return
-    neurons = _Neurons()
-    network.describe(neurons)
     parents = {id(child): (parent, name) for parent in network.modules() for name, child in parent.named_children()}
-    for neuron, channels, tail, whole in neurons.found:
-        parent, name = parents[id(neuron)]
+    channels: dict[str, int] = {}
+    for op in graph_of(network).ops:
+        if op.neuron is None:
+            continue
+        attends = op.kind == "attention"
+        channels[op.name] = channels[op.reads[2]] if attends else len(cast(Tensor, op.part.weight))
+        parent, name = parents[id(op.neuron)]
         plastic = PlasticLIF(
-            neuron, channels, tail=tail, learn_level=kind != "leak", learn_leak=kind != "threshold", whole=whole
+            op.neuron,
+            channels[op.name],
+            tail=2 if op.kind == "conv" else 0,
+            learn_level=kind != "leak",
+            learn_leak=kind != "threshold",
+            whole=attends,  # its products are integers
         )
         setattr(parent, name, plastic)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from spikewright.compress.build import dense_model, layer_names, quantise, set_exact, student_model
+from spikewright.compress.build import dense_model, exact, layer_names, quantise, student_model
 from spikewright.compress.constraints import ConvertedMasks, FixedQuantisers, L1PMasks, LotteryMasks
 from spikewright.compress.export import export_package
 from spikewright.compress.fractions import with_fractions
@@ -37,7 +37,7 @@ from spikewright.compress.recipe import RecipeError, layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.stages.run import Run, copy_of
 from spikewright.compress.task import Task
-from spikewright.compress.tokens import selectors, set_mode
+from spikewright.compress.tokens import selectors
 from spikewright.compress.training import Phase, accuracy
 from spikewright.models.convnets import ConvNet
 from spikewright.models.data import Split
@@ -64,13 +64,6 @@ def rehearse(recipe: Recipe) -> SpikingNetwork:
             nn.init.uniform_(module.leak, 0.25, 0.75)  # as trained ones, leaks differ
     quantise(network, _expected_formats(recipe, network))
     return exact(network)
-
-
-def exact(network: SpikingNetwork) -> SpikingNetwork:
-    """A quantised network as it is judged and exported: on the integer grid, gathering tokens."""
-    set_mode(network, hard=True)
-    set_exact(network, True)
-    return network.eval()
 
 
 def rehearsed_package(recipe: Recipe, task: Task) -> Package:
@@ -104,7 +97,7 @@ def _expected_masks(recipe: Recipe, network: SpikingNetwork) -> Masks:
         return magnitude_masks(weights, keep, banks=masks.banks)
     if isinstance(masks, L1PMasks):
         return matrix_masks(block_matrices(network), masks.sparsity, banks=masks.banks)
-    if isinstance(masks, ConvertedMasks) and not getattr(masks, "channels", False):
+    if isinstance(masks, ConvertedMasks) and not masks.by_channel:
         return density_masks(cast(ConvNet, network), survivors(total, masks.sparsity, 1, 1), banks=masks.banks)
     return {}
 

@@ -30,9 +30,6 @@ from spikewright.compress.training import Record, accuracy, predict
 from spikewright.cost.storage import compression
 from spikewright.models.package import write_package
 
-#: Banks that stored bits are counted for: what boards are given.
-BANKS = 4
-
 
 def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: list[Record], out: Path) -> None:
     """Judge both models on the test images, once, and write the run's files."""
@@ -43,7 +40,7 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     answers = {"float": predict(dense, task, test, double=True), "quantised": predict(model, task, test, double=True)}
     count = len(test)
     correct = {rung: int((classes == test.labels).sum()) for rung, classes in answers.items()}
-    three = compression(layers_of(model, recipe.input_bits), banks=BANKS)
+    three = compression(layers_of(model, recipe.input_bits, frames=task.frames))
     metrics: dict[str, Any] = {
         "name": recipe.name,
         "data": task.data.name,

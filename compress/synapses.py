@@ -12,8 +12,7 @@ from typing import Literal
 from torch import nn
 
 from spikewright.compress.tokens import TokenSelector
-from spikewright.models.graph import IMAGE, Builder, Norm, SpikingNetwork
-from spikewright.models.neurons import LIF
+from spikewright.models.graph import IMAGE, GraphOp, SpikingNetwork, graph_of
 
 #: Layers of a token selector, by the names of its modules.
 _PARTS: tuple[Literal["hidden", "score"], ...] = ("hidden", "score")
@@ -30,47 +29,24 @@ class Synapse:
     reads_image: bool = False
 
 
-class _Listener(Builder):
-    def __init__(self, network: SpikingNetwork) -> None:
-        self.paths: dict[int, str] = {id(module): path for path, module in network.named_modules()}
-        self.found: list[Synapse] = []
-
-    def _path(self, op: str, module: nn.Module) -> str:
-        if id(module) not in self.paths:
-            raise ValueError(f"{op}: its {type(module).__name__} is no submodule of the network")
-        return self.paths[id(module)]
-
-    def conv(
-        self,
-        name: str,
-        source: str,
-        synapse: nn.Module,
-        norm: Norm | None,
-        neuron: LIF,
-        *,
-        shortcut: tuple[str, nn.Module] | None = None,
-    ) -> str:
-        branch = None if shortcut is None else self._path(name, shortcut[1])
-        self.found.append(Synapse(name, "conv", self._path(name, synapse), branch, source == IMAGE))
-        return name
-
-    def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
-        self.found.append(Synapse(name, "linear", self._path(name, synapse)))
-        return name
-
-    def select(self, name: str, source: str, selector: nn.Module) -> str:
-        if isinstance(selector, TokenSelector):
-            for kind in _PARTS:
-                self.found.append(Synapse(f"{name}.{kind}", kind, self.paths[id(selector.get_submodule(kind))]))
-        return name
-
-    def head(self, name: str, source: str, synapse: nn.Module) -> str:
-        self.found.append(Synapse(name, "head", self._path(name, synapse)))
-        return name
-
-
 def synapses(network: SpikingNetwork) -> list[Synapse]:
-    """Every op with weights, and both layers of every token selector, in execution order."""
-    listener = _Listener(network)
-    network.describe(listener)
-    return listener.found
+    """Every op with weights, and both layers of every token selector, in execution order.
+
+    ValueError where an op's module is no submodule of the network.
+    """
+    paths: dict[int, str] = {id(module): path for path, module in network.named_modules()}
+
+    def path_of(op: GraphOp, module: nn.Module) -> str:
+        if id(module) not in paths:
+            raise ValueError(f"{op.name}: its {type(module).__name__} is no submodule of the network")
+        return paths[id(module)]
+
+    found: list[Synapse] = []
+    for op in graph_of(network).ops:
+        if op.kind == "conv" or op.kind == "linear" or op.kind == "head":
+            branch = None if op.shortcut is None else path_of(op, op.shortcut[1])
+            found.append(Synapse(op.name, op.kind, path_of(op, op.part), branch, op.reads == (IMAGE,)))
+        elif isinstance(op.module, TokenSelector):
+            selector = op.module
+            found += [Synapse(f"{op.name}.{k}", k, path_of(op, selector.get_submodule(k))) for k in _PARTS]
+    return found

@@ -22,6 +22,11 @@ class Task:
     limit: int | None = None
     jittered: bool = False
 
+    @property
+    def frames(self) -> bool:
+        """Whether each step has an image of its own."""
+        return self.data.train.images.ndim == 5
+
     def inputs(self, images: Images) -> Tensor:
         """Codes, float ``[B, C, H, W]``; of frames ``[T, B, C, H, W]``."""
         codes = torch.from_numpy(encode(images, self.table)).float()

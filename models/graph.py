@@ -1,11 +1,12 @@
-"""The graph of a spiking network, told once by the network itself: export, cost and search all listen to it.
+"""The graph of a spiking network, told once by the network itself: export, cost and search read it.
 
 A network's ``describe(to)`` calls one method of a :class:`Builder` for each op, in execution order, and hands on the
-names of the values. Names are those of docs/package.md.
+names of the values; :func:`graph_of` gives what was told. Names are those of docs/package.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from spikewright.models.neurons import LIF
 IMAGE = "input"
 
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
+OpKind = Literal["conv", "linear", "pool", "add", "attention", "select", "head"]
+PoolFunction = Literal["or", "count"]
 
 
 class Result(NamedTuple):
@@ -24,8 +27,47 @@ class Result(NamedTuple):
     choices: list[Tensor]
 
 
+@dataclass(frozen=True)
+class GraphOp:
+    """One op, as the network told it; the methods of :class:`Builder` say what each kind has.
+
+    reads: names of the values, of attention query, key and value, of add stream and spikes; module: the synapse, of
+    select the selector; shortcut: the value and the branch that join in front of the neuron.
+    """
+
+    kind: OpKind
+    name: str
+    reads: tuple[str, ...]
+    module: nn.Module | None = None
+    norm: Norm | None = None
+    neuron: LIF | None = None
+    shortcut: tuple[str, nn.Module] | None = None
+    function: PoolFunction = "or"
+    heads: int = 1
+    limit: int | None = None
+
+    @property
+    def part(self) -> nn.Module:
+        """The module of a kind that has one."""
+        assert self.module is not None, f"{self.kind} has no module"
+        return self.module
+
+    @property
+    def fires(self) -> LIF:
+        """The neuron of a kind that has one."""
+        assert self.neuron is not None, f"{self.kind} has no neuron"
+        return self.neuron
+
+
 class Builder:
-    """What listens: each method is told of one op and returns the name of the value it makes; here, and no more."""
+    """Takes down the ops in ``ops``; each method is told of one, and returns the name of the value it makes."""
+
+    def __init__(self) -> None:
+        self.ops: list[GraphOp] = []
+
+    def _take(self, op: GraphOp) -> str:
+        self.ops.append(op)
+        return op.name
 
     def conv(
         self,
@@ -38,31 +80,31 @@ class Builder:
         shortcut: tuple[str, nn.Module] | None = None,
     ) -> str:
         """3×3 convolution, norm, neuron; shortcut: the value and the branch that join in front of the neuron."""
-        return name
+        return self._take(GraphOp("conv", name, (source,), synapse, norm, neuron, shortcut))
 
     def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
         """The same matrix at each token, norm, neuron."""
-        return name
+        return self._take(GraphOp("linear", name, (source,), synapse, norm, neuron))
 
-    def pool(self, name: str, source: str, *, function: Literal["or", "count"] = "or") -> str:
+    def pool(self, name: str, source: str, *, function: PoolFunction = "or") -> str:
         """OR over 3×3 windows of spikes, stride 2; or their count in 2×2 windows, stride 2."""
-        return name
+        return self._take(GraphOp("pool", name, (source,), function=function))
 
     def add(self, name: str, stream: str, spikes: str, *, limit: int | None = None) -> str:
         """Residual addition; limit: where the stream saturates."""
-        return name
+        return self._take(GraphOp("add", name, (stream, spikes), limit=limit))
 
     def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
         """``(q·kᵀ)·v`` by heads, neuron."""
-        return name
+        return self._take(GraphOp("attention", name, (query, key, value), neuron=neuron, heads=heads))
 
     def select(self, name: str, source: str, selector: nn.Module) -> str:
         """Token selector."""
-        return name
+        return self._take(GraphOp("select", name, (source,), selector))
 
     def head(self, name: str, source: str, synapse: nn.Module) -> str:
         """Class scores."""
-        return name
+        return self._take(GraphOp("head", name, (source,), synapse))
 
 
 class Size(NamedTuple):
@@ -94,3 +136,17 @@ class SpikingNetwork(nn.Module):
     def describe(self, to: Builder) -> str:
         """Tell ``to`` every op in execution order; returns the name of the scores."""
         raise NotImplementedError
+
+
+class Graph(NamedTuple):
+    """What a network told: its ops in execution order, and the name of the scores."""
+
+    ops: list[GraphOp]
+    output: str
+
+
+def graph_of(network: SpikingNetwork) -> Graph:
+    """The network's graph."""
+    told = Builder()
+    output = network.describe(told)
+    return Graph(told.ops, output)

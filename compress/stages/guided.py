@@ -7,7 +7,7 @@ from typing import cast
 import torch
 
 from spikewright.compress.build import dense_model, student_model
-from spikewright.compress.channels import share_for, shrink_channels
+from spikewright.compress.channels import thinned
 from spikewright.compress.constraints import ConvertedMasks, GuidedMasks
 from spikewright.compress.guided import (
     AttentionTransfer,
@@ -28,17 +28,16 @@ IMAGES = 128
 def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, Masks]:
     """The trained SNN and its masks (none where channels went)."""
     guided = masks if isinstance(masks, GuidedMasks) else None
-    by_channel = guided is not None and guided.channels
     lesson = run.lesson(masks, lambda: run.teacher)
-    regrowth = Regrowth(guided.regrowth) if guided and not by_channel else None
+    regrowth = Regrowth(guided.regrowth) if guided and not guided.by_channel else None
 
     def compress() -> Stage:
         meta = cast(ConvNet, run.teacher)
         ann = cast(ConvNet, dense_model(run.recipe))
         ann.load_state_dict(dense)
         chosen: Masks = {}
-        if by_channel:
-            ann = shrink_channels(ann, share_for(ann, 1 / (1 - masks.sparsity)))
+        if masks.by_channel:
+            ann = thinned(ann, masks.sparsity)
         else:
             total = sum(weight.numel() for weight in prunable(ann).values())
             chosen = density_masks(ann, survivors(total, masks.sparsity, 1, 1), banks=masks.banks)
@@ -53,8 +52,8 @@ def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, 
 
     def spike() -> Stage:
         ann = cast(ConvNet, dense_model(run.recipe))
-        if by_channel:
-            ann = shrink_channels(ann, share_for(ann, 1 / (1 - masks.sparsity)))
+        if masks.by_channel:
+            ann = thinned(ann, masks.sparsity)
         ann.load_state_dict(compressed)
         to_spiking(ann, leak=masks.leak, surrogate=masks.surrogate)
         set_thresholds(ann, run.task, run.task.data.train)

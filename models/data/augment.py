@@ -15,15 +15,15 @@ def mirrored(images: Images, rng: np.random.Generator) -> Images:
     return out
 
 
-def moved(images: Images, rng: np.random.Generator, reach: int, background: Images) -> Images:
+def moved(images: Images, rng: np.random.Generator, reach: int, background: Images | int = 0) -> Images:
     """Every image, or recording, ``[n, …, H, W, C]`` moved by up to ``reach`` pixels each way, all its frames alike.
 
-    background: what moves in, ``[C]``.
+    background: what moves in, ``[C]`` or for all channels.
     """
     height, width = images.shape[-3:-1]
     out = np.empty_like(images)
     out[...] = background
-    for i, (dy, dx) in enumerate(rng.integers(-reach, reach + 1, size=(len(images), 2))):
+    for i, (dy, dx) in enumerate(reach - rng.integers(0, 2 * reach + 1, size=(len(images), 2))):
         to_y, to_x = slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0))
         from_y, from_x = slice(max(-dy, 0), height + min(-dy, 0)), slice(max(-dx, 0), width + min(-dx, 0))
         out[i, ..., to_y, to_x, :] = images[i, ..., from_y, from_x, :]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from spikewright.models.data.augment import moved
 from spikewright.models.data.types import Dataset, Images, Indices, Split
 
 SIDE, CLASSES = 16, 10
@@ -17,6 +18,8 @@ VALIDATION_IMAGES = 180
 #: Contiguous parts of load_digits' order, which is roughly by writer: each is a test set once.
 FOLDS = 5
 SPLIT_SEED = 20231
+#: Training images move by up to so many pixels, each epoch anew.
+REACH = 2
 
 
 @cache
@@ -58,16 +61,6 @@ def enlarge(native: Images) -> Images:
     return native.repeat(2, axis=1).repeat(2, axis=2)[..., None]
 
 
-def shift(images: Images, rng: np.random.Generator, reach: int = 2) -> Images:
-    """Each image ``[n, H, W, 1]`` moved by up to ``reach`` pixels each way; black moves in."""
-    n, height, width, _ = images.shape
-    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
-    out = np.empty_like(images)
-    for i, (dy, dx) in enumerate(rng.integers(0, 2 * reach + 1, size=(n, 2))):
-        out[i] = padded[i, dy : dy + height, dx : dx + width]
-    return out
-
-
 def jitter(native: Images, rng: np.random.Generator) -> Images:
     """Three of four 8×8 digits ``[n, 8, 8]`` turned, scaled, sheared and moved a little, as another hand writes.
 
@@ -107,7 +100,7 @@ def digits(name: str, fold: int | None = None) -> Dataset:
     written = native[split_indices(fold)[0]]
 
     def refresh(rng: np.random.Generator, jittered: bool = False) -> Split:
-        moved = jitter(written, rng) if jittered else written
-        return Split(shift(enlarge(moved), rng), train.labels, train.areas)
+        bent = jitter(written, rng) if jittered else written
+        return Split(moved(enlarge(bent), rng, REACH), train.labels, train.areas)
 
     return Dataset(name, train, validation, test, refresh, CLASSES)

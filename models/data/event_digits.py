@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikewright.models.data.augment import moved
 from spikewright.models.data.digits import CLASSES, native_digits, split_indices
 from spikewright.models.data.event_camera import record
 from spikewright.models.data.types import Dataset, Images, Split
@@ -48,22 +49,12 @@ def _frames() -> Images:
     return frames
 
 
-def shift_frames(frames: Images, rng: np.random.Generator, reach: int = REACH) -> Images:
-    """Each recording ``[n, T, H, W, 2]`` moved by up to ``reach`` pixels each way, all its frames alike."""
-    height, width = frames.shape[2:4]
-    padded = np.pad(frames, ((0, 0), (0, 0), (reach, reach), (reach, reach), (0, 0)))
-    out = np.empty_like(frames)
-    for i, (dy, dx) in enumerate(rng.integers(0, 2 * reach + 1, size=(len(frames), 2))):
-        out[i] = padded[i, :, dy : dy + height, dx : dx + width]
-    return out
-
-
 def event_digits(name: str, fold: int | None = None) -> Dataset:
     """The set; jittered or not, its training frames are moved, not bent."""
     frames, labels = _frames(), native_digits()[1]
     train, validation, test = (Split(frames[i], labels[i]) for i in split_indices(fold))
 
     def refresh(rng: np.random.Generator, jittered: bool = False) -> Split:
-        return Split(shift_frames(train.images, rng), train.labels)
+        return Split(moved(train.images, rng, REACH), train.labels)
 
     return Dataset(name, train, validation, test, refresh, CLASSES, counts=True)

@@ -15,7 +15,7 @@ from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.determinism import determinism
 from spikewright.compress.rehearsal import rehearse as rehearsed
 from spikewright.compress.rehearsal import rehearsed_package, seconds_of
-from spikewright.compress.runner import BANKS, checked
+from spikewright.compress.runner import checked
 from spikewright.compress.stages import planned
 from spikewright.compress.stages.run import Run
 from spikewright.cost.latency import descriptor_cycles
@@ -38,11 +38,10 @@ def rehearse(path: Path, board: Board | None) -> None:
         stages.add_row(stage, str(epochs))
     out.print(stages)
     network = rehearsed(recipe)
-    frames = task.data.train.images.ndim == 5
-    work = workload_of(network, recipe.input_bits, frames=frames)
+    work = workload_of(network, recipe.input_bits, frames=task.frames)
     layers = work.layers
     total, kept = (sum(getattr(layer, what) for layer in layers) for what in ("weights", "kept"))
-    three = compression(layers, banks=BANKS)
+    three = compression(layers)
     out.print(
         f"expected size: {kept} of {total} weights kept, {average_bits(layers):.2f} bits on average; compression "
         f"{three.bits:.1f}x by bits, {three.weights:.1f}x by weights, {three.stored:.1f}x by stored bits"

@@ -29,16 +29,8 @@ def average_bits(layers: Iterable[Layer]) -> float:
     return sum(n * bits for n, bits in weighted) / sum(n for n, _ in weighted)
 
 
-def stored_bits(layer: Layer, *, banks: int) -> int:
-    """ROM bits of a layer alone, with fields as wide as it needs them (an estimate, for one stream).
-
-    In a program every field is as wide as the widest layer's: :func:`spikewright.cost.estimate.estimate_rom_bits`.
-    """
-    return estimate_rom_bits([layer], Shape(banks=banks)).total
-
-
-def compression(layers: Sequence[Layer], *, banks: int) -> Compression:
-    """The three numbers of a network; stored bits as a program of one stream and so many banks would need them."""
+def compression(layers: Sequence[Layer]) -> Compression:
+    """The three numbers of a network; stored bits as a program for an engine of the usual shape needs them."""
     total, kept = sum(layer.weights for layer in layers), sum(layer.kept for layer in layers)
-    stored = estimate_rom_bits(layers, Shape(banks=banks)).total
+    stored = estimate_rom_bits(layers, Shape()).total
     return Compression(32 / average_bits(layers), total / kept, 32 * total / stored)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from spikewright.cost.energy import AC_PJ, ACCESS_PJ_A_BIT, ADD_PJ_A_BIT, MAC_PJ, Activity, layer_energy, total_energy
+from spikewright.cost.estimate import estimate_rom_bits
 from spikewright.cost.formats import format_cost
 from spikewright.cost.rom import Widths
 from spikewright.cost.shape import Shape
-from spikewright.cost.storage import average_bits, compression, stored_bits
+from spikewright.cost.storage import average_bits, compression
 from spikewright.cost.widths import adder_bits
 from spikewright.cost.work import Layer, Walk
 
@@ -85,7 +86,7 @@ def test_what_a_format_changes() -> None:
 
 def test_the_widest_code_sets_the_width_of_all() -> None:
     wide = replace(LAYER, name="wide", bits=8)
-    alone = stored_bits(LAYER, banks=4) + stored_bits(wide, banks=4)
-    together = compression([LAYER, wide], banks=4)
+    alone = sum(estimate_rom_bits([layer], Shape()).total for layer in (LAYER, wide))
+    together = compression([LAYER, wide])
     assert together.stored < 32 * 256 / alone
     assert (together.weights, together.bits, average_bits([LAYER, wide])) == (256 / 80, 32 / 6, 6)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from spikewright.models.data import augment
 from spikewright.models.data.digits import native_digits
 from spikewright.models.data.event_camera import Camera, moved, record
-from spikewright.models.data.event_digits import SENSOR, digit_events, shift_frames
+from spikewright.models.data.event_digits import SENSOR, digit_events
 from spikewright.models.formats.events import to_frames
 from spikewright.models.formats.nbin import read_nbin, write_nbin
 
@@ -81,6 +82,6 @@ def test_event_digits_survive_the_format(tmp_path: Path) -> None:
 def test_shifted_frames_keep_their_counts() -> None:
     frames = np.zeros((2, 3, 8, 8, 2), np.uint8)
     frames[:, 1, 4, 4, 0] = 7
-    shifted = shift_frames(frames, np.random.default_rng(0), reach=2)
+    shifted = augment.moved(frames, np.random.default_rng(0), 2)
     assert (shifted.sum((1, 2, 3, 4)) == 7).all()
     assert (shifted[:, [0, 2]] == 0).all()
