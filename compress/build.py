@@ -62,7 +62,7 @@ def add_selectors(model: Spikformer, recipe: Recipe) -> None:
     for block, keep in zip(blocks, recipe.kept_tokens(), strict=True):
         if tokens.method == "learned":
             selector: nn.Module = TokenSelector(
-                model.config.dim, keep, ceiling=tokens.ceiling, temperature=tokens.temperature
+                model.config.dim, keep, tokens.hidden, ceiling=tokens.ceiling, temperature=tokens.temperature
             )
         elif tokens.method == "firing-rate":
             selector = FiringRateSelector(keep)

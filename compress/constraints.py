@@ -86,6 +86,9 @@ class Tokens(Constraint):
     epochs: int = Field(default=15, ge=1)
     rate: float = Field(default=2e-3, gt=0)
     ratio_weight: float = Field(default=2.0, ge=0, description="factor of the ratio loss")
+    hidden: int | None = Field(
+        default=None, ge=1, description="hidden neurons of a learned selector; half the model's width, if not given"
+    )
     ceiling: float = Field(default=4.0, gt=0, description="clip of the hidden ReLU, in mean firing rate units")
     temperature: float = Field(default=1.0, gt=0, description="of the Gumbel-softmax")
 

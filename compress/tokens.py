@@ -49,19 +49,22 @@ def gather_tokens(x: Tensor, indices: Tensor) -> Tensor:
 
 
 class TokenSelector(nn.Module):
-    """Linear(D, D/2) → clipped ReLU → Linear(D/2, 2) on the mean firing rate.
+    """Linear(D, H) → clipped ReLU → Linear(H, 2) on the mean firing rate; H is D/2, as in paper 1, or ``hidden``.
 
     ``mode`` 'soft' samples masks while training; 'hard' gathers the top tokens, as inference always does.
     """
 
-    def __init__(self, dim: int, keep: int, *, ceiling: float = 4.0, temperature: float = 1.0) -> None:
+    def __init__(
+        self, dim: int, keep: int, hidden: int | None = None, *, ceiling: float = 4.0, temperature: float = 1.0
+    ) -> None:
         super().__init__()
+        hidden = hidden or dim // 2
         self.keep = keep
         self.ceiling = ceiling
         self.temperature = temperature
         self.mode: Literal["soft", "hard"] = "soft"
-        self.hidden = Dense(dim, dim // 2)
-        self.score = Dense(dim // 2, 2)
+        self.hidden = Dense(dim, hidden)
+        self.score = Dense(hidden, 2)
         self.reset()
 
     def reset(self) -> None:
@@ -112,7 +115,8 @@ class QuantSelector(TokenSelector):
     shift: Tensor
 
     def __init__(self, source: TokenSelector, steps: int, hidden: WeightFormat, score: WeightFormat) -> None:
-        super().__init__(source.hidden.in_features, source.keep, ceiling=source.ceiling, temperature=source.temperature)
+        width, inputs = source.hidden.weight.shape
+        super().__init__(inputs, source.keep, width, ceiling=source.ceiling, temperature=source.temperature)
         self.mode, self.steps = source.mode, steps
         with torch.no_grad():
             self.hidden = _QuantRow(source.hidden.weight, source.hidden.bias, hidden)  # type: ignore[assignment]

@@ -104,10 +104,11 @@ def test_losses() -> None:
     assert float(distillation_loss(logits, -logits)) > 0.1
 
 
-@pytest.mark.parametrize("scheme", ["uniform", "pot"])
-def test_integer_selector_equals_plain_integers(scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "hidden"), [("uniform", None), ("pot", None), ("uniform", 5)])
+def test_integer_selector_equals_plain_integers(scheme: str, hidden: int | None) -> None:
     torch.manual_seed(5)
-    source = TokenSelector(8, 6, ceiling=3.0)
+    source = TokenSelector(8, 6, hidden, ceiling=3.0)
+    assert source.hidden.weight.shape == (hidden or 4, 8)
     with torch.no_grad():
         source.hidden.bias.uniform_(-0.5, 0.5)
     fmt = WeightFormat(scheme, 4, 5)  # type: ignore[arg-type]
