@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cells_lottery import dense
+from predicted import three_numbers
 from protocol import FEW_FOLDS, Answer, Cell, begin, judged
 
-from spikewright.compress.masks import prunable
 from spikewright.compress.stages.masks import masks_stage
 from spikewright.compress.stages.run import student
 
@@ -23,7 +23,7 @@ constraints:
   masks:
     {method: METHOD, sparsity: SPARSITY, epochs: 30, rate: 0.003, final_epochs: EPOCHS, leak: 0.75, surrogate: atan}
 """
-ATTENTION = ", attention: 100"
+METHODS = {"attention-guided": "attention-guided, attention: 100", "magnitude": "magnitude"}
 #: 33.4 times fewer weights.
 IRREGULAR = 1 - 1 / 33.4
 #: Channel compressions of the curve.
@@ -34,12 +34,13 @@ def _variants() -> dict[str, str]:
     found = {}
     for family, model in FAMILIES.items():
         base = BASE.replace("MODEL", model)
-        for method in ("attention-guided", "magnitude"):
+        for method in METHODS:
             text = base.replace("SPARSITY", str(IRREGULAR)).replace("EPOCHS", "60")
-            found[f"{family}:{method}"] = text.replace("METHOD", method + ATTENTION * (method != "magnitude"))
+            found[f"{family}:{method}"] = text.replace("METHOD", METHODS[method])
     for times in CHANNELS:
         text = BASE.replace("MODEL", FAMILIES["vgg"]).replace("SPARSITY", str(1 - 1 / times)).replace("EPOCHS", "40")
-        found[f"vgg:channels-{times}"] = text.replace("METHOD", "attention-guided, channels: true" + ATTENTION)
+        for method in METHODS:
+            found[f"vgg:channels-{times}:{method}"] = text.replace("METHOD", f"{METHODS[method]}, channels: true")
     return found
 
 
@@ -57,11 +58,9 @@ def guided(fold: int) -> Answer:
         family = variant.partition(":")[0]
         if f"{family}:dense" not in result:
             result[f"{family}:dense"] = {"classes": judged(run, run.teacher)}
-        total = sum(p.numel() for p in prunable(run.teacher).values())
         trained, _ = masks_stage(run, state, {})
         network = student(run, trained).eval()
-        kept = sum(int(p.count_nonzero()) for p in prunable(network).values())
-        result[variant] = {"classes": judged(run, network), "compression": total / kept}
+        result[variant] = {"classes": judged(run, network), "compression": three_numbers(run, network)}
     return result
 
 

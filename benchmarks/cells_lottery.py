@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from predicted import three_numbers
 from protocol import Answer, Cell, begin, finished, gathering, judged
 
 from spikewright.compress.account import layers_of
@@ -30,7 +31,10 @@ constraints:
 """
 #: Narrow selectors: their weights count as kept, and at a width of 32 they would be a quarter of round 8.
 TOKENS = BASE + "  tokens: {keep: 0.65, hidden: 16, epochs: 15, rate: 0.001}\n"
-LOTTERY = TOKENS + "  masks: {sparsity: 0.96, rounds: 11, epochs: 15, rewind: 15, jitter: false}\n"
+LAST_SPARSITY, LAST_ROUND = 0.96, 11
+LOTTERY = (
+    TOKENS + f"  masks: {{sparsity: {LAST_SPARSITY}, rounds: {LAST_ROUND}, epochs: 15, rewind: 15, jitter: false}}\n"
+)
 #: Selectors without anything to learn.
 CONTROLS = {m: TOKENS.replace("keep: 0.65, hidden: 16", f"method: {m}, keep: 0.65") for m in ("firing-rate", "random")}
 #: Rounds that are reported: 77, 87, 90, 95 and 96 % of the weights gone.
@@ -95,7 +99,11 @@ def lottery(fold: int) -> Answer:
     for number in ROUNDS:
         pruned, masks = lottery_round(run, number)
         network = finished(run, student(run, pruned), masks, f"masks-{number:02d}")
-        result["rounds"][str(number)] = {"gone": share_gone(network), "classes": judged(run, network)}
+        result["rounds"][str(number)] = {
+            "gone": share_gone(network),
+            "classes": judged(run, network),
+            "compression": three_numbers(run, network),
+        }
     return result
 
 

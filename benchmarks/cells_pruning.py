@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from cells_lottery import BASE, LOTTERY, dense, share_gone
-from predicted import network_cycles, package_cycles, without_leaks
+from predicted import network_cycles, package_cycles, three_numbers, without_leaks
 from protocol import FINISH_EPOCHS, Answer, Cell, begin, gathering, judged
 
-from spikewright.compress.account import layers_of
 from spikewright.compress.build import quantised_from
 from spikewright.compress.export import export_package
 from spikewright.compress.stages import run_stages
@@ -14,7 +13,6 @@ from spikewright.compress.stages.masks import masks_stage
 from spikewright.compress.stages.neuron import neuron_stage
 from spikewright.compress.stages.run import State, student
 from spikewright.compress.stages.structure import structure_stage
-from spikewright.cost.storage import compression
 from spikewright.models.package import write_package
 
 SPARSITIES = (0.8, 0.85, 0.9, 0.95)
@@ -53,7 +51,7 @@ def l1p(fold: int) -> Answer:
         run = begin(text, fold)
         state, _ = masks_stage(run, dense(run), {})
         network = gathering(student(run, state), state)
-        result[sparsity] = {"classes": judged(run, network), "gone": share_gone(network)}
+        result[sparsity] = {"classes": judged(run, network), "compression": three_numbers(run, network)}
     return result
 
 
@@ -64,8 +62,7 @@ def dsp(fold: int) -> Answer:
         run = begin(text, fold)
         state, _ = structure_stage(run, dense(run), {})
         network = gathering(student(run, state), state)
-        weights = sum(layer.weights for layer in layers_of(network))
-        result[gone] = {"classes": judged(run, network), "weights": weights}
+        result[gone] = {"classes": judged(run, network), "compression": three_numbers(run, network)}
     return result
 
 
@@ -86,13 +83,12 @@ def together(fold: int) -> Answer:
     run = begin(TOGETHER, fold)
     final: State = run_stages(run)[1]
     network = quantised_from(run.recipe, final)
-    three = compression(layers_of(network))
     package = export_package(network, run.recipe, run.task)
     write_package(package, run.checkpoints.folder / f"together-{fold}.safetensors")
     return {
         "classes": judged(run, network, double=True),
         "gone": share_gone(network),
-        "compression": {"bits": three.bits, "weights": three.weights, "stored": three.stored},
+        "compression": three_numbers(run, network),
         "cycles": {"package": package_cycles(without_leaks(package)), "dense": network_cycles(run, run.teacher)},
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cells_lottery import dense
+from predicted import three_numbers
 from protocol import FEW_FOLDS, Answer, Cell, begin, judged
 
 from spikewright.compress.account import layers_of
@@ -10,7 +11,7 @@ from spikewright.compress.activity import measured_activity
 from spikewright.compress.build import quantised_from
 from spikewright.compress.stages.quantisers import quantisers_stage
 from spikewright.cost.energy import total_energy
-from spikewright.cost.storage import average_bits, compression
+from spikewright.cost.storage import average_bits
 
 DIGITS = """
 data: "digits:FOLD"
@@ -79,12 +80,11 @@ def _cell(key: str, fold: int) -> Answer:
         layers = layers_of(network, run.recipe.input_bits, frames=few.dim() == 5)
         energy = total_energy(layers, measured_activity(network, few, run.recipe.input_bits))
         weights = sum(layer.weights for layer in layers)
-        three = compression(layers)
         result[variant] = {
             "classes": judged(run, network, double=True),
             "average_bits": average_bits(layers),
             "energy": {"a": energy.float_pj, "b": energy.bits_pj},
-            "compression": {"bits": three.bits, "weights": three.weights, "stored": three.stored},
+            "compression": three_numbers(run, network),
             "formats": {layer.name: f"{layer.scheme} {layer.bits}" for layer in layers if layer.weights},
             "pot": sum(layer.weights for layer in layers if layer.scheme == "pot") / weights,
         }

@@ -44,6 +44,12 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
+def three(compressions: Sequence[dict[str, float]]) -> str:
+    """The three compressions in words, the mean of the folds."""
+    found = {name: round(mean([one[name] for one in compressions]), 2) for name in ("bits", "weights", "stored")}
+    return f"compression {found['bits']}x by bits, {found['weights']}x by weights, {found['stored']}x by stored bits"
+
+
 def joined(base: Sequence[Answer], others: Sequence[Answer]) -> list[Answer]:
     """Cells with the teacher and the labels of the cells that trained it."""
     return [other | {key: cell[key] for key in ("labels", "dense")} for cell, other in zip(base, others, strict=True)]

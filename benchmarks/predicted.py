@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from spikewright.compiler.importer import import_package
 from spikewright.compiler.lowering import lower
 from spikewright.compiler.passes import run_passes
-from spikewright.compress.account import workload_of
+from spikewright.compress.account import compression_of, workload_of
 from spikewright.compress.rehearsal import stored_as
 from spikewright.compress.stages.run import Run
 from spikewright.cost.latency import descriptor_cycles
@@ -20,6 +22,11 @@ USUAL = Shape(tokens=16, steps=4, banks=4, streams=1)
 def shape_text(shape: Shape) -> str:
     """A shape in words."""
     return f"{shape.lanes} lanes, {shape.banks} banks, {shape.streams} stream"
+
+
+def three_numbers(run: Run, network: SpikingNetwork) -> dict[str, float]:
+    """How much smaller a network is than the dense one in 32 bits."""
+    return asdict(compression_of(network, run.teacher, run.recipe.input_bits, frames=run.task.frames))
 
 
 def package_cycles(package: Package, shape: Shape = USUAL) -> int:

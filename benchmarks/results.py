@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from plots import curves
+
 DOCS = Path(__file__).parent.parent / "docs"
-JSON, TEXT = DOCS / "results.json", DOCS / "results.md"
+JSON, TEXT, PLOT = DOCS / "results.json", DOCS / "results.md", DOCS / "results.svg"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ def merge(rows: list[Row]) -> None:
     known = load() | {row.id: asdict(row) for row in rows}
     JSON.write_text(json.dumps([known[key] for key in sorted(known)], indent=1) + "\n")
     TEXT.write_text(draw(known))
+    picture = curves(known)
+    if picture is not None:
+        PLOT.write_bytes(picture)
 
 
 def draw(rows: dict[str, dict[str, Any]]) -> str:
@@ -44,6 +49,7 @@ def draw(rows: dict[str, dict[str, Any]]) -> str:
         "",
         "Drawn from `results.json` by `benchmarks/run.py`; every figure has the command that makes it again.",
         "",
+        *(["![The compression methods: points lost over what is gone](results.svg)", ""] if curves(rows) else []),
         "| figure | value | bar | met | command | note |",
         "|---|---|---|---|---|---|",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_guided import CHANNELS, FAMILIES
-from from_cells import COMMAND, compared, gathered, mean, said, seeds
+from from_cells import COMMAND, compared, gathered, mean, said, seeds, three
 from results import Row
 
 NAME = "guided"
@@ -21,10 +21,12 @@ def rows() -> list[Row]:
             lambda c, f=family: c[f"{f}:attention-guided"]["classes"],
             lambda c, f=family: c[f"{f}:dense"]["classes"],
         )
-        times = min(cell[f"{family}:attention-guided"]["compression"] for cell in cells)
+        numbers = [cell[f"{family}:attention-guided"]["compression"] for cell in cells]
+        times = min(number["weights"] for number in numbers)
         result.append(
             Row(f"3.guided-{family}", COMMAND, found["difference"], f"points at {times:.2f} times fewer weights, T = 4",
-                "at least 33.4 times, accuracy kept", bool(found["kept"]) and times >= 33.4, of, said(found))
+                "at least 33.4 times, accuracy kept", bool(found["kept"]) and times >= 33.4, of,
+                f"{said(found)}; {three(numbers)}")
         )  # fmt: skip
         gain = compared(
             cells,
@@ -36,11 +38,14 @@ def rows() -> list[Row]:
                 "points of guiding and regrowth over plain magnitude", "reported", None, of, said(gain))
         )  # fmt: skip
     for times in CHANNELS:
-        variant = f"vgg:channels-{times}"
+        variant, control = f"vgg:channels-{times}:attention-guided", f"vgg:channels-{times}:magnitude"
         found = compared(cells, lambda c, v=variant: c[v]["classes"], lambda c: c["vgg:dense"]["classes"])
-        reached = mean([cell[variant]["compression"] for cell in cells])
+        gain = compared(cells, lambda c, v=variant: c[v]["classes"], lambda c, v=control: c[v]["classes"])
+        numbers = [cell[variant]["compression"] for cell in cells]
+        reached = mean([number["weights"] for number in numbers])
         result.append(
             Row(f"3.guided-channels-{times}", COMMAND, found["difference"], f"points at {reached:.2f} times fewer "
-                "weights by channels", "reported", None, of, said(found))
+                "weights by channels", "reported", None, of,
+                f"{said(found)}; {three(numbers)}; over the same without maps: {gain['difference']:+} points")
         )  # fmt: skip
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_lottery import ROUNDS
-from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds
+from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds, three
 from results import Row
 
 
@@ -28,11 +28,12 @@ def lottery_rows() -> list[Row]:
     for number in ROUNDS:
         pruned = min(cell["rounds"][str(number)]["gone"] for cell in cells)
         found = compared(cells, lambda cell, n=number: cell["rounds"][str(n)]["classes"])
+        times = three([cell["rounds"][str(number)]["compression"] for cell in cells])
         bar = "at least 90 % of the weights gone and accuracy kept" if number == 8 else ""
         met = bool(found["kept"]) and pruned >= 0.9 if number == 8 else None
         result.append(
             Row(f"3.lottery-round-{number:02d}", COMMAND, found["difference"],
-                f"points with {100 * pruned:.2f} % of the weights gone", bar, met, of, said(found))
+                f"points with {100 * pruned:.2f} % of the weights gone", bar, met, of, f"{said(found)}; {times}")
         )  # fmt: skip
     return result
 

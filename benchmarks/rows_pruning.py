@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_pruning import DSP, HARD, KINDS, L1P
-from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds
+from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds, three
 from results import Row
 
 #: A loss of so many points is worth recovering.
@@ -27,7 +27,8 @@ def curve_rows() -> list[Row]:
             found = compared(joined(base, cells), lambda cell, c=case: cell[c]["classes"])
             result.append(
                 Row(f"3.{name}-{round(100 * float(case))}", COMMAND, found["difference"],
-                    f"points with {round(100 * float(case))} {what} gone", "reported", None, seeds(name), said(found))
+                    f"points with {round(100 * float(case))} {what} gone", "reported", None, seeds(name),
+                    f"{said(found)}; {three([cell[case]['compression'] for cell in cells])}")
             )  # fmt: skip
     return result
 
@@ -61,15 +62,12 @@ def together_rows() -> list[Row]:
     if base is None or cells is None:
         return []
     found = compared(joined(base, cells), lambda cell: cell["classes"])
-    three = {
-        name: round(mean([cell["compression"][name] for cell in cells]), 2) for name in ("bits", "weights", "stored")
-    }
     cycles, dense = (round(mean([cell["cycles"][which] for cell in cells])) for which in ("package", "dense"))
     return [
         Row("3.together-accuracy", COMMAND, found["difference"], "points, all four in one recipe", "reported", None,
             of, said(found)),
-        Row("3.together-compression", COMMAND, three, "", "reported", None, of,
-            "32/average bits, total/kept, 32*total/stored; the mean of the folds"),
+        Row("3.together-compression", COMMAND, round(mean([cell["compression"]["stored"] for cell in cells]), 2),
+            "x fewer stored bits", "reported", None, of, three([cell["compression"] for cell in cells])),
         Row("3.together-cycles", COMMAND, round(dense / cycles, 3), "x fewer cycles than the dense network", "reported",
             None, of, f"{cycles} against {dense} predicted, 64 lanes, 4 banks, 1 stream, skipping off"),
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_search import CONTROLS
-from from_cells import COMMAND, compared, gathered, mean, said, seeds
+from from_cells import COMMAND, compared, gathered, mean, said, seeds, three
 from protocol import Answer
 from results import Row
 
@@ -58,14 +58,11 @@ def _chosen(key: str, name: str, cells: list[Answer]) -> list[Row]:
     result = []
     for variant in ("search-3", "search-3.67", "search-4"):
         share = mean([cell[variant]["pot"] for cell in cells])
-        three = {
-            which: round(mean([cell[variant]["compression"][which] for cell in cells]), 2)
-            for which in ("bits", "weights", "stored")
-        }
+        times = three([cell[variant]["compression"] for cell in cells])
         energy = {which: round(mean([cell[variant]["energy"][which] for cell in cells])) for which in ("a", "b")}
         result.append(
             Row(f"3.{variant.replace('search', f'search-{key}-pot')}", COMMAND, round(100 * share, 1),
                 "% of the weights are powers of two", "reported", None, seeds(name),
-                f"compression (bits, weights, stored) {three}; energy in pJ an image {energy}")
+                f"{times}; energy in pJ an image {energy}")
         )  # fmt: skip
     return result

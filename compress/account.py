@@ -13,6 +13,7 @@ from spikewright.compress.selector_controls import FiringRateSelector
 from spikewright.compress.tokens import HIDDEN_TOP, QuantSelector, TokenSelector
 from spikewright.cost.description import Description, Matrix
 from spikewright.cost.shape import signed_bits
+from spikewright.cost.storage import Compression, compression
 from spikewright.cost.work import Layer
 from spikewright.cost.workload import Workload, workload
 from spikewright.models.graph import IMAGE, GraphOp, SpikingNetwork, graph_of
@@ -137,6 +138,19 @@ def workload_of(
         for op in graph_of(network).ops:
             _tell(told, op, shapes, bound)
     return workload(told)
+
+
+def compression_of(
+    network: SpikingNetwork, dense: SpikingNetwork, input_bits: int = 8, *, frames: bool = False
+) -> Compression:
+    """How much smaller the network is than the dense one, in three numbers; arguments as in :func:`workload_of`."""
+    leaks = 0
+    for op in graph_of(network).ops:
+        if op.neuron is not None:
+            own = torch.as_tensor(op.neuron.leak).reshape(-1)
+            leaks += 0 if bool((own == own[0]).all()) else len(own)
+    total = sum(layer.weights for layer in layers_of(dense, input_bits, frames=frames))
+    return compression(layers_of(network, input_bits, frames=frames), total=total, leaks=leaks)
 
 
 def layers_of(

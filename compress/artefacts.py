@@ -56,6 +56,8 @@ def portable(recipe: Recipe, *, defaults: bool = True) -> dict[str, Any]:
         whole["data"] |= by_content(recipe.data)
     if isinstance(recipe.model, FactoryConfig) and recipe.model.checkpoint is not None:
         whole["model"]["checkpoint"] = fingerprint(recipe.model.checkpoint)
+    if recipe.teacher.checkpoint is not None:
+        whole["teacher"]["checkpoint"] = fingerprint(recipe.teacher.checkpoint)
     return whole
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spikewright.compress.channels import thinned
 from spikewright.compress.constraints import ConvertedMasks
-from spikewright.compress.factory import build_from_factory
+from spikewright.compress.factory import build_from_factory, load_checkpoint
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, WeightFormat, quantised_layer
 from spikewright.compress.recipe import layer_formats
@@ -26,12 +26,17 @@ from spikewright.models.spikformer import Head, Spikformer, SpikformerConfig
 
 
 def dense_model(recipe: Recipe) -> SpikingNetwork:
-    """The dense network, initialised from the recipe's seed; of a convolutional family the ANN."""
+    """The dense network as training begins, from the seed or a checkpoint; of a convolutional family the ANN."""
     torch.manual_seed(recipe.seed)
     config = recipe.model
+    network: SpikingNetwork
     if isinstance(config, SpikformerConfig):
-        return Spikformer(config)
-    return ConvNet(config) if isinstance(config, ConvNetConfig) else build_from_factory(config)
+        network = Spikformer(config)
+    else:
+        network = ConvNet(config) if isinstance(config, ConvNetConfig) else build_from_factory(config)
+    if recipe.teacher.checkpoint is not None:
+        load_checkpoint(network, Path(recipe.teacher.checkpoint))
+    return network
 
 
 def student_model(recipe: Recipe) -> SpikingNetwork:
@@ -46,7 +51,7 @@ def student_model(recipe: Recipe) -> SpikingNetwork:
         return build_from_factory(config)
     network = ConvNet(config)
     assert isinstance(masks, ConvertedMasks)
-    if masks.by_channel:
+    if masks.channels:
         # which channels stay depends on the weights, how many does not
         network = thinned(network, masks.sparsity)
     to_spiking(network, leak=masks.leak, surrogate=masks.surrogate)

@@ -5,13 +5,14 @@ Constraints persist, always in the order structure → tokens → masks → neur
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from spikewright.compress.plastic import Kind
 from spikewright.compress.quantise import Scheme, candidates
 from spikewright.compress.structure import Score
+from spikewright.models.data import UserPath
 from spikewright.models.neurons import Surrogate
 
 #: Membrane bits below one weight LSB that a package holds, at most.
@@ -36,8 +37,11 @@ class Training(Part):
 class Teacher(Part):
     """The dense float model."""
 
-    epochs: int = Field(default=30, ge=0, description="0: the factory's checkpoint is the teacher as it is")
+    epochs: int = Field(default=30, ge=0, description="0: a checkpoint is the teacher as it is")
     rate: float = Field(default=3e-3, gt=0, description="peak learning rate")
+    checkpoint: UserPath | None = Field(
+        default=None, description="weights that training begins with: .safetensors, or tensors saved by torch"
+    )
 
 
 class Constraint(Part):
@@ -70,11 +74,17 @@ class Structure(Constraint):
         return self
 
 
+#: Keys of :class:`Tokens` that say what a learned selector is.
+_OF_LEARNED = ("ratio_weight", "hidden", "ceiling", "temperature")
+
+
 class Tokens(Constraint):
     """Learned token selectors in front of some blocks."""
 
     method: Literal["learned", "firing-rate", "random"] = Field(
-        default="learned", description="learned, or a control without anything to learn"
+        default="learned",
+        description="firing-rate, random: controls for benchmarks, which `spikewright compress` refuses, as no package "
+        "can hold them",
     )
     keep: float | tuple[int, ...] = Field(
         default=0.7, description="ρ: the k-th selector keeps int(N0·ρ^k) tokens; or how many each keeps"
@@ -95,8 +105,8 @@ class Tokens(Constraint):
     @field_validator("keep")
     @classmethod
     def _is_a_share(cls, value: float | tuple[int, ...]) -> float | tuple[int, ...]:
-        if isinstance(value, float) and not 0 < value <= 1:
-            raise ValueError(f"must be above 0 and at most 1, not {value!r}")
+        if isinstance(value, float) and not 0 < value < 1:
+            raise ValueError(f"must be above 0 and below 1, where nothing would go, not {value!r}")
         return value
 
     @field_validator("before")
@@ -106,11 +116,24 @@ class Tokens(Constraint):
             raise ValueError(f"must name at least one block, each once, not {list(value)}")
         return value
 
+    @model_validator(mode="after")
+    def _controls_learn_nothing(self) -> Tokens:
+        fields = type(self).model_fields
+        given = [key for key in _OF_LEARNED if getattr(self, key) != fields[key].default]
+        if self.method != "learned" and given:
+            raise ValueError(f"{given[0]} is of a learned selector; {self.method} has nothing to learn")
+        return self
+
+
+def _share(goes: str) -> Any:
+    """The field ``sparsity``, of which each method counts otherwise."""
+    return Field(default=0.9, ge=0, lt=1, description=goes)
+
 
 class _Masks(Constraint):
     """What all methods of unstructured pruning have in common."""
 
-    sparsity: float = Field(default=0.9, ge=0, lt=1, description="share of the weights that goes, exactly")
+    sparsity: float = _share("share of the weights that goes")
     banks: int = Field(default=1, ge=1, le=16, description="keep equally many in each bank of an output's inputs")
     rate: float = Field(default=3e-3, gt=0)
 
@@ -118,6 +141,10 @@ class _Masks(Constraint):
 class LotteryMasks(_Masks):
     """Paper 1: global iterative magnitude pruning of all weights with ndim > 1 together, with late rewinding."""
 
+    sparsity: float = _share(
+        "share of all weights that is gone after round `rounds`, exactly, or with banks at least; the selectors' stay, "
+        "but count"
+    )
     method: Literal["lottery"] = "lottery"
     start: Literal["rewind", "random"] = Field(
         default="rewind", description="random: a control, the last round starts from new weights"
@@ -126,17 +153,28 @@ class LotteryMasks(_Masks):
     stop_after: int | None = Field(default=None, ge=1, description="the round that is taken; the last, if not given")
     epochs: int = Field(default=10, ge=1, description="training of each round")
     final_epochs: int | None = Field(default=None, ge=1, description="training of the last round; epochs, if not given")
-    rewind: int = Field(default=3, ge=1, description="epoch of the dense training that each round starts from")
+    rewind: int = Field(
+        default=3, ge=0, description="epoch of the dense training that each round starts from; 0: what it began with"
+    )
 
     @property
     def last_round(self) -> int:
         """The round whose network goes on."""
-        return self.rounds if self.stop_after is None else min(self.stop_after, self.rounds)
+        return self.rounds if self.stop_after is None else self.stop_after
+
+    @model_validator(mode="after")
+    def _stops_at_a_round(self) -> LotteryMasks:
+        if self.last_round > self.rounds:
+            raise ValueError(f"stop_after must be at most rounds = {self.rounds}, not {self.stop_after}")
+        return self
 
 
 class L1PMasks(_Masks):
     """Paper 3: each matrix of the transformer's blocks by itself, at once; training goes on from trained weights."""
 
+    sparsity: float = _share(
+        "share that goes of each matrix of the blocks, exactly, or with banks at least; all other weights stay"
+    )
     method: Literal["l1p"] = "l1p"
     epochs: int = Field(default=10, ge=1, description="training of the pruned network")
 
@@ -144,34 +182,32 @@ class L1PMasks(_Masks):
 class _ConvertedMasks(_Masks):
     """What becomes of a vgg's or resnet's ANN: compressed, then an SNN that is trained on."""
 
+    sparsity: float = _share("share of all weights that goes, exactly, or with banks or channels at least")
     epochs: int = Field(default=10, ge=1, description="training of the compressed ANN")
     final_epochs: int | None = Field(default=None, ge=1, description="training of the SNN; epochs, if not given")
     final_rate: float | None = Field(default=None, gt=0, description="peak rate of the SNN; rate, if not given")
     leak: float = Field(default=1.0, ge=0, le=1, description="leak that the SNN's training starts from")
     surrogate: Surrogate = Field(default="flat-triangle", description="surrogate gradient of the SNN's spikes")
+    channels: bool = Field(default=False, description="whole channels go, not single weights")
 
-    @property
-    def by_channel(self) -> bool:
-        """Whether whole channels go: then no masks are left."""
-        return False
+    @model_validator(mode="after")
+    def _channels_need_no_banks(self) -> Self:
+        if self.channels and self.banks > 1:
+            raise ValueError("banks hold equally many single weights, but whole channels go: set channels: false")
+        return self
 
 
 class GuidedMasks(_ConvertedMasks):
     """Paper 4: the ANN is compressed under the dense ANN's attention maps; the SNN learns sparsely, with regrowth."""
 
     method: Literal["attention-guided"] = "attention-guided"
-    channels: bool = Field(default=False, description="whole channels go, not single weights")
     attention: float = Field(default=1000.0, ge=0, description="factor of the maps' distance")
     regrowth: float = Field(default=0.3, ge=0, lt=1, description="share that moves, first epoch")
 
-    @property
-    def by_channel(self) -> bool:
-        return self.channels
-
     @model_validator(mode="after")
     def _balance_holds(self) -> GuidedMasks:
-        if self.banks > 1 and (self.regrowth or self.channels):
-            raise ValueError("banks cannot hold while weights regrow or channels go: set regrowth: 0, channels: false")
+        if self.banks > 1 and self.regrowth:
+            raise ValueError("banks cannot hold while weights regrow: set regrowth: 0")
         return self
 
 

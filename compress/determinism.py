@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +15,8 @@ def determinism(threads: int) -> Iterator[None]:
     """Deterministic kernels on ``threads`` CPU threads, for the length of the block."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic kernels ask for on a GPU
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     # New tensors need no filling where every kernel writes all of its result; it takes an eighth of the time.
     memory.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:

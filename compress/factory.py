@@ -21,6 +21,9 @@ from torch import Tensor
 from spikewright.models.data import UserPath
 from spikewright.models.graph import SpikingNetwork
 
+#: How PyTorch refuses a pickle's call of something that is no tensor's; a file that is no pickle it refuses otherwise.
+_PICKLED = ("Unsupported global", "Unsupported class", "Trying to call reduce", "Can only build")
+
 
 class FactoryError(ValueError):
     """A user's network or checkpoint cannot be taken; the text is one sentence."""
@@ -53,18 +56,21 @@ def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
             f"{type(network).__name__}"
         )
     if config.checkpoint is not None:
-        state = read_checkpoint(Path(config.checkpoint))
-        wanted, found = network.state_dict(), set(state)
-        for what, names in (("misses", set(wanted) - found), ("has no place for", found - set(wanted))):
-            if names:
-                raise FactoryError(f"{config.checkpoint}: the network {what} {sorted(names)[0]} ({len(names)} in all)")
-        for name, tensor in wanted.items():
-            if state[name].shape != tensor.shape:
-                raise FactoryError(
-                    f"{config.checkpoint}: {name} has shape {list(state[name].shape)}; allowed is {list(tensor.shape)}"
-                )
-        network.load_state_dict(state)
+        load_checkpoint(network, Path(config.checkpoint))
     return network
+
+
+def load_checkpoint(network: SpikingNetwork, path: Path) -> None:
+    """A user's weights into a network, in place; FactoryError unless names and shapes are the network's."""
+    state = read_checkpoint(path)
+    wanted, found = network.state_dict(), set(state)
+    for what, names in (("misses", set(wanted) - found), ("has no place for", found - set(wanted))):
+        if names:
+            raise FactoryError(f"{path}: the network {what} {sorted(names)[0]} ({len(names)} in all)")
+    for name, tensor in wanted.items():
+        if state[name].shape != tensor.shape:
+            raise FactoryError(f"{path}: {name} has shape {list(state[name].shape)}; allowed is {list(tensor.shape)}")
+    network.load_state_dict(state)
 
 
 @contextmanager
@@ -115,15 +121,15 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         text = " ".join(str(error).split())
-        if "Unsupported" in text or "weights_only" in text.lower() or "WeightsUnpickler" in text:
+        if any(sign in text for sign in _PICKLED):
             raise FactoryError(
                 f"{path}: holds pickled objects beside tensors, which could run code: save the state_dict alone, "
                 "best as safetensors"
             ) from None
-        raise FactoryError(f"{path}: not a whole checkpoint ({text[:100]})") from None
+        raise FactoryError(f"{path}: not a whole checkpoint ({text[:100] or 'it is empty'})") from None
     for key in ("state_dict", "model"):  # wrappers that are common
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+    if not isinstance(found, dict) or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in found.items()):
         raise FactoryError(f"{path}: must hold a state_dict, names and tensors")
     return found

@@ -20,13 +20,18 @@ WIDE_RANGE = 16
 def with_fractions(
     network: SpikingNetwork, recipe: Recipe, formats: Mapping[str, WeightFormat]
 ) -> dict[str, WeightFormat]:
-    """Formats by module path with their fraction bits: T + 1, or what the recipe says; fewer where an LSB is small."""
+    """:func:`fitting` for a recipe: T + 1 fraction bits, or what it says."""
+    return fitting(network, formats, finest=default_fraction(recipe), input_bits=recipe.input_bits)
+
+
+def fitting(
+    network: SpikingNetwork, formats: Mapping[str, WeightFormat], *, finest: int, input_bits: int = 8
+) -> dict[str, WeightFormat]:
+    """Formats by module path with ``finest`` fraction bits of their membranes; fewer where an LSB is small."""
     of_image = {synapse.path for synapse in synapses(network) if synapse.reads_image}
     found = {}
     for path, fmt in formats.items():
-        if path in of_image and recipe.input_bits >= WIDE_IMAGE:
-            bits = 0
-        else:
-            bits = 1 if fmt.top > WIDE_RANGE else default_fraction(recipe)
-        found[path] = replace(fmt, fraction_bits=bits)
+        narrow = 1 if fmt.top > WIDE_RANGE else finest
+        wide = path in of_image and input_bits >= WIDE_IMAGE
+        found[path] = replace(fmt, fraction_bits=0 if wide else narrow)
     return found

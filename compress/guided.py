@@ -28,6 +28,10 @@ from spikewright.models.neurons import PlasticLIF
 PERCENTILE, THRESHOLD_FACTOR = 99.7, 0.3
 
 
+class ThresholdError(ValueError):
+    """A trained ANN has no thresholds to become an SNN with; the text is one sentence."""
+
+
 def attention_maps(network: ConvNet, images: Tensor) -> list[Tensor]:
     """One map a stage, ``[B, H·W]``: |activation|² summed over channels, the mean over steps, of length 1.
 
@@ -37,14 +41,14 @@ def attention_maps(network: ConvNet, images: Tensor) -> list[Tensor]:
     return [F.normalize(x.square().sum(2).mean(0).flatten(1), dim=1) for x in stages]
 
 
-@dataclass(frozen=True)
-class AttentionTransfer:
+class AttentionTransfer(nn.Module):
     """A term of the objective: ``weight · mean over stages of mean ‖map_student − map_meta‖²``."""
 
-    meta: ConvNet
-    weight: float = 1000.0
+    def __init__(self, meta: ConvNet, weight: float = 1000.0) -> None:
+        super().__init__()
+        self.meta, self.weight = meta, weight
 
-    def __call__(self, network: SpikingNetwork, result: Result, images: Tensor) -> Tensor:
+    def forward(self, network: SpikingNetwork, result: Result, images: Tensor) -> Tensor:
         with torch.no_grad():
             wanted = attention_maps(self.meta, images)
         found = attention_maps(cast(ConvNet, network), images)
@@ -147,6 +151,7 @@ def set_thresholds(network: ConvNet, task: Task, split: Split, *, count: int = 2
     """Each neuron's threshold, in place: 0.3 · the 99.7th percentile of its input over ``count`` images.
 
     Layer by layer from the first: what a neuron sees comes through the thresholds already set. Returns them.
+    ThresholdError where a neuron could never fire.
     """
     network.eval()
     images = task.inputs(split.images[:count])
@@ -162,7 +167,9 @@ def set_thresholds(network: ConvNet, task: Task, split: Split, *, count: int = 2
         rank = max(1, math.ceil(values.numel() * PERCENTILE / 100))
         level = THRESHOLD_FACTOR * float(values.kthvalue(rank).values)
         if level <= 0:
-            raise ValueError("a layer's input is never positive, so its neurons would never fire: train the ANN longer")
+            raise ThresholdError(
+                "a layer's input is never positive, so its neurons would never fire: train the ANN longer"
+            )
         with torch.no_grad():
             neuron.level.fill_(level)
         levels.append(level)

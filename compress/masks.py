@@ -60,8 +60,8 @@ def _groups(weight: Tensor, banks: int) -> tuple[Tensor, Tensor]:
     """Groups of weights that live or die together: ``scores [g]``, their mean |w|; ``members [g, k]``, flat indices.
 
     ``weight [out, in, ...]``: within an output, channel c is read from bank c mod ``banks``; the r-th greatest |w| of
-    every bank form a group, so that an output keeps equally many in each bank. A layer whose channels do not divide
-    into banks (the image's) falls into groups of one.
+    every bank form a group, so that an output keeps equally many in each bank. A layer with fewer channels than banks
+    (the image's) falls into groups of one.
     """
     out, channels = weight.shape[:2]
     flat = weight.detach().abs().double()
@@ -86,6 +86,10 @@ def magnitude_masks(weights: Mapping[str, Tensor], keep: int, before: Masks | No
     the count is then reached from below, to within a group.
     """
     names = list(weights)
+    for name in names:
+        channels = weights[name].shape[1]
+        if channels > banks and channels % banks:
+            raise MaskError(f"banks must divide the {channels} input channels of {name}, not {banks}")
     alive = {n: weights[n].detach() if before is None else weights[n].detach() * before[n] for n in names}
     parts = [_groups(alive[n], banks) for n in names]
     allowed = torch.cat([torch.ones(weights[n].numel()) if before is None else before[n].reshape(-1) for n in names])

@@ -30,6 +30,12 @@ class Objective:
     ratio_weight: float = 0.0
     terms: tuple[Term, ...] = ()
 
+    def to(self, device: torch.device) -> None:
+        """Move the networks that it asks."""
+        for part in (self.teacher, *self.terms):
+            if isinstance(part, nn.Module):
+                part.to(device)
+
     def __call__(self, network: SpikingNetwork, images: Tensor, labels: Tensor) -> Tensor:
         """The loss of one batch, a scalar."""
         result = network.run(images)

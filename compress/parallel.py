@@ -1,8 +1,9 @@
 """Training in several processes: PyTorch's own launcher and DistributedDataParallel.
 
-``torchrun --nproc-per-node 2 -m spikewright compress RECIPE.yaml -o RUN`` gives each process a share of each batch. A
-batch norm sees its process' share, as everywhere in PyTorch without SyncBatchNorm (which does not run under gloo on a
-CPU); everything random is drawn alike in all processes, so that they agree on batches and augmentation.
+``torchrun --nproc-per-node 2 -m spikewright compress RECIPE.yaml -o RUN`` gives each process a share of each batch, and
+its own GPU where PyTorch sees any (compress/devices.py). A batch norm sees its process' share, as everywhere in PyTorch
+without SyncBatchNorm (which does not run under gloo on a CPU); everything random is drawn alike in all processes, so
+that they agree on batches and augmentation.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from spikewright.compress.devices import training_device
 from spikewright.models.graph import SpikingNetwork
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class Ranks:
         if process_count() < 2:
             return cls()
         if not dist.is_initialized():
-            dist.init_process_group("gloo")  # tensors stay on the CPU
+            dist.init_process_group("nccl" if training_device().type == "cuda" else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
 
     def share(self, part: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -86,6 +88,6 @@ class Ranks:
         """The mean of a number over all processes."""
         if self.count == 1:
             return value
-        total = torch.tensor(value, dtype=torch.float64)
+        total = torch.tensor(value, dtype=torch.float64, device=training_device())
         dist.all_reduce(total)
         return float(total) / self.count

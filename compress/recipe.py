@@ -53,10 +53,11 @@ def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, WeightFormat]:
     return formats
 
 
-def parse_recipe(text: str, folder: Path | str = ".") -> Recipe:
+def parse_recipe(text: str, folder: Path | str = ".", name: str | None = None) -> Recipe:
     """A recipe from YAML text; RecipeError with the first fault, in one sentence.
 
-    folder: where relative paths in it begin; they become absolute, so that a resolved recipe works anywhere.
+    folder: where relative paths in it begin; they become absolute, so that a resolved recipe works anywhere. name: of a
+    recipe that has none.
     """
     try:
         raw = yaml.safe_load(text)
@@ -64,6 +65,8 @@ def parse_recipe(text: str, folder: Path | str = ".") -> Recipe:
         raise RecipeError(f"not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise RecipeError("a recipe must be a YAML mapping")
+    if name is not None:
+        raw = {"name": name} | raw
     try:
         return Recipe.model_validate(raw, context={"folder": folder})
     except ValidationError as error:
@@ -71,10 +74,10 @@ def parse_recipe(text: str, folder: Path | str = ".") -> Recipe:
 
 
 def load_recipe(path: Path | str) -> Recipe:
-    """A recipe from a YAML file; relative paths in it begin at the file's folder."""
+    """A recipe from a YAML file; relative paths in it begin at the file's folder, and its name may be its own."""
     path = Path(path)
     try:
-        return parse_recipe(path.read_text(encoding="utf-8"), path.parent)
+        return parse_recipe(path.read_text(encoding="utf-8"), path.parent, path.stem)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror or error}") from None
     except RecipeError as error:

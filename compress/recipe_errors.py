@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+
+from spikewright.models.nearest import unknown
 
 
 def sentence(schema: type[BaseModel], error: ValidationError) -> str:
@@ -26,10 +29,11 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
     if fault["type"] == "union_tag_invalid":
         context = fault["ctx"]
         known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
-        what, wrong = str(context["discriminator"]).strip("'"), str(context["tag"])
-        near = difflib.get_close_matches(wrong, known, 1)
-        hint = f"did you mean {near[0]!r}? All are" if near else "must be one of"
-        return f"{where}: unknown {what} {wrong!r}; {hint} {', '.join(known)}"
+        what = str(context["discriminator"]).strip("'")
+        return f"{where}: {unknown(what, str(context['tag']), known)}"
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        known = re.findall(r"'([^']*)'", str(fault["ctx"]["expected"]))
+        return f"{where}: {unknown('value', fault['input'], known)}"
     if fault["type"] in ("missing", "value_error"):
         return f"{where}: {message}"
     return f"{where}: {message}, not {fault['input']!r}"

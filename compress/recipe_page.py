@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from spikewright.compress import constraints as parts
 from spikewright.compress.factory import FactoryConfig
@@ -16,12 +17,10 @@ from spikewright.models.spikformer import SpikformerConfig
 _HEAD = """# Recipes
 
 A recipe is a YAML file; `spikewright compress RECIPE.yaml -o RUN` trains what it says, `--dry-run` shows the order, the
-epochs, the expected size and cycles, and the time. An unknown key is refused, and the nearest known one is named.
-This page is drawn from the schema (`python -m spikewright.compress.recipe_page > docs/recipes.md`).
+epochs, the expected size, work and cycles, and the time. An unknown key or choice is refused, and the nearest known one
+is named. This page is drawn from the schema (`python -m spikewright.compress.recipe_page > docs/recipes.md`).
 
 ```yaml
-name: mine
-# or model: {factory: "mypkg.net:build", checkpoint: best.safetensors}
 model: {family: spikformer, depth: 4, dim: 64, heads: 4, steps: 4}
 data: clutter-digits   # or {npz: FILE}, {folder: DIR}, {set: NAME, folder: DIR}
 teacher: {epochs: 30}
@@ -33,6 +32,9 @@ constraints:
 target: {board: ulx3s-85f}
 ```
 
+A network of your own is `model: {factory: "mypkg.net:build", checkpoint: best.safetensors}`; `structure` and `tokens`
+work on a spikformer's blocks only. A vgg or resnet takes `masks.method` attention-guided or magnitude.
+
 Constraints persist: each stage trains with all that came before it. Their order is fixed, whatever the file's:
 
 | constraint | method, one function or small class | stage of a run |
@@ -43,8 +45,9 @@ Constraints persist: each stage trains with all that came before it. Their order
 | `neuron` | `compress/plastic.py` | `compress/stages/neuron.py` |
 | `quantisers` | `compress/quantise.py`; `compress/search.py`, `search_cost.py` | `compress/stages/quantisers.py` |
 
-A run folder ends with `package.safetensors`, `metrics.json`, `log.jsonl`, the resolved `recipe.yaml`, and, where the
-recipe has a `target`, `tried.json` and `tried.svg`: accuracy, cycles and stored bits of every network on the way.
+A run folder ends with `package.safetensors`, `metrics.json` (accuracy, weights, compression, GFLOPs), `log.jsonl`, the
+resolved `recipe.yaml`, and, where the recipe has a `target`, `tried.json` and `tried.svg`: accuracy, cycles and stored
+bits of every network on the way, by the compiler; where the accelerator does not take one, estimated and marked so.
 """
 #: Sections in the order of the page: title, schema.
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -84,11 +87,18 @@ def _section(title: str, schema: type[BaseModel]) -> str:
             values, default = "a section below", ""
         else:
             values = _values(field.annotation)
-            default = "required" if field.is_required() else f"`{_shown(field.get_default(call_default_factory=True))}`"
+            default = _default(field)
         limits = ", ".join(_limit(m) for m in field.metadata if _limit(m))
         words = "; ".join(text for text in (field.description or "", limits) if text)
         lines.append(f"| `{key}` | {values} | {default} | {words} |".replace("|  |", "| |"))
     return "\n".join(lines) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    told = field.json_schema_extra  # where it is not the schema's to know
+    if isinstance(told, dict):
+        return str(told["default"])
+    return "required" if field.is_required() else f"`{_shown(field.get_default(call_default_factory=True))}`"
 
 
 def _is_part(kind: Any) -> bool:

@@ -12,7 +12,7 @@ from spikewright.compress.factory import FactoryConfig, build_from_factory
 from spikewright.compress.structure import shrunk_config
 from spikewright.compress.tokens import filled, keep_counts
 from spikewright.models.convnets import ConvNetConfig
-from spikewright.models.data import Source, UserFiles, parse_name
+from spikewright.models.data import Source, UserFiles, can_be_bent, parse_name
 from spikewright.models.graph import Size
 from spikewright.models.spikformer import SpikformerConfig
 
@@ -26,7 +26,11 @@ class Target(Part):
 class Recipe(Part):
     """Everything that determines a run's result."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]+$",
+        description="of the network in the package",
+        json_schema_extra={"default": "the recipe file's, without its suffix"},
+    )
     data: Source = Field(description="a set at hand, NAME or NAME:k for its k-th fold; or a user's files")
     seed: int = Field(default=1, ge=0, lt=2**31)
     threads: int = Field(default=1, ge=1, description="CPU threads; another number may change last bits of float sums")
@@ -54,26 +58,43 @@ class Recipe(Part):
         return value
 
     @model_validator(mode="after")
+    def _bends_digits_only(self) -> Recipe:
+        parts = {"training": self.training} | {
+            name: getattr(self.constraints, name) for name in Constraints.model_fields
+        }
+        jittered = [name for name, part in parts.items() if part is not None and part.jitter]
+        if jittered and not can_be_bent(self.data):
+            moves = (
+                "the frames of event-digits are moved"
+                if isinstance(self.data, str)
+                else "a user's images have data.flip and data.shift"
+            )
+            raise ValueError(f"{jittered[0]}.jitter bends digits; {moves}")
+        return self
+
+    @model_validator(mode="after")
     def _makes_sense(self) -> Recipe:
         tokens, masks = self.constraints.tokens, self.constraints.masks
         family = self.model.family
         if isinstance(masks, LotteryMasks) and masks.rewind > self.teacher.epochs:
             raise ValueError(f"masks.rewind must be at most teacher.epochs = {self.teacher.epochs}, not {masks.rewind}")
-        if self.training.jitter and not isinstance(self.data, str):
-            raise ValueError("training.jitter bends digits; a user's images have data.flip and data.shift")
         converts = isinstance(masks, ConvertedMasks)
         if masks and converts and family not in ("vgg", "resnet"):
             raise ValueError(f"masks.method {masks.method!r} compresses an ANN into a vgg or resnet, not a {family}")
         if family in ("vgg", "resnet") and not converts:
             raise ValueError(f"a {family} becomes an SNN by masks.method attention-guided or magnitude")
-        if not self.teacher.epochs and not (isinstance(self.model, FactoryConfig) and self.model.checkpoint):
-            raise ValueError("teacher.epochs may be 0 only where a factory's checkpoint is the teacher")
+        given = [self.teacher.checkpoint, self.model.checkpoint if isinstance(self.model, FactoryConfig) else None]
+        if all(given):
+            raise ValueError("model.checkpoint and teacher.checkpoint say the same: give one")
+        if not self.teacher.epochs and not any(given):
+            raise ValueError("teacher.epochs may be 0 only where a checkpoint is the teacher")
         if family in ("vgg", "resnet") and self.constraints.neuron:
             raise ValueError(f"neuron: the neurons of a {family} learn threshold and leak anyway")
         if not isinstance(self.model, SpikformerConfig):
             for name in ("structure", "tokens"):
                 if getattr(self.constraints, name) is not None:
-                    raise ValueError(f"{name} works on the blocks of a spikformer, not on a {family}")
+                    trained = "; trained weights go in by teacher.checkpoint" if family == "factory" else ""
+                    raise ValueError(f"{name} works on the blocks of a spikformer, not on a {family}{trained}")
             return self
         for block in (tokens.before or ()) if tokens else ():
             if not 0 < block < self.model.depth:
@@ -84,6 +105,8 @@ class Recipe(Part):
                 raise ValueError(f"tokens.keep must give {len(self.selector_blocks())} counts, not {len(tokens.keep)}")
             if any(not 1 <= b <= a for a, b in pairwise(counts)):
                 raise ValueError(f"tokens.keep must fall from at most {self.model.tokens} tokens to at least 1")
+            if counts[-1] == counts[0]:
+                raise ValueError(f"tokens.keep must fall below the {self.model.tokens} tokens that there are")
         if tokens and self.model.depth < 2:
             raise ValueError("tokens needs a model of at least 2 blocks, because no selector stands before block 0")
         return self

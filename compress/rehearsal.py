@@ -6,6 +6,7 @@ It tells in seconds what cannot be exported, what sizes and cycles to expect, an
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from spikewright.compress.account import layers_of
 from spikewright.compress.build import dense_model, exact, layer_names, quantise, student_model
 from spikewright.compress.constraints import ConvertedMasks, FixedQuantisers, L1PMasks, LotteryMasks
 from spikewright.compress.export import export_package
@@ -32,13 +34,14 @@ from spikewright.compress.masks import (
     survivors,
 )
 from spikewright.compress.plastic import make_plastic
-from spikewright.compress.quantise import Quantised, WeightFormat, candidates
+from spikewright.compress.quantise import SHORTCUT_FORMAT, Quantised, WeightFormat, candidates
 from spikewright.compress.recipe import RecipeError, layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.stages.run import Run, copy_of
 from spikewright.compress.task import Task
 from spikewright.compress.tokens import selectors
 from spikewright.compress.training import Phase, accuracy
+from spikewright.cost.storage import average_bits
 from spikewright.models.convnets import ConvNet
 from spikewright.models.data import Split
 from spikewright.models.graph import SpikingNetwork
@@ -81,11 +84,16 @@ def rehearsed_package(recipe: Recipe, task: Task) -> Package:
 
 def stored_as(network: SpikingNetwork, recipe: Recipe, task: Task) -> Package:
     """The package of a network in float: its weights rounded to 8 bits, untrained. For sizes and cycles, no more."""
+    return export_package(rounded(network, recipe), recipe, task)
+
+
+def rounded(network: SpikingNetwork, recipe: Recipe) -> SpikingNetwork:
+    """A network in float with its weights rounded to 8 bits, untrained; a quantised one as it is."""
     if not any(isinstance(module, Quantised) for module in network.modules()):
         network = copy.deepcopy(network)
         eight = WeightFormat("uniform", 8)
         quantise(network, with_fractions(network, recipe, dict.fromkeys(layer_names(network), eight)))
-    return export_package(exact(network), recipe, task)
+    return exact(network)
 
 
 def _expected_masks(recipe: Recipe, network: SpikingNetwork) -> Masks:
@@ -97,7 +105,7 @@ def _expected_masks(recipe: Recipe, network: SpikingNetwork) -> Masks:
         return magnitude_masks(weights, keep, banks=masks.banks)
     if isinstance(masks, L1PMasks):
         return matrix_masks(block_matrices(network), masks.sparsity, banks=masks.banks)
-    if isinstance(masks, ConvertedMasks) and not masks.by_channel:
+    if isinstance(masks, ConvertedMasks) and not masks.channels:
         return density_masks(cast(ConvNet, network), survivors(total, masks.sparsity, 1, 1), banks=masks.banks)
     return {}
 
@@ -106,11 +114,17 @@ def _expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Weig
     quantisers, names = recipe.constraints.quantisers, layer_names(network)
     if isinstance(quantisers, FixedQuantisers):
         return layer_formats(recipe, names)
-    possible = candidates(quantisers.schemes, quantisers.widths)
+    possible = sorted(candidates(quantisers.schemes, quantisers.widths), key=lambda fmt: fmt.bits, reverse=True)
     for fmt in possible:  # the search may choose any of them: what cannot be, is refused now
         with_fractions(network, recipe, {names[-1]: fmt})
-    widest = max((f for f in possible if f.bits <= quantisers.target_bits), key=lambda fmt: fmt.bits)
-    return with_fractions(network, recipe, dict.fromkeys(names, widest))
+    for fmt in possible:  # the widest that all layers may have
+        average = average_bits(layers_of(network, recipe.input_bits, formats=dict.fromkeys(names, fmt)))
+        if average <= quantisers.target_bits:
+            return with_fractions(network, recipe, dict.fromkeys(names, fmt))
+    raise RecipeError(
+        f"quantisers.target_bits must be at least {math.ceil(1e3 * average) / 1e3}, the least average with the "
+        f"{SHORTCUT_FORMAT.bits} bits of shortcuts, not {quantisers.target_bits!r}"
+    )
 
 
 def seconds_of(run: Run, plan: dict[str, int]) -> float:

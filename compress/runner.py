@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from spikewright.compress.account import layers_of
+from spikewright.compress.account import compression_of, layers_of
 from spikewright.compress.artefacts import Checkpoints, portable, recipe_hash, save_tensors, to_json, write_whole
 from spikewright.compress.build import dense_model, quantised_from
 from spikewright.compress.determinism import determinism
 from spikewright.compress.export import export_package, weight_statistics
 from spikewright.compress.factory import FactoryConfig, build_from_factory
 from spikewright.compress.factory_check import check_network
+from spikewright.compress.pace import Pace
 from spikewright.compress.parallel import is_first, process_count
 from spikewright.compress.recipe import RecipeError, load_recipe
 from spikewright.compress.recipe_schema import Recipe
@@ -27,7 +28,7 @@ from spikewright.compress.stages import planned, run_stages
 from spikewright.compress.stages.run import Run, State, task_of
 from spikewright.compress.task import Task
 from spikewright.compress.training import Record, accuracy, predict
-from spikewright.cost.storage import compression
+from spikewright.cost.work import dense_macs
 from spikewright.models.package import write_package
 
 
@@ -40,7 +41,11 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     answers = {"float": predict(dense, task, test, double=True), "quantised": predict(model, task, test, double=True)}
     count = len(test)
     correct = {rung: int((classes == test.labels).sum()) for rung, classes in answers.items()}
-    three = compression(layers_of(model, recipe.input_bits, frames=task.frames))
+    layers = {
+        name: layers_of(network, recipe.input_bits, frames=task.frames)
+        for name, network in (("dense", dense), ("compressed", model))
+    }
+    three = compression_of(model, dense, recipe.input_bits, frames=task.frames)
     metrics: dict[str, Any] = {
         "name": recipe.name,
         "data": task.data.name,
@@ -53,6 +58,8 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
         },
         "weights": weight_statistics(model),
         "compression": {name: round(times, 3) for name, times in asdict(three).items()},
+        # multiply-accumulates of all steps, pruned weights included
+        "gflops": {name: dense_macs(found) / 1e9 for name, found in layers.items()},
     }
     records = {"record.labels": test.labels.astype(np.int16)}
     records |= {f"record.{rung}": classes.astype(np.int16) for rung, classes in answers.items()}
@@ -97,22 +104,25 @@ def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None
     console = console or Console(stderr=True)
     columns = (
         TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
+        TimeElapsedColumn(),
     )  # fmt: skip
-    first = is_first()
+    first, plan = is_first(), planned(recipe)
+    checkpoints = Checkpoints(out / "stages", recipe)
+    pace = Pace(plan, [stage for stage in plan if checkpoints.path(stage).exists()])
     with (
         determinism(recipe.threads),
         Progress(*columns, console=console, disable=not (console.is_terminal and first)) as bar,
     ):
-        work = bar.add_task(recipe.name, total=sum(planned(recipe).values()), said="")
+        work = bar.add_task(recipe.name, total=sum(plan.values()), said="")
 
         def tick(record: Record) -> None:
-            said = " ".join(f"{k} {v}" for k, v in record.items() if k not in ("stage", "epoch"))
+            words = [f"{k} {v}" for k, v in record.items() if k not in ("stage", "epoch")]
+            said = " ".join([*words, pace.left(record)]).rstrip()
             bar.update(work, description=record["stage"], advance=record["epoch"] != "end", said=said)
             if first and not console.is_terminal:
                 console.print(f"{record['stage']} {record['epoch']} {said}", highlight=False)
 
-        run = Run(recipe, Checkpoints(out / "stages", recipe), task, tick)
+        run = Run(recipe, checkpoints, task, tick)
         dense, state = run_stages(run)
         if first:
             _finish(recipe, task, dense, state, run.log, out)

@@ -87,17 +87,18 @@ class HardwareCost:
         """Average width over all weights, with a gradient."""
         total = sum(self.layers[name].weights for name in self.mixtures) + len(self.fixed)
         parts = [
-            m.probabilities() @ torch.tensor([float(f.bits) for f in m.formats]) * self.layers[name].weights
+            m.probabilities().cpu() @ torch.tensor([float(f.bits) for f in m.formats]) * self.layers[name].weights
             for name, m in self.mixtures.items()
         ]
         return (torch.stack(parts).sum() + sum(self.fixed)) / total
 
     def __call__(self, network: SpikingNetwork, result: Result, images: Tensor) -> Tensor:
         columns = [self._table[name] for name in self.mixtures]
-        relative = self._figures(columns, [m.probabilities() for m in self.mixtures.values()]) / self._eight
+        relative = self._figures(columns, [m.probabilities().cpu() for m in self.mixtures.values()]) / self._eight
         f = self.factors
         over = F.relu(self.expected_bits() / self.target_bits - 1)
-        return relative @ torch.tensor([f.rom, f.cycles, f.adders, f.energy]) + f.target * over
+        cost = relative @ torch.tensor([f.rom, f.cycles, f.adders, f.energy]) + f.target * over
+        return cost.to(images.device)  # some numbers for each layer: they are added up on the CPU
 
 
 def _columns(costs: list[tuple[FormatCost, int, int]]) -> Tensor:

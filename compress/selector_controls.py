@@ -41,8 +41,8 @@ class RandomSelector(FiringRateSelector):
 
     def rank(self, x: Tensor) -> Tensor:
         if self.training:
-            return torch.rand(x.shape[1:3])
-        return torch.rand(x.shape[1:3], generator=torch.Generator().manual_seed(self.seed))
+            return torch.rand(x.shape[1:3]).to(x.device)
+        return torch.rand(x.shape[1:3], generator=torch.Generator().manual_seed(self.seed)).to(x.device)
 
 
 def kept_area(network: Spikformer, task: Task, split: Split, batch: int = 120) -> list[float]:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from spikewright.compress.devices import device_of
 from spikewright.compress.masks import Masks, apply_masks
 from spikewright.compress.objective import Objective
 from spikewright.compress.parallel import Ranks
@@ -69,11 +70,12 @@ def predict(
 ) -> NDArray[np.int64]:
     """Class per image, the first of equal scores. ``double``: in float64, exact on the integer grid."""
     network.eval()
+    device = device_of(network)
     if double:
         network.double()
     with torch.no_grad():
         parts = task.batches(split, batch)
-        scores = [network(part.double() if double else part).numpy() for part in parts]
+        scores = [network((part.double() if double else part).to(device)).cpu().numpy() for part in parts]
     if double:
         network.float()
     return cast("NDArray[np.int64]", np.concatenate(scores).argmax(1))
@@ -103,7 +105,7 @@ def reestimate_norms(network: SpikingNetwork, task: Task, settings: Settings, la
             for first in range(0, len(split), settings.batch):
                 part = split.images[first : first + settings.batch]
                 if len(part) > 1:
-                    network(task.inputs(part))
+                    network(task.inputs(part).to(device_of(network)))
     for norm in norms(network):
         norm.momentum = 0.1
     for selector, mode in zip(selectors(network), before, strict=True):
@@ -139,17 +141,18 @@ def train(
 ) -> list[Record]:
     """Run the phase in place; one log record an epoch. Raises TrainingError where the loss is not a number.
 
-    Under ``torchrun`` every process takes its share of each batch, and gradients are averaged.
+    Under ``torchrun`` every process takes its share of each batch, and gradients are averaged. Everything is trained
+    where the network is; masks and objective must be there too (:func:`~spikewright.compress.devices.on_device`).
     """
     set_mode(network, hard=not phase.soft)
     apply_masks(network, phase.masks)
     ranks = Ranks.current()
     loss_of = ranks.parallel(network, objective)
     optimiser = _optimiser(network, settings, phase.rate)
-    batch = settings.batch
+    batch, device = settings.batch, device_of(network)
     log: list[Record] = []
     done = 0
-    for epoch in range(phase.stop or phase.epochs):
+    for epoch in range(phase.epochs if phase.stop is None else phase.stop):
         split = task.epoch(seeds(settings.seed, f"{phase.label}/{epoch}"))
         per_epoch = max(1, len(split) // batch)
         warm, total = min(2, phase.epochs / 4) * per_epoch, phase.epochs * per_epoch
@@ -163,7 +166,8 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = phase.rate * share * group["factor"]
             part = ranks.share(order[i * batch : (i + 1) * batch])
-            loss: Tensor = loss_of(task.inputs(split.images[part]), torch.from_numpy(split.labels[part]))
+            images, labels = task.inputs(split.images[part]), torch.from_numpy(split.labels[part])
+            loss: Tensor = loss_of(images.to(device), labels.to(device))
             if not torch.isfinite(loss):
                 raise TrainingError(f"{phase.label}: the loss is not a number in epoch {epoch}; lower the rate")
             optimiser.zero_grad(set_to_none=True)
@@ -172,6 +176,10 @@ def train(
             apply_masks(network, phase.masks)
             losses += ranks.mean(float(loss.detach()))
             done += 1
+        for name, parameter in network.named_parameters():
+            # A membrane that is no number never fires, so the loss need not tell.
+            if not torch.isfinite(parameter).all():
+                raise TrainingError(f"{phase.label}: {name} is not a number in epoch {epoch}; lower the rate")
         if phase.adapt is not None:
             phase.adapt(network, optimiser, phase.masks, epoch + 1, phase.epochs)
         ranks.agree(network)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from spikewright.compress.account import workload_of
 from spikewright.compress.build import FORMAT, dense_model, quantised_from
-from spikewright.compress.rehearsal import stored_as
+from spikewright.compress.export import export_package
+from spikewright.compress.rehearsal import rounded
 from spikewright.compress.stages import planned
 from spikewright.compress.stages.run import Run, state_and_masks, student
 from spikewright.compress.stages.structure import KEPT
 from spikewright.compress.training import accuracy
+from spikewright.cost.workload import Workload
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.package import Package
 from spikewright.models.spikformer import Spikformer
@@ -21,14 +24,15 @@ _PASSING = ("masks-ann", "search", "quantisers", "gather")
 
 @dataclass(frozen=True)
 class Tried:
-    """One network: the stage that left it, its accuracy on the validation images in percent, and its package.
+    """One network: the stage that left it, its accuracy on the validation images in percent, its package and workload.
 
-    Before the quantisers the package holds its weights rounded to 8 bits, untrained; the accuracy is that in float.
+    Before the quantisers these hold its weights rounded to 8 bits, untrained; the accuracy is that in float.
     """
 
     stage: str
     validation: float
     package: Package
+    work: Workload
 
 
 def tried(run: Run) -> Iterator[Tried]:
@@ -40,7 +44,9 @@ def tried(run: Run) -> Iterator[Tried]:
         network = _network(run, stage)
         double = stage == "grid"
         share = accuracy(network, run.task, run.task.data.validation, double=double)
-        yield Tried(stage, share, stored_as(network, run.recipe, run.task))
+        stored = rounded(network, run.recipe)
+        work = workload_of(stored, run.recipe.input_bits, frames=run.task.frames)
+        yield Tried(stage, share, export_package(stored, run.recipe, run.task), work)
 
 
 def _network(run: Run, stage: str) -> SpikingNetwork:

@@ -193,8 +193,10 @@ def write_package(package: Package, path: Path | str) -> None:
             file.write(data)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        raise PackageError(f"{path}: cannot be written: {error.strerror or error}") from None
+        if isinstance(error, OSError):
+            raise PackageError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise

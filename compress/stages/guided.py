@@ -29,14 +29,14 @@ def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, 
     """The trained SNN and its masks (none where channels went)."""
     guided = masks if isinstance(masks, GuidedMasks) else None
     lesson = run.lesson(masks, lambda: run.teacher)
-    regrowth = Regrowth(guided.regrowth) if guided and not guided.by_channel else None
+    regrowth = Regrowth(guided.regrowth) if guided and not guided.channels else None
 
     def compress() -> Stage:
         meta = cast(ConvNet, run.teacher)
         ann = cast(ConvNet, dense_model(run.recipe))
         ann.load_state_dict(dense)
         chosen: Masks = {}
-        if masks.by_channel:
+        if masks.channels:
             ann = thinned(ann, masks.sparsity)
         else:
             total = sum(weight.numel() for weight in prunable(ann).values())
@@ -52,7 +52,7 @@ def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, 
 
     def spike() -> Stage:
         ann = cast(ConvNet, dense_model(run.recipe))
-        if masks.by_channel:
+        if masks.channels:
             ann = thinned(ann, masks.sparsity)
         ann.load_state_dict(compressed)
         to_spiking(ann, leak=masks.leak, surrogate=masks.surrogate)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import torch
 
 from spikewright.compress.constraints import L1PMasks, LotteryMasks
+from spikewright.compress.lottery import LotteryTickets
 from spikewright.compress.masks import (
     Masks,
     block_matrices,
-    magnitude_masks,
     matrix_masks,
     prunable,
     reinitialised,
     rewind,
     selector_weights,
-    survivors,
 )
 from spikewright.compress.stages.guided import guided_stage
 from spikewright.compress.stages.run import MASK, Lesson, Run, Stage, State, copy_of, state_and_masks, student
@@ -35,28 +36,24 @@ def masks_stage(run: Run, trained: State, early: State) -> tuple[State, Masks]:
 def _lottery(run: Run, masks: LotteryMasks, trained: State, early: State) -> tuple[State, Masks]:
     """Prune by magnitude, rewind to the early weights with the selector's initialisation, retrain; each round."""
     model = student(run, early)
-    start, first = copy_of(model), trained
-    names = list(prunable(model))
-    mine = sum(p.numel() for p in prunable(model).values())
-    total = mine + selector_weights(model)
-    current: Masks | None = None
-    for number in range(1, masks.last_round + 1):
-        # The selectors' weights count as kept, so the network gives up their share too.
-        keep = survivors(total, masks.sparsity, masks.rounds, number) - (total - mine)
-        chosen = magnitude_masks({n: trained[n] for n in names}, keep, current, banks=masks.banks)
+    tickets = LotteryTickets(model, copy_of(model), sparsity=masks.sparsity, rounds=masks.rounds, banks=masks.banks)
+    first = trained
+    chosen: Masks = {}
+    model.load_state_dict(trained)
+    for number, chosen in enumerate(islice(tickets, masks.last_round), start=1):
         last = number == masks.last_round
         label = f"masks-{number:02d}"
 
         def make(chosen: Masks = chosen, label: str = label, last: bool = last) -> Stage:
-            anew = last and masks.start == "random"
-            rewind(model, reinitialised(model, run.recipe.seed, label) if anew else start, chosen)
+            if last and masks.start == "random":
+                rewind(model, reinitialised(model, run.recipe.seed, label), chosen)
             epochs = masks.final_epochs if last and masks.final_epochs else masks.epochs
             lesson = run.lesson(masks, lambda: student(run, first))
             return _train(run, model, Phase(label, epochs, masks.rate, masks=chosen), lesson)
 
-        tensors = run.stage(label, make)
-        trained, current = state_and_masks(tensors)
-    return trained, current or {}
+        trained, chosen = state_and_masks(run.stage(label, make))
+        model.load_state_dict(trained)
+    return trained, chosen
 
 
 def _l1p(run: Run, masks: L1PMasks, trained: State) -> tuple[State, Masks]:

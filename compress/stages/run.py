@@ -15,6 +15,7 @@ from torch import Tensor
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import dense_model, student_model
 from spikewright.compress.constraints import Constraint
+from spikewright.compress.devices import on_device, training_device
 from spikewright.compress.masks import Masks
 from spikewright.compress.objective import Objective, Term
 from spikewright.compress.parallel import is_first
@@ -48,7 +49,7 @@ def settings_of(recipe: Recipe) -> Settings:
 
 def copy_of(model: SpikingNetwork) -> State:
     """The state, detached from the model."""
-    return {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
+    return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
 
 
 def fast(model: SpikingNetwork) -> SpikingNetwork:
@@ -169,7 +170,8 @@ class Run:
             ratio_weight=tokens.ratio_weight if tokens else 0.0,
             terms=terms,
         )
-        return train(model, lesson.task, self.settings, phase, objective, self.tick)
+        with on_device(training_device(), model, objective, phase.masks):
+            return train(model, lesson.task, self.settings, phase, objective, self.tick)
 
     def settle(self, model: SpikingNetwork, label: str, lesson: Lesson | None = None) -> list[Record]:
         """Re-estimate the norms as inference sees them, and say how good the stage is."""

@@ -16,6 +16,8 @@ def teacher_stage(run: Run) -> tuple[State, State]:
 
     def train(stop: int | None) -> Stage:
         model = fast(dense_model(run.recipe))
+        if rewind == 0:
+            early.update(copy_of(model))
 
         def keep(epoch: int) -> None:
             if epoch == rewind:

@@ -14,6 +14,7 @@ from spikewright.models.data.fingerprint import by_content, fingerprint
 from spikewright.models.data.published import PUBLISHED
 from spikewright.models.data.source import PublishedSet, Source, UserFiles, UserPath
 from spikewright.models.data.types import DataError, Dataset, Images, Refresh, Split
+from spikewright.models.nearest import unknown
 
 __all__ = [
     "DataError",
@@ -26,6 +27,7 @@ __all__ = [
     "UserFiles",
     "UserPath",
     "by_content",
+    "can_be_bent",
     "count_table",
     "encode",
     "fingerprint",
@@ -41,13 +43,22 @@ _AT_HAND: dict[str, Callable[[str, int | None], Dataset]] = {
 }
 
 
+#: Sets whose ``refresh`` does something else where it is jittered.
+_BENT = ("digits", "clutter-digits")
+
+
+def can_be_bent(source: str | UserFiles) -> bool:
+    """Whether jitter changes the training images."""
+    return isinstance(source, str) and parse_name(source)[0] in _BENT
+
+
 def parse_name(name: str) -> tuple[str, int | None]:
     """Set and fold of a name, ``SET`` or ``SET:k``; DataError if there is no such set or fold."""
     known, colon, fold = name.partition(":")
     if known in PUBLISHED:
         raise DataError(f"data {name!r} is not at hand: name the folder of its files, {{set: {known}, folder: DIR}}")
     if known not in _AT_HAND:
-        raise DataError(f"data must be one of {', '.join(sorted(_AT_HAND))}, not {name!r}")
+        raise DataError(unknown("data set", known, sorted(_AT_HAND)))
     if colon and (not fold.isdecimal() or int(fold) >= FOLDS):
         raise DataError(f"the fold in data {name!r} must be from 0 to {FOLDS - 1}")
     return known, int(fold) if colon else None

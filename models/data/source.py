@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -29,6 +28,7 @@ from pydantic import (
 )
 
 from spikewright.models.data.published import PUBLISHED, Pictures
+from spikewright.models.nearest import unknown
 
 
 def _absolute(value: str, info: ValidationInfo) -> str:
@@ -85,9 +85,7 @@ class PublishedSet(_Files):
     @classmethod
     def _is_known(cls, value: str) -> str:
         if value not in PUBLISHED:
-            near = difflib.get_close_matches(value, PUBLISHED, 1)
-            hint = f"did you mean {near[0]!r}? All are" if near else "must be one of"
-            raise ValueError(f"unknown set {value!r}; {hint} {', '.join(PUBLISHED)}")
+            raise ValueError(unknown("set", value, PUBLISHED))
         return value
 
     @model_validator(mode="after")

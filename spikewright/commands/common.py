@@ -37,6 +37,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     from spikewright.compiler.lowered import LoweringError
     from spikewright.compiler.program import StructureError
     from spikewright.compress.factory import FactoryError
+    from spikewright.compress.guided import ThresholdError
     from spikewright.compress.masks import MaskError
     from spikewright.compress.recipe import RecipeError
     from spikewright.compress.training import TrainingError
@@ -52,7 +53,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     return (
         BoardError, ReportError, SynthesisError, FitError, IRError, LoweringError, StructureError, PackageError,
         BuildFolderError, GoldenError, ToolError, TraceError, BenchError, BuildError, UserError, RecipeError, MaskError,
-        TrainingError, FactoryError, DataError, FormatError,
+        TrainingError, ThresholdError, FactoryError, DataError, FormatError,
     )  # fmt: skip
 
 

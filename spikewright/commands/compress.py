@@ -15,7 +15,7 @@ def compress(
         Path | None, typer.Option("--output", "-o", help="Folder of the run; an interrupted run continues.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show order, epochs, expected size and cycles, and the time.")
+        bool, typer.Option("--dry-run", help="Only show order, epochs, expected size, work and cycles, and the time.")
     ] = False,
 ) -> None:
     """Train, prune, select tokens and quantise after a recipe; ends in a model package.

@@ -77,7 +77,13 @@ def show_report(report: dict[str, Any]) -> None:
     table.add_row(
         "bits a weight",
         f"{weights['average_bits']:.2f}",
-        f"on average; {weights['compression']['bits']:.1f}x below float",
+        "of their code, on average over all weights",
+    )
+    smaller = weights["compression"]
+    table.add_row(
+        "compression",
+        " / ".join(f"{smaller[way]:.1f}x" for way in ("bits", "weights", "stored")),
+        "smaller than float: by bits of a code, by weights kept, by all bits that are stored",
     )
     kept = " to ".join(map(str, [tokens["initial"], *tokens["kept"]]))
     table.add_row("tokens", kept, "image patches that enter, and that each selector keeps")

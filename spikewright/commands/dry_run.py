@@ -9,18 +9,18 @@ from pathlib import Path
 from spikewright.boards.registry import load_board
 from spikewright.boards.schema import Board
 from spikewright.commands.common import out, table
-from spikewright.commands.fitting import fitted
-from spikewright.compress.account import workload_of
+from spikewright.commands.fitting import price
+from spikewright.compress.account import compression_of, layers_of, workload_of
 from spikewright.compress.artefacts import Checkpoints
+from spikewright.compress.build import dense_model
 from spikewright.compress.determinism import determinism
 from spikewright.compress.rehearsal import rehearse as rehearsed
 from spikewright.compress.rehearsal import rehearsed_package, seconds_of
 from spikewright.compress.runner import checked
 from spikewright.compress.stages import planned
 from spikewright.compress.stages.run import Run
-from spikewright.cost.latency import descriptor_cycles
-from spikewright.cost.shape import Shape
-from spikewright.cost.storage import average_bits, compression
+from spikewright.cost.storage import average_bits
+from spikewright.cost.work import dense_macs
 from spikewright.cost.workload import Workload
 from spikewright.models.package import Package
 
@@ -29,7 +29,7 @@ USUAL_BOARD = "ulx3s-85f"
 
 
 def rehearse(path: Path, board: Board | None) -> None:
-    """Print order, epochs, expected size and cycles, and an estimate of the time; nothing is written."""
+    """Print order, epochs, expected size, work and cycles, and an estimate of the time; nothing is written."""
     recipe, task = checked(path)
     plan = planned(recipe)
     out.print(f"[bold]{recipe.name}[/]: {len(plan)} stages in this order")
@@ -41,10 +41,16 @@ def rehearse(path: Path, board: Board | None) -> None:
     work = workload_of(network, recipe.input_bits, frames=task.frames)
     layers = work.layers
     total, kept = (sum(getattr(layer, what) for layer in layers) for what in ("weights", "kept"))
-    three = compression(layers)
+    dense = dense_model(recipe)
+    three = compression_of(network, dense, recipe.input_bits, frames=task.frames)
     out.print(
         f"expected size: {kept} of {total} weights kept, {average_bits(layers):.2f} bits on average; compression "
         f"{three.bits:.1f}x by bits, {three.weights:.1f}x by weights, {three.stored:.1f}x by stored bits"
+    )
+    before = dense_macs(layers_of(dense, recipe.input_bits, frames=task.frames))
+    out.print(
+        f"expected work: {dense_macs(layers) / 1e9:.4f} GFLOPs an image, dense {before / 1e9:.4f} "
+        "(multiply-accumulates of all steps, pruned weights included)"
     )
     out.print(expected_cycles(rehearsed_package(recipe, task), work, board or load_board(USUAL_BOARD)))
     with tempfile.TemporaryDirectory() as nowhere, determinism(recipe.threads):
@@ -54,16 +60,14 @@ def rehearse(path: Path, board: Board | None) -> None:
 
 def expected_cycles(package: Package, work: Workload, board: Board) -> str:
     """What the compiler says of a package on a board; or the cost model of its workload, where the compiler refuses."""
-    choice = fitted(package, board)
-    if isinstance(choice, str):
-        usual = Shape()
-        about = sum(cycles for _, cycles in descriptor_cycles(work, usual))
+    cost = price(package, work, board)
+    shape = cost.shape
+    if cost.refused is not None:
         return (
-            f"expected cycles: about {about} an image on {usual.lanes} lanes and {usual.banks} banks, by the cost "
-            f"model; the accelerator does not take this network yet: {choice}"
+            f"expected cycles: about {cost.cycles} an image on {shape.lanes} lanes and {shape.banks} banks, by the "
+            f"cost model; the accelerator does not take this network yet: {cost.refused}"
         )
-    cycles, shape = sum(step.cycles for step in choice.lowered.steps), choice.shape
     return (
-        f"expected cycles: {cycles} an image on {board.name} ({shape.lanes} lanes, {shape.banks} banks, "
+        f"expected cycles: {cost.cycles} an image on {board.name} ({shape.lanes} lanes, {shape.banks} banks, "
         f"{shape.streams} streams)"
     )

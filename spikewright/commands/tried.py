@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from spikewright.boards.schema import Board
 from spikewright.commands.common import progress
-from spikewright.commands.fitting import fitted
-from spikewright.compiler.program import assemble
+from spikewright.commands.fitting import price
 from spikewright.compress.artefacts import Checkpoints, to_json, write_whole
 from spikewright.compress.determinism import determinism
 from spikewright.compress.runner import checked
@@ -24,16 +23,33 @@ from spikewright.compress.tried import Tried, tried
 class Point:
     """A network: validation accuracy in percent; cycles an image, skipping off; stored bits of its ROMs.
 
-    refused: why the accelerator does not take it, where cycles and bits are missing. best: no other is at least as
-    good in all three and better in one.
+    estimated: cycles and bits are the cost model's, because the accelerator does not take the network; refused: why.
+    best: no other whose figures come from the same source is at least as good in all three and better in one.
     """
 
     stage: str
     validation: float
-    cycles: int | None = None
-    bits: int | None = None
+    cycles: int
+    bits: int
+    estimated: bool = False
     refused: str | None = None
     best: bool = False
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where figures come from, and how their points are drawn."""
+
+    what: str
+    marker: str
+    colour: str
+
+
+#: By whether they are estimated.
+_SOURCES = {
+    False: _Source("by the compiler", "o", "tab:blue"),
+    True: _Source("estimated by the cost model", "D", "tab:orange"),
+}
 
 
 def draw(path: Path, folder: Path, board: Board) -> Path:
@@ -52,39 +68,42 @@ def draw(path: Path, folder: Path, board: Board) -> Path:
 
 def point_of(one: Tried, board: Board) -> Point:
     """A network on a board, each in the shape of the engine that suits it."""
-    choice = fitted(one.package, board)
-    if isinstance(choice, str):
-        return Point(one.stage, one.validation, refused=choice)
-    cycles = sum(step.cycles for step in choice.lowered.steps)
-    return Point(one.stage, one.validation, cycles, assemble(choice.lowered).rom_bits.total)
+    cost = price(one.package, one.work, board)
+    estimated = cost.refused is not None
+    return Point(one.stage, one.validation, cost.cycles, cost.bits, estimated, cost.refused)
 
 
 def is_best(point: Point, points: list[Point]) -> bool:
-    """Whether the point is on the Pareto front of accuracy, cycles and size."""
-    if point.cycles is None:
-        return False
+    """Whether the point is on the Pareto front of accuracy, cycles and size, of those compiled or those estimated.
+
+    An estimate is of another shape of the engine: beside the compiler's figures it would say nothing.
+    """
 
     def merits(of: Point) -> tuple[float, int, int]:
-        return of.validation, -(of.cycles or 0), -(of.bits or 0)
+        return of.validation, -of.cycles, -of.bits
 
-    others = [merits(other) for other in points if other.cycles is not None and merits(other) != merits(point)]
+    alike = [merits(other) for other in points if other.estimated == point.estimated]
+    others = [other for other in alike if other != merits(point)]
     return not any(all(a >= b for a, b in zip(other, merits(point), strict=True)) for other in others)
 
 
 def picture(points: list[Point], title: str) -> bytes:
-    """The plot as SVG: accuracy over cycles, the area of a dot its stored bits, the Pareto front filled."""
+    """The plot as SVG: accuracy over cycles, the area of a mark its stored bits, the Pareto fronts filled."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    shown = [point for point in points if point.cycles is not None]
-    largest = max((point.bits or 0 for point in shown), default=1)
-    for point in shown:
-        assert point.cycles is not None
-        assert point.bits is not None
+    largest = max((point.bits for point in points), default=1)
+    for point in points:
+        source = _SOURCES[point.estimated]
         axes.scatter(
-            point.cycles, point.validation, s=30 + 400 * point.bits / largest, edgecolors="tab:blue",
-            facecolors="tab:blue" if point.best else "none", alpha=0.6,
+            point.cycles, point.validation, s=30 + 400 * point.bits / largest, marker=source.marker,
+            edgecolors=source.colour, facecolors=source.colour if point.best else "none", alpha=0.6,
         )  # fmt: skip
         axes.annotate(f" {point.stage}\n {point.bits / 1024:.0f} Kibit", (point.cycles, point.validation), fontsize=7)
+    for estimated in sorted({point.estimated for point in points}):
+        source = _SOURCES[estimated]
+        axes.scatter([], [], s=60, marker=source.marker, color=source.colour, alpha=0.6, label=source.what)
+    if points:
+        axes.legend(fontsize=7, title="filled: on the Pareto front", title_fontsize=7)
     axes.set(title=title, xlabel="cycles an image, skipping off", ylabel="validation accuracy, %")
     axes.margins(0.15)
     axes.grid(alpha=0.3)

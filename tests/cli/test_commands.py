@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
 
 from spikewright.cli import app
+from spikewright.commands.demo import show_report
 from spikewright.models.package import read_package
 from spikewright.sim.random_networks import random_images
 
@@ -63,7 +65,7 @@ def test_build_folder(made, run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["BUILD"]
 
 
-def test_simulate_compare_report(made, spec, run, tmp_path):
+def test_simulate_compare_report(made, spec, run, tmp_path, capsys):
     np.save(tmp_path / "x.npy", random_images(8, 3, spec))
     build = made / "BUILD"
     result = run("simulate", build, "--input", tmp_path / "x.npy")
@@ -87,6 +89,10 @@ def test_simulate_compare_report(made, spec, run, tmp_path):
     assert report["weights"]["total"] == sum(t.size for t in codes)
     assert report["weights"]["kept"] == sum(int(np.count_nonzero(t)) for t in codes)
     assert report["tokens"] == {"initial": 16, "kept": [9]}
+    smaller = report["weights"]["compression"]
+    show_report(report)
+    row = " / ".join(f"{smaller[way]:.1f}x" for way in ("bits", "weights", "stored"))
+    assert re.search(rf"^ compression +{row} +smaller than float: by bits", capsys.readouterr().out, re.MULTILINE)
     # a second comparison takes the simulator that is there, and says the same
     assert run("compare", build, "--input", tmp_path / "x.npy").exit_code == 0
     assert (build / "report.json").read_bytes() == first

@@ -8,14 +8,24 @@ import sys
 import tempfile
 
 import pytest
+import torch
 
 from spikewright.boards.registry import board_names, load_board
+from spikewright.commands.dry_run import expected_cycles
 from spikewright.commands.fitting import fitted
 from spikewright.commands.tried import Point, is_best, picture
+from spikewright.compress.account import layers_of
 from spikewright.compress.artefacts import Checkpoints
+from spikewright.compress.build import dense_model
+from spikewright.compress.guided import set_thresholds
 from spikewright.compress.recipe import load_recipe
+from spikewright.compress.stages import guided
 from spikewright.compress.stages.run import Run
 from spikewright.compress.tried import tried
+from spikewright.cost.estimate import estimate_rom_bits
+from spikewright.cost.latency import descriptor_cycles
+from spikewright.cost.shape import Shape
+from spikewright.cost.work import dense_macs
 from spikewright.sim.random_networks import NetworkSpec, random_package
 
 RECIPE = """
@@ -29,6 +39,17 @@ constraints:
   structure: {hidden: 0.5, epochs: 1}
   tokens: {keep: [6], epochs: 1}
   masks: {sparsity: 0.5, rounds: 1, epochs: 1, final_epochs: 3, rewind: 1}
+  quantisers: {epochs: 1, gather_epochs: 1, grid_epochs: 1, layers: {"*": {scheme: uniform, bits: 4}}}
+"""
+
+CONVERTED = """
+data: digits
+model: {family: vgg, depth: 11, width_factor: 0.05, steps: 2}
+training: {batch: 16, images: 32}
+teacher: {epochs: 1}
+target: {board: ulx3s-25f}
+constraints:
+  masks: {method: magnitude, sparsity: 0.3, epochs: 1}
   quantisers: {epochs: 1, gather_epochs: 1, grid_epochs: 1, layers: {"*": {scheme: uniform, bits: 4}}}
 """
 
@@ -59,6 +80,9 @@ def test_a_dry_run_tells_and_writes_nothing(recipe, run, monkeypatch):
     assert size is not None, said
     kept, total = map(int, size.groups())
     assert 0.48 * total < kept <= 0.5 * total  # a few more are rounded to zero
+    work = re.search(r"^expected work: (0\.\d{4}) GFLOPs an image, dense (0\.\d{4}) \(multiply-acc", said, re.MULTILINE)
+    assert work is not None, said
+    assert 0 < float(work[1]) < float(work[2])
     assert re.search(r"^expected cycles: \d{3,} an image on ulx3s-25f \(\d+ lanes, \d banks, \d streams\)$", said, re.M)
     assert re.search(r"^time: about 0:\d\d:\d\d on this machine, 10 epochs$", said, re.M)
 
@@ -67,6 +91,10 @@ def test_what_a_run_tried(recipe, run):
     result = run("compress", recipe, "-o", "run")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == ["package: run/package.safetensors", "tried: run/tried.svg"]
+    epochs = [line for line in result.stderr.splitlines() if re.match(r"[a-z]+(-\d+)? \d+ loss ", line)]
+    assert len(epochs) == 10
+    assert all(re.search(r" left 0:\d\d:\d\d$", line) for line in epochs)
+    assert epochs[-1].endswith(" left 0:00:00")
     folder = recipe.parent / "run"
     points = [Point(**point) for point in json.loads((folder / "tried.json").read_text())]
     assert [point.stage for point in points] == ["teacher", "structure", "tokens", "masks-01", "grid"]
@@ -74,14 +102,15 @@ def test_what_a_run_tried(recipe, run):
     assert any(point.best for point in points)
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     ends = {record["stage"]: record["validation"] for record in log if "validation" in record}
-    for point in points:
-        if point.stage != "tokens":  # its checkpoint is from before the norms' re-estimation that the log tells of
-            assert point.validation == ends[point.stage]
+    assert all(point.validation == ends[point.stage] for point in points)
     assert picture(points, "tiny on ulx3s-25f") == (folder / "tried.svg").read_bytes()
     assert points[1].bits < points[0].bits  # half of the MLP is gone
     assert points[3].bits < points[2].bits  # half of the weights
     one = load_recipe(recipe)
     packages = {found.stage: found.package for found in tried(Run.start(one, Checkpoints(folder / "stages", one)))}
+    work = json.loads((folder / "metrics.json").read_text())["gflops"]
+    whole = dense_macs(layers_of(dense_model(one)))
+    assert work["dense"] == whole / 1e9 > work["compressed"] > 0.5 * work["dense"]
     select = {stage: any(op.kind == "select" for op in p.network.ops) for stage, p in packages.items()}
     assert select == {"teacher": False, "structure": False, "tokens": True, "masks-01": True, "grid": True}
 
@@ -99,15 +128,62 @@ def test_the_best_are_those_that_none_beats_in_everything():
     slower = dataclasses.replace(better, cycles=1001)
     assert is_best(a, [a, slower])
     assert is_best(slower, [a, slower])
-    refused = Point("r", 99.0, refused="a pool that counts spikes is not built yet")
-    assert not is_best(refused, [a, refused])
-    assert is_best(a, [a, refused])
+    estimated = dataclasses.replace(better, estimated=True, refused="a pool that counts spikes is not built yet")
+    assert is_best(a, [a, estimated])  # of another engine: neither says anything about the other
+    assert is_best(estimated, [better, faster, estimated])
+    assert not is_best(estimated, [estimated, dataclasses.replace(estimated, cycles=900)])
 
 
 def test_a_plot_is_the_same_each_time_and_stands_without_points():
-    points = [Point("a", 90.0, 1000, 500, best=True), Point("b", 80.0, 800, 300), Point("r", 99.0, refused="no")]
+    points = [
+        Point("a", 90.0, 1000, 500, best=True),
+        Point("b", 80.0, 800, 300),
+        Point("r", 99.0, 900, 400, True, "no"),
+    ]
     assert picture(points, "t") == picture(points, "t") != picture(points[:1], "t")
-    assert b"<svg" in picture(points[2:], "t")
+    assert b"<svg" in picture([], "t")
+    told = {True: b"<!-- estimated by the cost model -->", False: b"<!-- by the compiler -->"}
+    for shown in (points, points[:2], points[2:]):
+        svg = picture(shown, "t")
+        assert all(f"<!--  {point.stage} -->".encode() in svg for point in shown)
+        for estimated, words in told.items():
+            assert (words in svg) == any(point.estimated == estimated for point in shown)
+
+
+def test_what_the_accelerator_does_not_take_is_estimated(tmp_path, run):
+    """Of a vgg nothing is dropped: cycles and bits are those that --dry-run would tell, and say so."""
+    (tmp_path / "vgg.yaml").write_text(CONVERTED)
+    result = run("compress", tmp_path / "vgg.yaml", "-o", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    points = [Point(**point) for point in json.loads((tmp_path / "run" / "tried.json").read_text())]
+    assert [point.stage for point in points] == ["masks-snn", "grid"]
+    assert all(point.estimated and "not built yet" in point.refused for point in points)
+    one = load_recipe(tmp_path / "vgg.yaml")
+    found = list(tried(Run.start(one, Checkpoints(tmp_path / "run" / "stages", one))))
+    for point, network in zip(points, found, strict=True):
+        assert point.cycles == sum(cycles for _, cycles in descriptor_cycles(network.work, Shape()))
+        assert point.bits == estimate_rom_bits(network.work.layers, Shape()).total
+        told = expected_cycles(network.package, network.work, load_board("ulx3s-25f"))
+        assert told.startswith(
+            f"expected cycles: about {point.cycles} an image on 64 lanes and 4 banks, by the cost model"
+        )
+        assert told.endswith(point.refused)
+    assert points[1].bits < points[0].bits  # 4 bits of 8
+    assert b"estimated by the cost model" in (tmp_path / "run" / "tried.svg").read_bytes()
+
+
+def test_an_ann_that_cannot_become_an_snn_is_a_sentence(tmp_path, run, monkeypatch):
+    def silenced(network, *rest):
+        torch.nn.init.zeros_(network.unit[2].synapse.weight)
+        return set_thresholds(network, *rest)
+
+    monkeypatch.setattr(guided, "set_thresholds", silenced)
+    (tmp_path / "vgg.yaml").write_text(CONVERTED)
+    result = run("compress", tmp_path / "vgg.yaml", "-o", tmp_path / "run")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    said = "error: a layer's input is never positive, so its neurons would never fire: train the ANN longer"
+    assert result.stderr.splitlines()[-1] == said
 
 
 def test_what_the_accelerator_does_not_take_is_a_sentence():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from spikewright.compress.factory import FactoryConfig, FactoryError, build_from_factory
 from spikewright.compress.factory_check import check_network
@@ -183,3 +184,102 @@ def test_a_network_of_unknown_parts_is_refused(change: Callable[[Spikformer], No
     change(network)
     with pytest.raises(FactoryError, match=f"^factory 'a:b': {re.escape(text)}$"):
         check_network(network, "a:b")
+
+
+def given(path: Path) -> Spikformer:
+    """The network that a factory builds, with the weights of a checkpoint."""
+    factory = "spikewright.models.spikformer:Spikformer"
+    arguments = {"config": SpikformerConfig(dim=16, depth=1, heads=2, mlp_ratio=2)}
+    network = build_from_factory(FactoryConfig(factory=factory, arguments=arguments, checkpoint=str(path)))
+    assert isinstance(network, Spikformer)
+    return network
+
+
+@pytest.mark.parametrize("form", ["safetensors", "state_dict", "wrapped", "model", "old"])
+def test_weights_come_from_the_checkpoint_whatever_its_form(form: str, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    state = small().state_dict()
+    path = tmp_path / ("best.safetensors" if form == "safetensors" else "best.pt")
+    if form == "safetensors":
+        save_file(state, path)
+    elif form in ("wrapped", "model"):
+        torch.save({"state_dict" if form == "wrapped" else "model": state, "epoch": 7}, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=form != "old")
+    found = given(path).state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+
+
+class Runs:
+    """Whoever unpickles it, writes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("what", ["code", "network"])
+def test_a_checkpoint_with_pickled_objects_is_refused_and_nothing_of_it_runs(
+    what: str, zipped: bool, tmp_path: Path
+) -> None:
+    path, trace = tmp_path / "best.pt", tmp_path / "ran"
+    whole = small() if what == "network" else {"state_dict": small().state_dict(), "more": Runs(trace)}
+    torch.save(whole, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(FactoryError) as caught:
+        given(path)
+    assert str(caught.value) == (
+        f"{path}: holds pickled objects beside tensors, which could run code: save the state_dict alone, "
+        "best as safetensors"
+    )
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "best.pt"])
+@pytest.mark.parametrize("left", [0.0, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_refused(name: str, left: float, tmp_path: Path) -> None:
+    path, state = tmp_path / name, small().state_dict()
+    (save_file if path.suffix == ".safetensors" else torch.save)(state, path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * left)])
+    with pytest.raises(FactoryError) as caught:
+        given(path)
+    assert re.fullmatch(rf"{path}: not a whole (checkpoint|safetensors file) \(.*\)", str(caught.value))
+
+
+def test_a_checkpoint_of_another_network_is_refused_by_the_name_that_differs(tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+
+    def said(change: dict[str, torch.Tensor | None]) -> str:
+        state = small().state_dict() | change
+        torch.save({name: tensor for name, tensor in state.items() if tensor is not None}, path)
+        with pytest.raises(FactoryError) as caught:
+            given(path)
+        return str(caught.value).removeprefix(f"{path}: ")
+
+    assert said({"head.weight": torch.ones(10, 17)}) == "head.weight has shape [10, 17]; allowed is [10, 16]"
+    assert said({"head.weight": None, "head.bias": None}) == "the network misses head.bias (2 in all)"
+    assert said({"tail.weight": torch.ones(1)}) == "the network has no place for tail.weight (1 in all)"
+    torch.save([torch.ones(2)], path)
+    with pytest.raises(FactoryError, match=r"best\.pt: must hold a state_dict, names and tensors$"):
+        given(path)
+    with pytest.raises(FactoryError, match=r"none\.pt: there is no such checkpoint$"):
+        given(tmp_path / "none.pt")
+
+
+TEXTS = ["version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "<html>404</html>", ""]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_file_that_is_no_checkpoint_is_not_accused_of_objects(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    path.write_text(text)
+    with pytest.raises(FactoryError, match=r"best\.pt: not a whole checkpoint \(.+\)"):
+        given(path)
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    torch.save(small().state_dict() | {5: torch.ones(1)}, tmp_path / "best.pt")
+    with pytest.raises(FactoryError, match="must hold a state_dict, names and tensors"):
+        given(tmp_path / "best.pt")

@@ -1,11 +1,14 @@
 """Recipes: one clear sentence for each fault, patterns to formats, and the committed recipes."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spikewright.compress.build import add_selectors, dense_model, layer_names
 from spikewright.compress.recipe import RecipeError, layer_formats, load_recipe, parse_recipe
+from spikewright.compress.stages import planned
 
 ROOT = Path(__file__).parents[2]
 GOOD = """
@@ -38,13 +41,24 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
     [
         ("keep: 0.7", "kep: 0.7", "constraints.tokens.kep: unknown key; did you mean 'keep'"),
         ("name: t", "name: t\nzzz: 1", "zzz: unknown key; known keys are name, data"),
-        ("data: digits", "data: mnist", "data: data must be one of clutter-digits, digits, event-digits, not 'mnist'"),
-        ("keep: 0.7", "keep: 1.5", "constraints.tokens.keep: must be above 0 and at most 1, not 1.5"),
+        (
+            "data: digits",
+            "data: mnist",
+            "data: unknown data set 'mnist'; must be one of clutter-digits, digits, event-",
+        ),
+        (
+            "data: digits",
+            "data: digit",
+            "data: unknown data set 'digit'; did you mean 'digits'? All are clutter-digits,",
+        ),
+        ("keep: 0.7", "keep: 1.5", "constraints.tokens.keep: must be above 0 and below 1, where nothing would go"),
+        ("keep: 0.7", "keep: 1.0", "constraints.tokens.keep: must be above 0 and below 1, where nothing would go"),
+        ("keep: 0.7", "keep: [16]", "tokens.keep must fall below the 16 tokens that there are"),
         ("keep: 0.7", "keep: [4, 3]", "tokens.keep must give 1 counts, not 2"),
         (
             "  tokens: {keep: 0.7}",
             "  masks: {method: attention-guided, banks: 4}",
-            "constraints.masks: banks cannot hold while weights regrow or channels go",
+            "constraints.masks: banks cannot hold while weights regrow",
         ),
         (
             "  tokens: {keep: 0.7}",
@@ -64,7 +78,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("keep: 0.7", "before: []", "constraints.tokens.before: must name at least one block, each once"),
         ("keep: 0.7", "before: [1, 1]", "constraints.tokens.before: must name at least one block, each once"),
         ("name: t", "name: t\nseed: 99999999999", "seed: Input should be less than 2147483648"),
-        ("name: t", "name: t\nteacher: {epochs: 0}", "teacher.epochs may be 0 only where a factory's checkpoint"),
+        ("name: t", "name: t\nteacher: {epochs: 0}", "teacher.epochs may be 0 only where a checkpoint is the teacher"),
         (
             "layers:",
             "method: search, layers:",
@@ -83,6 +97,131 @@ def test_faults_are_told_in_one_sentence(old: str, new: str, text: str) -> None:
         parse_recipe(GOOD.replace(old, new))
     assert text in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "text"),
+    [
+        (
+            "tokens: {method: lerned}",
+            "tokens.method: unknown value 'lerned'; did you mean 'learned'? All are learned, ",
+        ),
+        ("tokens: {teacher: previus}", "tokens.teacher: unknown value 'previus'; did you mean 'previous'? All are "),
+        ("neuron: {kind: silf}", "neuron.kind: unknown value 'silf'; did you mean 'slif'? All are slif, threshold, "),
+        ("structure: {method: dps, qk: 0.5}", "structure.method: unknown value 'dps'; did you mean 'dsp'?"),
+        ("structure: {qk: 0.5, score: nrm}", "structure.score: unknown value 'nrm'; did you mean 'norm'? All are "),
+        ("masks: {start: zero}", "masks.start: unknown value 'zero'; must be one of rewind, random"),
+        ("tokens: {method: 3}", "tokens.method: Input should be 'learned', 'firing-rate' or 'random', not 3"),
+        (
+            "masks: {method: magnitude, surrogate: sigmoyd}",
+            "masks.surrogate: unknown value 'sigmoyd'; did you mean 'sig",
+        ),
+    ],
+)
+def test_a_wrong_choice_is_told_with_the_nearest(constraint: str, text: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(GOOD.replace("tokens: {keep: 0.7}", constraint))
+    assert str(caught.value).startswith(f"constraints.{text}")
+
+
+@pytest.mark.parametrize(("wrong", "text"), [("pto", "pot"), ("uniforn", "uniform")])
+def test_a_wrong_scheme_is_told_with_the_nearest(wrong: str, text: str) -> None:
+    searched = (
+        GOOD[: GOOD.index("  quantisers")] + f"  quantisers: {{method: search, target_bits: 4, schemes: [{wrong}]}}"
+    )
+    for recipe, where in (
+        (GOOD.replace("scheme: pot", f"scheme: {wrong}"), "layers.*.scheme"),
+        (searched, "schemes.0"),
+    ):
+        with pytest.raises(RecipeError) as caught:
+            parse_recipe(recipe)
+        said = f"constraints.quantisers.{where}: unknown value {wrong!r}; did you mean {text!r}? All are uniform, pot"
+        assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("constraint", "text"),
+    [
+        ("masks: {rounds: 3, stop_after: 4}", "masks: stop_after must be at most rounds = 3, not 4"),
+        ("tokens: {method: random, hidden: 4}", "tokens: hidden is of a learned selector; random has nothing to learn"),
+        (
+            "tokens: {method: firing-rate, ceiling: 2}",
+            "tokens: ceiling is of a learned selector; firing-rate has nothing",
+        ),
+        (
+            "tokens: {method: random, temperature: 2}",
+            "tokens: temperature is of a learned selector; random has nothing",
+        ),
+        ("tokens: {method: random, ratio_weight: 1}", "tokens: ratio_weight is of a learned selector; random has"),
+    ],
+)
+def test_a_key_that_would_do_nothing_is_refused(constraint: str, text: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(GOOD.replace("tokens: {keep: 0.7}", constraint))
+    assert str(caught.value).startswith(f"constraints.{text}")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("event-digits", "the frames of event-digits are moved"),
+        ("event-digits:2", "the frames of event-digits are moved"),
+        ("{npz: x}", "a user's images have data.flip and data.shift"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("where", "old", "new"),
+    [
+        ("training", "constraints:", "training: {jitter: true}\nconstraints:"),
+        ("tokens", "keep: 0.7", "keep: 0.7, jitter: true"),
+        ("quantisers", "{layers:", "{jitter: true, layers:"),
+    ],
+)
+def test_only_digits_are_bent(where: str, old: str, new: str, data: str, reason: str) -> None:
+    text = GOOD.replace("data: digits", f"data: {data}")
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text.replace(old, new))
+    assert str(caught.value) == f"recipe: {where}.jitter bends digits; {reason}"
+    parse_recipe(text.replace(old, new.replace("true", "false")))
+
+
+def test_a_dump_of_a_recipe_is_a_recipe() -> None:
+    """Every field at its default is no key that was given."""
+    for text in (GOOD, GOOD.replace("tokens: {keep: 0.7}", "tokens: {method: random}")):
+        recipe = parse_recipe(text)
+        assert parse_recipe(yaml.safe_dump(recipe.model_dump(mode="json"))) == recipe
+
+
+EXAMPLE = """
+model: {family: spikformer, depth: 4, dim: 64, heads: 4, steps: 4}
+data: clutter-digits
+teacher: {epochs: 30}
+constraints:
+  tokens: {keep: 0.65, epochs: 15}
+  masks: {method: lottery, sparsity: 0.9, rounds: 8, epochs: 15, rewind: 3}
+  neuron: {kind: slif, epochs: 10}
+  quantisers: {method: search, target_bits: 3.4, epochs: 15}
+target: {board: ulx3s-85f}
+"""
+
+
+def test_a_recipe_without_a_name_has_its_files(tmp_path: Path) -> None:
+    path = tmp_path / "first.try-1.yaml"
+    path.write_text(EXAMPLE)
+    recipe = load_recipe(path)
+    assert recipe.name == "first.try-1"
+    assert list(planned(recipe))[-4:] == ["search", "quantisers", "gather", "grid"]
+    path.write_text(f"name: own{EXAMPLE}")
+    assert load_recipe(path).name == "own"
+    path.rename(tmp_path / "my recipe.yaml")
+    (tmp_path / "my recipe.yaml").write_text(EXAMPLE)
+    with pytest.raises(RecipeError, match=r"my recipe\.yaml: name: String should match pattern .*, not 'my recipe'$"):
+        load_recipe(tmp_path / "my recipe.yaml")
+    with pytest.raises(RecipeError, match=r"^name: Field required$"):
+        parse_recipe(EXAMPLE)
+    example = re.search(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "recipes.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert example is not None
+    assert parse_recipe(example[1], name="own") == parse_recipe(EXAMPLE, name="own")
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from spikewright.compress import rehearsal
+from spikewright.compress.account import layers_of
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.channels import share_for, shrink_channels
+from spikewright.compress.masks import prunable
 from spikewright.compress.recipe import RecipeError, parse_recipe
 from spikewright.compress.rehearsal import rehearse, rehearsed_package, seconds_of
 from spikewright.compress.stages.run import Run, task_of
+from spikewright.cost.storage import average_bits
 from spikewright.models.convnets import ConvNet, ConvNetConfig
 
 TEXT = """
@@ -87,6 +90,28 @@ def test_a_share_that_there_is_reaches_the_compression() -> None:
 )
 def test_what_cannot_be_is_one_sentence(recipe: str, said: str) -> None:
     assert re.fullmatch(said, refused(recipe))
+
+
+def test_a_target_that_shortcuts_put_out_of_reach_is_refused_with_the_least() -> None:
+    """They have 8 bits whatever the search chooses: 2 bits elsewhere are more on average."""
+    resnet, masks = VGG.replace("vgg, depth: 11", "resnet, depth: 12"), "masks: {method: magnitude, sparsity: 0.5}"
+
+    def wanted(bits: float) -> str:
+        return text(masks, resnet, f"{{method: search, target_bits: {bits}}}")
+
+    said = refused(wanted(2.0))
+    found = re.fullmatch(
+        r"quantisers\.target_bits must be at least ([\d.]+), the least average with the 8 bits of shortcuts, not 2\.0",
+        said,
+    )
+    assert found is not None, said
+    network = rehearse(parse_recipe(wanted(float(found[1]))))
+    sizes = {name: weight.numel() for name, weight in prunable(network).items()}
+    least = sum(n * (8 if "shortcut" in name else 2) for name, n in sizes.items()) / sum(sizes.values())
+    assert least <= float(found[1]) < least + 1e-3
+    assert refused(wanted(round(float(found[1]) - 1e-3, 3)))
+    # what is expected of a target stays within it
+    assert average_bits(layers_of(rehearse(parse_recipe(wanted(4.0))))) <= 4.0
 
 
 @pytest.mark.parametrize(

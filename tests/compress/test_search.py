@@ -1,5 +1,8 @@
 """The search: mixtures of weights, expected costs with gradients, assignments that meet their target."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -15,10 +18,16 @@ from spikewright.compress.search import (
     end_search,
     masks_in_search,
 )
-from spikewright.compress.search_cost import expected_maximum, hardware_cost
+from spikewright.compress.search_cost import HardwareCost, Weights, expected_maximum, hardware_cost
 from spikewright.compress.task import make_task
 from spikewright.compress.training import Phase, Settings, train
-from spikewright.cost.energy import Activity
+from spikewright.cost.energy import Activity, layer_energy
+from spikewright.cost.estimate import estimate_rom_bits, estimate_widths
+from spikewright.cost.latency import layer_cycles
+from spikewright.cost.rom import Widths
+from spikewright.cost.shape import Shape
+from spikewright.cost.widths import adder_bits
+from spikewright.cost.work import Layer
 from spikewright.models.data import load
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
 
@@ -111,25 +120,108 @@ def test_the_expected_maximum_is_that_of_independent_choices() -> None:
     assert float(expected_maximum(values, certain)) == 3.0
 
 
-def test_the_cost_sees_what_the_engine_sees() -> None:
-    """At certain choices the terms are the cost model's own figures: widest code, widest sum, kept weights."""
+TERMS = ("rom", "cycles", "adders", "energy")
+
+
+def alone(cost: HardwareCost, term: str) -> HardwareCost:
+    """The cost with the factor 1 on one of its terms, 0 on the others."""
+    return replace(cost, factors=Weights(**dict.fromkeys([*TERMS, "target"], 0.0) | {term: 1.0}))
+
+
+def value(cost: HardwareCost) -> torch.Tensor:
+    return cost(None, None, torch.zeros(1))  # type: ignore[arg-type]
+
+
+def choose(mixture: Mixture, number: int) -> WeightFormat:
+    """Make a candidate as good as certain; the candidate."""
+    with torch.no_grad():
+        mixture.logits.copy_(60.0 * torch.nn.functional.one_hot(torch.tensor(number), len(mixture.formats)))
+    return mixture.formats[number]
+
+
+def figures(layers: list[Layer], activity: dict[str, Activity], fields: Widths) -> dict[str, float]:
+    """What the cost model says of layers with their formats; fields: of the ROMs."""
+    shape = Shape()
+    stored = estimate_rom_bits(layers, shape)
+    return {
+        "rom": stored.value + stored.index,
+        "cycles": sum(sum(layer_cycles(layer, shape)) for layer in layers),
+        "adders": max(adder_bits(layer) for layer in layers),
+        "energy": sum(
+            layer_energy(layer, activity[layer.name], shape, replace(fields, code=layer.bits)).bits_pj
+            for layer in layers
+        ),
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_at_certain_choices_each_term_is_the_cost_models_own_figure(seed: int) -> None:
+    """Of formats that differ from layer to layer: the widest code and sum, the weights that are not rounded to 0."""
     model = network()
     activity = activity_of(model)
     mixtures = begin_search(model, candidates())
     cost = hardware_cost(model, mixtures, 8.0, activity)
+    generator = torch.Generator().manual_seed(seed)
+    numbers = torch.randint(0, 6 if seed else 3, (len(mixtures),), generator=generator).tolist()
+    layers = []
+    for (name, mixture), number in zip(mixtures.items(), numbers, strict=True):
+        layer, fmt = cost.layers[name], choose(mixture, number)
+        kept = round(mixture.kept()[number] * layer.weights)
+        layers.append(replace(layer, kept=kept, scheme=fmt.scheme, bits=fmt.bits))
+    eight = [replace(cost.layers[name], scheme="uniform", bits=8) for name in mixtures]
+    fields = estimate_widths(eight, Shape())
+    wanted, whole = (figures(part, activity, fields) for part in (layers, eight))
+    found = {term: float(value(alone(cost, term)).detach()) for term in TERMS}
+    assert found == {term: pytest.approx(wanted[term] / whole[term], rel=1e-5) for term in TERMS}
+    assert all(share < 0.999 for share in found.values())
+    factors = {"rom": 0.05, "cycles": 0.05, "adders": 0.02, "energy": 0.05}
+    total = sum(factors[term] * share for term, share in found.items())
+    assert float(value(cost).detach()) == pytest.approx(total, rel=1e-5)
+    bits = sum(layer.bits * layer.weights for layer in layers) / sum(layer.weights for layer in layers)
+    over = float(value(replace(cost, target_bits=bits / 1.5)).detach()) - total
+    assert over == pytest.approx(2 * 0.5, rel=1e-4), "half as much again as the target"
 
-    def at(scheme: str, bits: int, only: str | None = None) -> float:
-        with torch.no_grad():
+
+@pytest.mark.parametrize("term", ["cycles", "adders", "energy"])
+def test_at_uncertain_choices_a_term_is_the_mean_over_all_that_may_be_chosen(term: str) -> None:
+    model = network()
+    activity = activity_of(model)
+    mixtures = begin_search(model, candidates())
+    whole = hardware_cost(model, mixtures, 8.0, activity)
+    two = ["block.0.attn.q_linear", "block.0.attn.proj_linear"]
+    pair = {name: mixtures[name] for name in two}
+    cost = alone(replace(whole, mixtures=pair, layers={name: whole.layers[name] for name in two}), term)
+    logits = torch.randn(2, 8, generator=torch.Generator().manual_seed(2))
+    mean = 0.0
+    for a, b in itertools.product(range(8), repeat=2):
+        choose(pair[two[0]], a), choose(pair[two[1]], b)
+        chance = logits[0].softmax(0)[a] * logits[1].softmax(0)[b]
+        mean += float(chance * value(cost).detach())
+    with torch.no_grad():
+        for mixture, drawn in zip(pair.values(), logits, strict=True):
+            mixture.logits.copy_(drawn)
+    assert float(value(cost).detach()) == pytest.approx(mean, rel=1e-5)
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_each_term_pulls_at_the_choices(term: str) -> None:
+    model = network()
+    activity = activity_of(model)
+    mixtures = begin_search(model, candidates())
+    cost = alone(hardware_cost(model, mixtures, 8.0, activity), term)
+    value(cost).backward()  # type: ignore[no-untyped-call]
+    pulls = {name: torch.zeros(0) if m.logits.grad is None else m.logits.grad.clone() for name, m in mixtures.items()}
+    # the head's sums wait for the score unit, whatever is rounded to 0; proj's are as good as never the widest
+    rest = {"cycles": {"head"}, "adders": {"block.0.attn.proj_linear"}}.get(term, set())
+    assert {name for name, pull in pulls.items() if pull.abs().max() > 1e-6} == set(mixtures) - rest
+    # a step that way moves the term as far as it says
+    length, found = float(torch.cat([*pulls.values()]).norm()), []
+    with torch.no_grad():
+        for end in (0.1, -0.1):
             for name, mixture in mixtures.items():
-                wanted = (scheme, bits) if only in (None, name) else ("uniform", 2)
-                mixture.logits.copy_(torch.tensor([60.0 * ((f.scheme, f.bits) == wanted) for f in mixture.formats]))
-        return float(cost(model, None, None).detach())  # type: ignore[arg-type]
-
-    one = next(iter(mixtures))
-    assert at("uniform", 8) == pytest.approx(0.05 + 0.05 + 0.02 + 0.05, abs=0.01)
-    assert at("uniform", 8, only=one) > at("uniform", 4) - 0.05  # one wide layer makes every stored code wide
-    assert at("pot", 4) < at("uniform", 8)
-    assert at("uniform", 2) < at("uniform", 3) < at("uniform", 5)
+                mixture.logits.copy_(end * pulls[name] / length)
+            found.append(float(value(cost)))
+    assert (found[0] - found[1]) / 0.2 == pytest.approx(length, rel=0.02)
 
 
 def test_weights_that_are_not_searched_count_in_the_average() -> None:

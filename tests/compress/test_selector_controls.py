@@ -1,11 +1,19 @@
 """Selectors without anything learned, and how much of the thing to be named a selector keeps."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from spikewright.compress.artefacts import Checkpoints
+from spikewright.compress.recipe import parse_recipe
 from spikewright.compress.selector_controls import FiringRateSelector, RandomSelector, kept_area
+from spikewright.compress.stages.masks import masks_stage
+from spikewright.compress.stages.run import Run, State, student
+from spikewright.compress.stages.teacher import teacher_stage
+from spikewright.compress.stages.tokens import tokens_stage
 from spikewright.compress.task import make_task
 from spikewright.compress.tokens import gather_tokens
 from spikewright.models.data import Split, load
@@ -65,3 +73,54 @@ def test_the_kept_area_by_hand() -> None:
     split = Split(data.test.images[:3], data.test.labels[:3], areas)
     found = kept_area(network, make_task(data), split, batch=2)
     assert found == pytest.approx([(1 + 0.5 + 0) / 3, (0.5 + 0.5 + 0) / 3])
+
+
+RECIPE = """
+name: control
+data: digits
+model: {dim: 16, depth: 3, heads: 2, steps: 2, mlp_ratio: 2}
+training: {batch: 8, images: 16}
+teacher: {epochs: 1}
+constraints:
+  tokens: {method: METHOD, keep: [9, 4], epochs: 2}
+  masks: {sparsity: 0.5, rounds: 1, epochs: 1, rewind: 1}
+  quantisers: {layers: {"*": {scheme: uniform, bits: 4}}}
+"""
+
+
+@pytest.mark.parametrize(("method", "kind"), [("firing-rate", FiringRateSelector), ("random", RandomSelector)])
+def test_a_network_learns_with_a_control_in_front_of_its_blocks(
+    method: str, kind: type[FiringRateSelector], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, int]] = []
+    real = kind.select
+
+    def select(self: FiringRateSelector, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
+        assert keep is None
+        out = real(self, x, keep)
+        seen.append((self.training, out[0].shape[2]))
+        return out
+
+    monkeypatch.setattr(kind, "select", select)
+    recipe = parse_recipe(RECIPE.replace("METHOD", method))
+
+    def trained(folder: Path) -> tuple[Run, State, State]:
+        run = Run.start(recipe, Checkpoints(folder, recipe))
+        dense, early = teacher_stage(run)
+        left = tokens_stage(run, dense)
+        assert set(left) == set(dense), "there is nothing to learn in a selector"
+        assert all(not torch.equal(left[f"block.{i}.mlp.fc1_linear.weight"], dense[f"block.{i}.mlp.fc1_linear.weight"])
+                   for i in range(3))  # fmt: skip
+        return run, left, masks_stage(run, left, early)[0]
+
+    run, left, pruned = trained(tmp_path / "one")
+    assert {count for training, count in seen if training} == {9, 4}
+    network = student(run, left).eval()
+    assert [type(selector) for selector in network.get_submodule("selector").children()] == [kind, kind]
+    few = run.task.inputs(run.task.data.test.images[:5])
+    assert [choice.shape for choice in network.run(few).choices] == [(5, 9), (5, 4)]
+    end = [record for record in run.log if record["stage"] == "tokens"]
+    assert all("validation" in record for record in end), "it gathers, so every epoch can be judged"
+    again = trained(tmp_path / "two")[1:]
+    for mine, its in ((left, again[0]), (pruned, again[1])):
+        assert all(torch.equal(tensor, its[name]) for name, tensor in mine.items())

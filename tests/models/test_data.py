@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spikewright.models.data import DataError, Dataset, count_table, encode, input_table, load
+from spikewright.models.data import DataError, Dataset, can_be_bent, count_table, encode, input_table, load
 from spikewright.models.data.digits import jitter, split_indices
 
 NAMES = ("digits", "clutter-digits")
@@ -38,7 +38,8 @@ def test_folds_are_contiguous_and_every_digit_is_tested_once() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("mnist", "data must be one of clutter-digits, digits, event-digits, not 'mnist'"),
+        ("mnist", "unknown data set 'mnist'; must be one of clutter-digits, digits, event-digits"),
+        ("digit:1", "unknown data set 'digit'; did you mean 'digits'? All are clutter-digits, digits, event-digits"),
         ("digits:5", "the fold in data 'digits:5' must be from 0 to 4"),
         ("digits:", "the fold in data 'digits:' must be from 0 to 4"),
         ("digits:x", "the fold in data 'digits:x' must be from 0 to 4"),
@@ -115,6 +116,12 @@ def test_jitter_bends_about_three_of_four_digits_and_keeps_them_in_place() -> No
         load("digits").refresh(np.random.default_rng(7), True).images,
         load("digits").refresh(np.random.default_rng(7)).images,
     )
+
+
+@pytest.mark.parametrize("name", ["digits", "clutter-digits", "event-digits"])
+def test_what_can_be_bent_is(name: str) -> None:
+    straight, bent = (load(name).refresh(np.random.default_rng(7), jittered).images for jittered in (False, True))
+    assert can_be_bent(f"{name}:1") == can_be_bent(name) == (not np.array_equal(straight, bent))
 
 
 def test_table_maps_the_mean_to_zero_and_encodes_channels_first() -> None:

@@ -1,5 +1,7 @@
 """Packages written and read again, and the helpers beside them."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,17 @@ def test_a_refused_write_leaves_the_old_file_and_nothing_else(tmp_path):
         write_package(unwritten, tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == before
+
+
+@pytest.mark.parametrize("moment", ["chmod", "replace"])
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch, moment):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_package(random_package(3, SPEC), tmp_path / "a")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_write_that_fails_says_where(tmp_path):

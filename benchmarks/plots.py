@@ -1,0 +1,81 @@
+"""The curves of the compression methods, drawn from the rows of docs/results.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+from cells_lottery import LAST_ROUND, LAST_SPARSITY
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+Rows = Mapping[str, dict[str, Any]]
+#: A curve: rows by a pattern whose group is a number, and what share of the weights or dimensions is gone there.
+_CURVES = {
+    "lottery tickets and tokens, all weights": (
+        r"3\.lottery-round-(\d+)$",
+        lambda number: 100 * (1 - (1 - LAST_SPARSITY) ** (number / LAST_ROUND)),
+    ),
+    "L1P, the blocks' weights": (r"3\.l1p-(\d+)$", float),
+    "DSP, the blocks' dimensions": (r"3\.dsp-(\d+)$", float),
+    "attention-guided, VGG, by channels, all weights": (
+        r"3\.guided-channels-(\d+)$",
+        lambda times: 100 * (1 - 1 / times),
+    ),
+}
+#: The search at a target, against each control, by data set.
+_SEARCH = r"3\.search-(\w+)-(\d)-against-(\w+)$"
+
+
+def curves(rows: Rows) -> bytes | None:
+    """SVG of points lost over what is gone, and of the search over its controls; None where no row is there."""
+    found = {label: _points(rows, pattern, at) for label, (pattern, at) in _CURVES.items()}
+    against = {key: row for key, row in rows.items() if re.match(_SEARCH, key)}
+    if not any(found.values()) and not against:
+        return None
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    for label, points in found.items():
+        if points:
+            _errors(left, [p[0] for p in points], [p[1] for p in points], label)
+    left.set(xlabel="% gone", ylabel="points over the dense teacher of the same fold")
+    left.axhline(0, color="grey", linewidth=0.8)
+    if left.get_legend_handles_labels()[0]:
+        left.legend(fontsize=7)
+    labels = []
+    for place, (key, row) in enumerate(sorted(against.items())):
+        match = re.match(_SEARCH, key)
+        assert match is not None
+        _errors(right, [float(place)], [row], color="tab:blue")
+        labels.append("{}, {} bits:\n{}".format(*match.groups()))
+    right.set(ylabel="points of the search over a control")
+    right.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
+    right.axhline(0, color="grey", linewidth=0.8)
+    buffer = BytesIO()
+    with rc_context({"svg.hashsalt": "spikewright"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def _points(rows: Rows, pattern: str, at: Any) -> list[tuple[float, dict[str, Any]]]:
+    matches = [(re.match(pattern, key), row) for key, row in rows.items()]
+    return sorted(((at(int(m[1])), row) for m, row in matches if m is not None), key=lambda point: point[0])
+
+
+def interval(note: str) -> tuple[float, float]:
+    """The 95 % interval of a paired difference, as a row's note says it."""
+    match = re.search(r"\[(-?[\d.]+), (-?[\d.]+)\]", note)
+    assert match is not None, note
+    return float(match[1]), float(match[2])
+
+
+def _errors(axes: Axes, x: list[float], rows: list[dict[str, Any]], label: str = "", **style: Any) -> None:
+    """Differences with their intervals."""
+    values = [float(row["value"]) for row in rows]
+    ends = [interval(row["note"]) for row in rows]
+    bars = [[v - low for v, (low, _) in zip(values, ends, strict=True)],
+            [high - v for v, (_, high) in zip(values, ends, strict=True)]]  # fmt: skip
+    axes.errorbar(x, values, yerr=bars, label=label or None, marker="o", markersize=4, capsize=2, **style)

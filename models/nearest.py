@@ -1,0 +1,16 @@
+"""What is said of an unknown name: the nearest of those that are known, and all of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def unknown(what: str, wrong: str, known: Iterable[str]) -> str:
+    """``unknown WHAT 'wrong'; did you mean ...``, to be put behind the place where it stands."""
+    names = list(known)
+    near = difflib.get_close_matches(wrong, names, 1)
+    if len(names) == 1 and near:
+        return f"unknown {what} {wrong!r}; did you mean {near[0]!r}?"
+    hint = f"did you mean {near[0]!r}? All are" if near else "must be one of"
+    return f"unknown {what} {wrong!r}; {hint} {', '.join(names)}"

@@ -1,0 +1,110 @@
+"""What stops spikewright compress: status 1, one sentence behind what was said so far, and what is done stays."""
+
+import re
+import signal
+
+import pytest
+import torch
+from PIL import Image
+
+from spikewright.compress.artefacts import Checkpoints
+from spikewright.compress.recipe import parse_recipe
+from spikewright.compress.stages import run as stages
+
+RECIPE = """
+name: short
+data: digits
+model: {dim: 16, depth: 1, heads: 2, steps: 2, mlp_ratio: 2}
+training: {batch: 8, images: 16}
+teacher: {epochs: 1}
+constraints:
+  quantisers: {epochs: 1, gather_epochs: 1, grid_epochs: 1, layers: {"*": {scheme: uniform, bits: 4}}}
+"""
+MODEL = "{dim: 16, depth: 1, heads: 2, steps: 2, mlp_ratio: 2}"
+
+
+@pytest.fixture
+def stopped(run, tmp_path, monkeypatch):
+    """Compress a recipe into ./run, which must stop with one sentence; returns it."""
+    monkeypatch.chdir(tmp_path)
+
+    def stopped(text, *options):
+        (tmp_path / "recipe.yaml").write_text(text)
+        result = run("compress", "recipe.yaml", *(options or ("-o", "run")))
+        assert result.exit_code == 1
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert result.stdout == ""
+        *before, last = result.stderr.splitlines()
+        assert last.startswith("error: ")
+        assert all(re.match(r"[a-z]+(-\d+)? (\d+|end) ", line) for line in before), "only epochs were told"
+        return last.removeprefix("error: ")
+
+    return stopped
+
+
+def test_a_loss_that_is_not_a_number(stopped, tmp_path):
+    said = stopped(RECIPE.replace("teacher: {epochs: 1}", "teacher: {epochs: 2, rate: 1.0e+30}"))
+    assert re.fullmatch(r"teacher: .* is not a number in epoch \d; lower the rate", said)
+    assert list((tmp_path / "run").rglob("*.*")) == []
+
+
+def test_a_folder_with_another_recipes_checkpoint(stopped, tmp_path):
+    other = Checkpoints(tmp_path / "run" / "stages", parse_recipe(RECIPE.replace("data: digits", "data: digits:1")))
+    other.write("teacher", {"a": torch.zeros(3)}, [])
+    before = other.path("teacher").read_bytes()
+    said = stopped(RECIPE)
+    assert said == "run/stages/teacher.safetensors: made by another recipe; choose another folder or remove this one"
+    assert other.path("teacher").read_bytes() == before
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["stages"]
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_network_that_cannot_be_imported(options, stopped, tmp_path):
+    said = stopped(RECIPE.replace(MODEL, '{factory: "nowhere.net:build"}'), *options)
+    assert said == "factory 'nowhere.net:build': nowhere.net cannot be imported (No module named 'nowhere')"
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+def test_a_users_checkpoint_that_is_not_whole(stopped, tmp_path):
+    (tmp_path / "mine_that_stops.py").write_text(
+        "from spikewright.models.spikformer import Spikformer, SpikformerConfig\n"
+        "def build():\n    return Spikformer(SpikformerConfig(dim=16, depth=1, heads=2))\n"
+    )
+    file = tmp_path / "best.pt"
+    torch.save({"head.weight": torch.ones(10, 16)}, file)
+    file.write_bytes(file.read_bytes()[:-50])
+    said = stopped(RECIPE.replace(MODEL, '{factory: "mine_that_stops:build", checkpoint: best.pt}'))
+    assert said.startswith(f"{file}: not a whole checkpoint (")
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_that_cannot_be_read(stopped, tmp_path):
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("L", (16, 16)).save(tmp_path / "photos" / name / f"{number}.png")
+    (tmp_path / "photos" / "cats" / "1.png").write_bytes(b"a picture of a cat")
+    (tmp_path / "photos" / "dogs" / "2.txt").write_text("a dog")
+    said = stopped(RECIPE.replace("data: digits", "data: {folder: photos, channels: 1}"))
+    start = f"{tmp_path / 'photos'}: 2 of 7 images cannot be read: cats/1.png (not an image), dogs/2.txt (allowed are "
+    assert said.startswith(start)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c(stopped, run, tmp_path, monkeypatch):
+    """What was trained before stays, and the run goes on from there."""
+    real = stages.train
+
+    def interrupted(network, task, settings, phase, *rest):
+        if phase.label == "gather":
+            signal.raise_signal(signal.SIGINT)
+        return real(network, task, settings, phase, *rest)
+
+    monkeypatch.setattr(stages, "train", interrupted)
+    assert stopped(RECIPE) == "stopped"
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "run" / "stages").iterdir()}
+    assert set(kept) == {"teacher.safetensors", "quantisers.safetensors"}
+    monkeypatch.setattr(stages, "train", real)
+    assert run("compress", "recipe.yaml", "-o", "run").exit_code == 0
+    assert (tmp_path / "run" / "package.safetensors").is_file()
+    assert all((tmp_path / "run" / "stages" / name).read_bytes() == data for name, data in kept.items())
