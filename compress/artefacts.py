@@ -24,8 +24,8 @@ from spikewright.models.data import by_content, fingerprint
 
 #: Key of a checkpoint's metadata.
 _ABOUT = "stage"
-#: Of a stage's key: raised when a default or the arithmetic of training changes.
-_VERSION = 2
+#: Of a stage's key: raised when a default or the arithmetic of training changes; of constraints that changed later.
+_VERSION, _LATER = 2, {"quantisers": 3}
 #: Constraints of the stages that are not called after theirs.
 _OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers", "search": "quantisers"}
 
@@ -84,11 +84,11 @@ def stage_key(recipe: Recipe, stage: str) -> str:
     constraints = whole.pop("constraints")
     for irrelevant in ("name", "target"):
         whole.pop(irrelevant, None)
-    whole["version"] = _VERSION
     if (processes := process_count()) > 1:
         whole["processes"] = processes
     order = list(Constraints.model_fields)
     own = _OWNERS.get(stage, stage.partition("-")[0])
+    whole["version"] = _LATER.get(own, _VERSION)
     reach = order.index(own) + 1 if own in order else 0
     whole["constraints"] = {name: constraints[name] for name in order[:reach] if name in constraints}
     masks = recipe.constraints.masks

@@ -262,7 +262,7 @@ class SearchedQuantisers(_Quantisers):
     """A scheme and a width for each layer are searched first (paper 2)."""
 
     method: Literal["search"] = "search"
-    target_bits: float = Field(ge=2, le=8, description="average width to stay within")
+    target_bits: float = Field(ge=2, le=8, description="average width, reached from below to within a layer")
     schemes: tuple[Scheme, ...] = Field(default=("uniform", "pot"), description="schemes to choose from")
     widths: tuple[int, ...] | None = Field(default=None, description="widths to choose from; all, if not given")
     search_epochs: int = Field(default=10, ge=1, description="training of the mixtures")

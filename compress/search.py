@@ -2,7 +2,7 @@
 
 Each layer's weight is a mixture ``Σ_c g_c · quantise_c(w)`` with Gumbel-softmax ``g`` over the candidates and a learned
 step for each (*ours*: the weights are mixed, not parallel layers). The loss carries this accelerator's cost
-(compress/search_cost.py). At the end every layer takes one candidate: the likeliest whose average meets the target.
+(compress/search_cost.py). At the end every layer takes one candidate: the likeliest whose average reaches the target.
 """
 
 from __future__ import annotations
@@ -78,11 +78,12 @@ def masks_in_search(masks: Masks) -> Masks:
 def assign(
     mixtures: Mapping[str, Mixture], weights: Mapping[str, int], target_bits: float, *, fixed: Sequence[int] = ()
 ) -> dict[str, WeightFormat]:
-    """One format for each layer: the likeliest whose average width over ``weights`` is at most ``target_bits``.
+    """One format for each layer, the likeliest whose average width over ``weights`` reaches ``target_bits`` from below.
 
     fixed: widths of further weights, one number each, that are not searched (shortcuts) and count in the average.
     Greedy: from every layer's likeliest candidate the step down that costs the least likelihood per bit saved, until
-    the average fits; then steps up to likelier candidates where there is room. Ties go to the earlier layer.
+    the average fits; then the step up that gains the most or costs the least per bit, while there is room for one. Ties
+    go to the earlier layer.
     """
     scores = {name: torch.log(m.probabilities().detach().double()).tolist() for name, m in mixtures.items()}
     bits = {name: [f.bits for f in m.formats] for name, m in mixtures.items()}
@@ -106,10 +107,10 @@ def assign(
     while True:
         room = budget - used()
         ups = [
-            (scores[n][j] - scores[n][i], n, j)
+            ((scores[n][j] - scores[n][i]) / (weights[n] * (bits[n][j] - bits[n][i])), n, j)
             for n, i in chosen.items()
             for j in range(len(bits[n]))
-            if scores[n][j] > scores[n][i] and weights[n] * (bits[n][j] - bits[n][i]) <= room
+            if 0 < weights[n] * (bits[n][j] - bits[n][i]) <= room
         ]
         if not ups:
             return {name: mixtures[name].formats[i] for name, i in chosen.items()}

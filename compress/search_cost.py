@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from spikewright.compress.account import layers_of
@@ -41,7 +40,7 @@ class Weights:
 
 @dataclass
 class HardwareCost:
-    """A term of the objective: ``Σ factor · expected figure / that of 8 bits + target · relu(E[bits] / target − 1)``.
+    """A term of the objective: ``Σ factor · expected figure / that of 8 bits + target · |E[bits] / target − 1|``.
 
     Stored ROM bits and adder width go by the *widest* layer, as in the engine, whose fields and lanes have one width:
     the expected maximum over layers that choose independently. Cycles change with the weights that a candidate rounds
@@ -96,8 +95,8 @@ class HardwareCost:
         columns = [self._table[name] for name in self.mixtures]
         relative = self._figures(columns, [m.probabilities().cpu() for m in self.mixtures.values()]) / self._eight
         f = self.factors
-        over = F.relu(self.expected_bits() / self.target_bits - 1)
-        cost = relative @ torch.tensor([f.rom, f.cycles, f.adders, f.energy]) + f.target * over
+        off = (self.expected_bits() / self.target_bits - 1).abs()
+        cost = relative @ torch.tensor([f.rom, f.cycles, f.adders, f.energy]) + f.target * off
         return cost.to(images.device)  # some numbers for each layer: they are added up on the CPU
 
 
