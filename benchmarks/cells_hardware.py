@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cells_lottery import BASE, LOTTERY, TOKENS, dense, lottery_round, share_gone, trained_from
 from predicted import USUAL, estimated_cycles, network_cycles, shape_text
-from protocol import FINISH_EPOCHS, Answer, Cell, begin, finished, gathering, judged
+from protocol import RETRAIN_EPOCHS, Answer, Cell, begin, finished, gathering, judged
 
 from spikewright.compress.masks import magnitude_masks, prunable
 from spikewright.compress.stages.run import student
@@ -17,7 +17,7 @@ from spikewright.cost.shape import Shape
 
 BANKS = 4
 #: The stream reaches 10 after four blocks: four planes; at 3 it has two.
-CLIP = BASE + f"  structure: {{stream_limit: 3, epochs: {FINISH_EPOCHS}, rate: 0.002}}\n"
+CLIP = BASE + f"  structure: {{stream_limit: 3, epochs: {RETRAIN_EPOCHS}, rate: 0.002}}\n"
 #: A word of 32 lanes holds 8 tokens: 16-8-8-8 instead of 16-10-6-4.
 SLOTS = 8
 FILL = TOKENS.replace("keep: 0.65,", f"keep: 0.65, fill: {SLOTS},")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cells_lottery import BASE, LOTTERY, dense, share_gone
 from predicted import network_cycles, package_cycles, three_numbers, without_leaks
-from protocol import FINISH_EPOCHS, Answer, Cell, begin, gathering, judged
+from protocol import RETRAIN_EPOCHS, Answer, Cell, begin, gathering, judged
 
 from spikewright.compress.build import quantised_from
 from spikewright.compress.export import export_package
@@ -18,11 +18,11 @@ from spikewright.models.package import write_package
 SPARSITIES = (0.8, 0.85, 0.9, 0.95)
 SHARES_GONE = (0.25, 0.5, 0.75)
 L1P = {
-    str(s): BASE + f"  masks: {{method: l1p, sparsity: {s}, epochs: {FINISH_EPOCHS}, rate: 0.002}}\n"
+    str(s): BASE + f"  masks: {{method: l1p, sparsity: {s}, epochs: {RETRAIN_EPOCHS}, rate: 0.002}}\n"
     for s in SPARSITIES
 }
 DSP = {
-    str(g): BASE + f"  structure: {{qk: {1 - g}, v: {1 - g}, hidden: {1 - g}, epochs: {FINISH_EPOCHS}, rate: 0.002}}\n"
+    str(g): BASE + f"  structure: {{qk: {1 - g}, v: {1 - g}, hidden: {1 - g}, epochs: {RETRAIN_EPOCHS}, rate: 0.002}}\n"
     for g in SHARES_GONE
 }
 #: Where plain LIF may lose: the hardest L1P and the hardest DSP.
