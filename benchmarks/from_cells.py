@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cells import CELLS
 from protocol import Answer, paired, read_cell
+from results import Row
 
 COMMAND = "python benchmarks/compression.py --all && python benchmarks/run.py compression"
 Found = dict[str, float | bool]
@@ -29,6 +30,11 @@ def compared(
     """Paired difference of what each cell answers to its dense teacher, or to ``dense``."""
     other = dense or (lambda cell: cell["dense"])
     return paired([other(c) for c in base], [answers(c) for c in base], [c["labels"] for c in base])
+
+
+def reported(key: str, value: float, unit: str, of: str, note: str) -> Row:
+    """A figure without a bar."""
+    return Row(f"3.{key}", COMMAND, value, unit, "reported", None, of, note)
 
 
 def said(found: Found) -> str:

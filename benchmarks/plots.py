@@ -7,24 +7,17 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
-from cells_lottery import LAST_ROUND, LAST_SPARSITY
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 Rows = Mapping[str, dict[str, Any]]
-#: A curve: rows by a pattern whose group is a number, and what share of the weights or dimensions is gone there.
+#: A curve: rows by what their ids begin with.
 _CURVES = {
-    "lottery tickets and tokens, all weights": (
-        r"3\.lottery-round-(\d+)$",
-        lambda number: 100 * (1 - (1 - LAST_SPARSITY) ** (number / LAST_ROUND)),
-    ),
-    "L1P, the blocks' weights": (r"3\.l1p-(\d+)$", float),
-    "DSP, the blocks' dimensions": (r"3\.dsp-(\d+)$", float),
-    "attention-guided, VGG, by channels, all weights": (
-        r"3\.guided-channels-(\d+)$",
-        lambda times: 100 * (1 - 1 / times),
-    ),
+    "lottery tickets and tokens, all weights": "3.lottery-round-",
+    "L1P, the blocks' weights": "3.l1p-",
+    "DSP, the blocks' dimensions": "3.dsp-",
+    "attention-guided, VGG, by channels, all weights": "3.guided-channels-",
 }
 #: The search at a target, against each control, by data set.
 _SEARCH = r"3\.search-(\w+)-(\d)-against-(\w+)$"
@@ -32,7 +25,7 @@ _SEARCH = r"3\.search-(\w+)-(\d)-against-(\w+)$"
 
 def curves(rows: Rows) -> bytes | None:
     """SVG of points lost over what is gone, and of the search over its controls; None where no row is there."""
-    found = {label: _points(rows, pattern, at) for label, (pattern, at) in _CURVES.items()}
+    found = {label: _points(rows, start) for label, start in _CURVES.items()}
     against = {key: row for key, row in rows.items() if re.match(_SEARCH, key)}
     if not any(found.values()) and not against:
         return None
@@ -60,9 +53,18 @@ def curves(rows: Rows) -> bytes | None:
     return buffer.getvalue()
 
 
-def _points(rows: Rows, pattern: str, at: Any) -> list[tuple[float, dict[str, Any]]]:
-    matches = [(re.match(pattern, key), row) for key, row in rows.items()]
-    return sorted(((at(int(m[1])), row) for m, row in matches if m is not None), key=lambda point: point[0])
+def _points(rows: Rows, start: str) -> list[tuple[float, dict[str, Any]]]:
+    """Rows of a curve with what is gone there, in percent, ascending."""
+    return sorted(((gone(row["unit"]), row) for key, row in rows.items() if key.startswith(start)), key=lambda p: p[0])
+
+
+def gone(unit: str) -> float:
+    """What share is gone, in percent, as a row's unit says it."""
+    share, times = (re.search(pattern, unit) for pattern in (r"with ([\d.]+) %", r"at ([\d.]+) times fewer"))
+    if share is not None:
+        return float(share[1])
+    assert times is not None, unit
+    return 100 * (1 - 1 / float(times[1]))
 
 
 def interval(note: str) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_guided import CHANNELS, FAMILIES
-from from_cells import COMMAND, compared, gathered, mean, said, seeds, three
+from from_cells import COMMAND, compared, gathered, mean, reported, said, seeds, three
 from results import Row
 
 NAME = "guided"
@@ -34,8 +34,8 @@ def rows() -> list[Row]:
             lambda c, f=family: c[f"{f}:magnitude"]["classes"],
         )
         result.append(
-            Row(f"3.guided-{family}-control", COMMAND, gain["difference"],
-                "points of guiding and regrowth over plain magnitude", "reported", None, of, said(gain))
+            reported(f"guided-{family}-control", gain["difference"],
+                     "points of guiding and regrowth over plain magnitude", of, said(gain))
         )  # fmt: skip
     for times in CHANNELS:
         variant, control = f"vgg:channels-{times}:attention-guided", f"vgg:channels-{times}:magnitude"
@@ -44,8 +44,8 @@ def rows() -> list[Row]:
         numbers = [cell[variant]["compression"] for cell in cells]
         reached = mean([number["weights"] for number in numbers])
         result.append(
-            Row(f"3.guided-channels-{times}", COMMAND, found["difference"], f"points at {reached:.2f} times fewer "
-                "weights by channels", "reported", None, of,
-                f"{said(found)}; {three(numbers)}; over the same without maps: {gain['difference']:+} points")
+            reported(f"guided-channels-{times}", found["difference"],
+                     f"points at {reached:.2f} times fewer weights by channels", of,
+                     f"{said(found)}; {three(numbers)}; over the same without maps: {gain['difference']:+} points")
         )  # fmt: skip
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds
+from from_cells import compared, gathered, joined, mean, reported, said, seeds
 from results import Row
 
 
@@ -21,7 +21,7 @@ def rows() -> list[Row]:
 
 def _pair(name: str, case: str, cells: list) -> list[Row]:
     """Of a cell's case: ``classes`` and ``cycles`` of it and, as ``plain``, of what it is compared with."""
-    label = f"3.{name}" if name == case else f"3.{name}-{case}"
+    label = name if name == case else f"{name}-{case}"
     price = compared(cells, lambda cell: cell[case]["classes"], lambda cell: cell[case]["plain"]["classes"])
     with_it, without = (
         round(mean(values))
@@ -29,8 +29,7 @@ def _pair(name: str, case: str, cells: list) -> list[Row]:
     )
     what = cells[0][case]["what"]
     return [
-        Row(f"{label}-accuracy", COMMAND, price["difference"], f"points by {what}", "reported", None, seeds(name),
-            said(price)),
-        Row(f"{label}-cycles", COMMAND, round(without / with_it, 3), f"x fewer cycles by {what}", "reported", None,
-            seeds(name), f"{with_it} against {without} predicted, {cells[0][case]['shape']}, skipping off"),
+        reported(f"{label}-accuracy", price["difference"], f"points by {what}", seeds(name), said(price)),
+        reported(f"{label}-cycles", round(without / with_it, 3), f"x fewer cycles by {what}", seeds(name),
+                 f"{with_it} against {without} predicted, {cells[0][case]['shape']}, skipping off"),
     ]  # fmt: skip

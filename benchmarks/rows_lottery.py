@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_lottery import ROUNDS
-from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds, three
+from from_cells import COMMAND, compared, gathered, joined, mean, reported, said, seeds, three
 from results import Row
 
 
@@ -52,10 +52,7 @@ def selector_rows() -> list[Row]:
     for method in ("firing-rate", "random"):
         part = mean([cell[method]["area"][-1] for cell in others])
         found = compared(joined(learned, others), lambda cell, m=method: cell[m]["classes"])
-        result.append(
-            Row(f"3.selector-area-{method}", COMMAND, round(part, 3), "of the digit's area", seeds=of,
-                note=said(found))
-        )  # fmt: skip
+        result.append(reported(f"selector-area-{method}", round(part, 3), "of the digit's area", of, said(found)))
     return result
 
 
@@ -69,7 +66,7 @@ def control_rows() -> list[Row]:
     for number in (10, 11):
         gain = compared(both, lambda c, n=number: c["rounds"][str(n)]["classes"], lambda c, n=number: c["anew"][str(n)])
         result.append(
-            Row(f"3.lottery-control-{number}", COMMAND, gain["difference"],
-                "points that rewinding gains over new weights", "reported", None, of, said(gain))
+            reported(f"lottery-control-{number}", gain["difference"],
+                     "points that rewinding gains over new weights", of, said(gain))
         )  # fmt: skip
     return result

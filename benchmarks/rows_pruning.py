@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_pruning import DSP, HARD, KINDS, L1P
-from from_cells import COMMAND, compared, gathered, joined, mean, said, seeds, three
+from from_cells import compared, gathered, joined, mean, reported, said, seeds, three
 from results import Row
 
 #: A loss of so many points is worth recovering.
@@ -26,9 +26,9 @@ def curve_rows() -> list[Row]:
         for case in cases:
             found = compared(joined(base, cells), lambda cell, c=case: cell[c]["classes"])
             result.append(
-                Row(f"3.{name}-{round(100 * float(case))}", COMMAND, found["difference"],
-                    f"points with {round(100 * float(case))} {what} gone", "reported", None, seeds(name),
-                    f"{said(found)}; {three([cell[case]['compression'] for cell in cells])}")
+                reported(f"{name}-{round(100 * float(case))}", found["difference"],
+                         f"points with {round(100 * float(case))} {what} gone", seeds(name),
+                         f"{said(found)}; {three([cell[case]['compression'] for cell in cells])}")
             )  # fmt: skip
     return result
 
@@ -44,14 +44,15 @@ def slif_rows() -> list[Row]:
         lost = compared(both, lambda cell, c=case: cell[f"{c}:lif"])
         if float(lost["difference"]) > -WORTH:
             result.append(
-                Row(f"3.slif-{case}", COMMAND, lost["difference"], "points that LIF loses: no loss to recover",
-                    "reported", None, of, said(lost))
-            )  # fmt: skip
+                reported(
+                    f"slif-{case}", lost["difference"], "points that LIF loses: no loss to recover", of, said(lost)
+                )
+            )
         for kind in KINDS[1:]:
             gain = compared(both, lambda cell, c=case, k=kind: cell[f"{c}:{k}"], lambda cell, c=case: cell[f"{c}:lif"])
             result.append(
-                Row(f"3.slif-{case}-{kind}", COMMAND, gain["difference"], f"points of {kind} over LIF trained as long",
-                    "reported", None, of, said(gain))
+                reported(f"slif-{case}-{kind}", gain["difference"], f"points of {kind} over LIF trained as long", of,
+                         said(gain))
             )  # fmt: skip
     return result
 
@@ -64,10 +65,9 @@ def together_rows() -> list[Row]:
     found = compared(joined(base, cells), lambda cell: cell["classes"])
     cycles, dense = (round(mean([cell["cycles"][which] for cell in cells])) for which in ("package", "dense"))
     return [
-        Row("3.together-accuracy", COMMAND, found["difference"], "points, all four in one recipe", "reported", None,
-            of, said(found)),
-        Row("3.together-compression", COMMAND, round(mean([cell["compression"]["stored"] for cell in cells]), 2),
-            "x fewer stored bits", "reported", None, of, three([cell["compression"] for cell in cells])),
-        Row("3.together-cycles", COMMAND, round(dense / cycles, 3), "x fewer cycles than the dense network", "reported",
-            None, of, f"{cycles} against {dense} predicted, 64 lanes, 4 banks, 1 stream, skipping off"),
+        reported("together-accuracy", found["difference"], "points, all four in one recipe", of, said(found)),
+        reported("together-compression", round(mean([cell["compression"]["stored"] for cell in cells]), 2),
+                 "x fewer stored bits", of, three([cell["compression"] for cell in cells])),
+        reported("together-cycles", round(dense / cycles, 3), "x fewer cycles than the dense network", of,
+                 f"{cycles} against {dense} predicted, 64 lanes, 4 banks, 1 stream, skipping off"),
     ]  # fmt: skip

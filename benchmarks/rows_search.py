@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_search import CONTROLS
-from from_cells import COMMAND, compared, gathered, mean, said, seeds, three
+from from_cells import COMMAND, compared, gathered, mean, reported, said, seeds, three
 from protocol import Answer
 from results import Row
 
@@ -61,8 +61,8 @@ def _chosen(key: str, name: str, cells: list[Answer]) -> list[Row]:
         times = three([cell[variant]["compression"] for cell in cells])
         energy = {which: round(mean([cell[variant]["energy"][which] for cell in cells])) for which in ("a", "b")}
         result.append(
-            Row(f"3.{variant.replace('search', f'search-{key}-pot')}", COMMAND, round(100 * share, 1),
-                "% of the weights are powers of two", "reported", None, seeds(name),
-                f"{times}; energy in pJ an image {energy}")
+            reported(variant.replace("search", f"search-{key}-pot"), round(100 * share, 1),
+                     "% of the weights are powers of two", seeds(name),
+                     f"{times}; energy in pJ an image {energy}")
         )  # fmt: skip
     return result

@@ -26,14 +26,17 @@ from spikewright.models.spikformer import Head, Spikformer, SpikformerConfig
 
 
 def dense_model(recipe: Recipe) -> SpikingNetwork:
-    """The dense network as training begins, from the seed or a checkpoint; of a convolutional family the ANN."""
+    """The dense network, initialised from the recipe's seed; of a convolutional family the ANN."""
     torch.manual_seed(recipe.seed)
     config = recipe.model
-    network: SpikingNetwork
     if isinstance(config, SpikformerConfig):
-        network = Spikformer(config)
-    else:
-        network = ConvNet(config) if isinstance(config, ConvNetConfig) else build_from_factory(config)
+        return Spikformer(config)
+    return ConvNet(config) if isinstance(config, ConvNetConfig) else build_from_factory(config)
+
+
+def untrained_teacher(recipe: Recipe) -> SpikingNetwork:
+    """:func:`dense_model` as its training begins: with the teacher's checkpoint, if there is one."""
+    network = dense_model(recipe)
     if recipe.teacher.checkpoint is not None:
         load_checkpoint(network, Path(recipe.teacher.checkpoint))
     return network

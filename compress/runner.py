@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from spikewright.compress.account import compression_of, layers_of
 from spikewright.compress.artefacts import Checkpoints, portable, recipe_hash, save_tensors, to_json, write_whole
-from spikewright.compress.build import dense_model, quantised_from
+from spikewright.compress.build import dense_model, quantised_from, untrained_teacher
 from spikewright.compress.determinism import determinism
 from spikewright.compress.export import export_package, weight_statistics
 from spikewright.compress.factory import FactoryConfig, build_from_factory
@@ -80,6 +80,7 @@ def checked(path: Path | str) -> tuple[Recipe, Task]:
     tokens, processes = recipe.constraints.tokens, process_count()
     if isinstance(recipe.model, FactoryConfig):
         check_network(build_from_factory(recipe.model), recipe.model.factory)
+    untrained_teacher(recipe)  # a checkpoint that does not fit is refused now
     try:
         if tokens is not None and tokens.method != "learned":
             raise RecipeError(f"tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it")

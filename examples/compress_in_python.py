@@ -61,6 +61,11 @@ def fit(network, masks=None, terms=(), adapt=None, epochs=2):
     network.eval()
 
 
+def ratio(_network, result, _images):
+    """A term of the loss: selectors shall keep half of the tokens."""
+    return 2.0 * ratio_loss(result.choices, [0.5])
+
+
 def transformer() -> Spikformer:
     """Papers 3, 1, 3 and 2, each on what the one before left."""
     torch.manual_seed(1)
@@ -74,7 +79,6 @@ def transformer() -> Spikformer:
     # Token selector (paper 1): Gumbel masks while training, the best 8 of 16 tokens at inference.
     network.selector["1"] = TokenSelector(CONFIG.dim, keep=8)
     early = copy.deepcopy(network.state_dict())
-    ratio = lambda _network, result, _images: 2.0 * ratio_loss(result.choices, [0.5])  # noqa: E731
     set_mode(network, hard=False)
     fit(network, terms=[ratio])
 

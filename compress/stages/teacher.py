@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikewright.compress.build import dense_model
+from spikewright.compress.build import untrained_teacher
 from spikewright.compress.constraints import LotteryMasks
 from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
 from spikewright.compress.training import Phase
@@ -15,7 +15,7 @@ def teacher_stage(run: Run) -> tuple[State, State]:
     early: State = {}
 
     def train(stop: int | None) -> Stage:
-        model = fast(dense_model(run.recipe))
+        model = fast(untrained_teacher(run.recipe))
         if rewind == 0:
             early.update(copy_of(model))
 

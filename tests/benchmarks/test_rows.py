@@ -1,0 +1,148 @@
+"""The rows of the compression figures, from cells whose answers are made up: which there are, which bars are met."""
+
+from typing import Any
+
+import from_cells
+import protocol
+import pytest
+from cells import CELLS
+from cells_guided import VARIANTS as GUIDED
+from cells_lottery import CONTROLS, ROUNDS
+from cells_pruning import DSP, HARD, KINDS, L1P, SLIF
+from cells_search import VARIANTS as SEARCHED
+from from_cells import COMMAND
+from plots import curves
+from results import Row, asdict
+from rows_compression import rows
+
+IMAGES = 300
+LABELS = [image % 10 for image in range(IMAGES)]
+COMPRESSION = {"bits": 4.0, "weights": 35.0, "stored": 20.0}
+
+
+def answers(wrong: int) -> list[int]:
+    """The class of every image, so many of them wrong."""
+    return [label + 1 for label in LABELS[:wrong]] + LABELS[wrong:]
+
+
+def entry(wrong: int = 0) -> dict[str, Any]:
+    """What most cells hold of a network."""
+    return {"classes": answers(wrong), "compression": COMPRESSION}
+
+
+def made_up(gone: float = 0.91, wrong: int = 0, bits: float = 3.6, area: float = 0.6) -> dict[str, dict[str, Any]]:
+    """Answers of every cell, the same on each fold; the defaults meet every bar."""
+    searched = {"average_bits": bits, "energy": {"a": 2.0, "b": 3.0}, "pot": 0.25}
+    search = {"labels": LABELS, "dense": answers(0), **{v: entry(wrong) | searched for v in SEARCHED}}
+    priced = {"cycles": 50, "plain": {"classes": answers(0), "cycles": 100}, "what": "it", "shape": "64 lanes"}
+    return {
+        "lottery": {
+            "labels": LABELS,
+            "dense": answers(0),
+            "tokens": answers(wrong),
+            "gflops": {"dense": 1.0, "tokens": 0.75},
+            "area": [0.9, 0.8, area],
+            "rounds": {str(number): entry(wrong) | {"gone": gone} for number in ROUNDS},
+        },
+        "control": {"10": answers(3), "11": answers(3)},
+        "selector": {method: {"classes": answers(0), "area": [0.9, 0.8, 0.2]} for method in CONTROLS},
+        "l1p": {case: entry(wrong) for case in L1P},
+        "dsp": {case: entry(wrong) for case in DSP},
+        "slif": {case: answers(9 if case.endswith(":lif") else wrong) for case in SLIF},
+        "together": entry(wrong) | {"gone": gone, "cycles": {"package": 100, "dense": 400}},
+        "balanced": {number: entry(wrong) | priced for number in ("8", "10")},
+        "clip": {"clip": entry(wrong) | priced},
+        "fill": {"fill": entry(wrong) | priced},
+        "search-digits": search,
+        "search-events": search,
+        "guided": {"labels": LABELS, **{v: entry(wrong) for v in GUIDED},
+                   "vgg:dense": {"classes": answers(0)}, "resnet:dense": {"classes": answers(0)}},
+    }  # fmt: skip
+
+
+def rows_of(monkeypatch: pytest.MonkeyPatch, cells: dict[str, dict[str, Any]]) -> dict[str, Row]:
+    """Rows by id, drawn from these cells."""
+    monkeypatch.setattr(protocol, "_RESAMPLES", 100)  # the bootstrap has tests of its own
+    monkeypatch.setattr(from_cells, "read_cell", lambda name, fold, key: cells.get(name))
+    found = rows()
+    assert len({row.id for row in found}) == len(found)
+    return {row.id: row for row in found}
+
+
+def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = made_up()
+    assert set(cells) == set(CELLS)
+    found = rows_of(monkeypatch, cells)
+    assert set(found) == {
+        "3.lottery-gflops", "3.tokens", *(f"3.lottery-round-{number:02d}" for number in ROUNDS),
+        "3.selector-area", "3.selector-area-firing-rate", "3.selector-area-random",
+        "3.lottery-control-10", "3.lottery-control-11",
+        "3.l1p-80", "3.l1p-85", "3.l1p-90", "3.l1p-95", "3.dsp-25", "3.dsp-50", "3.dsp-75",
+        *(f"3.slif-{case}-{kind}" for case in HARD for kind in KINDS[1:]),
+        "3.together-accuracy", "3.together-compression", "3.together-cycles",
+        *(f"3.{name}-{what}" for name in ("balanced-8", "balanced-10", "clip", "fill") for what in
+          ("accuracy", "cycles")),
+        *(f"3.search-{key}" for key in ("digits", "events")),
+        *(f"3.search-{key}-{bits}-against-{control}" for key in ("digits", "events") for bits in "34" for control in
+          ("uniform", "pot", "fixed")),
+        *(f"3.search-{key}-pot-{bits}" for key in ("digits", "events") for bits in ("3", "3.67", "4")),
+        *(f"3.guided-{family}{part}" for family in ("vgg", "resnet") for part in ("", "-control")),
+        *(f"3.guided-channels-{times}" for times in (2, 4, 6, 10)),
+    }  # fmt: skip
+    assert {row.command for row in found.values()} == {COMMAND}
+    assert all(row.met is not False for row in found.values())
+    assert found["3.lottery-round-08"].met
+    assert found["3.lottery-round-08"].seeds == "folds 0 to 4, seeds 1 to 5"
+    assert found["3.lottery-control-10"].value == 1.0
+    assert found["3.slif-l1p-0.95-threshold"].value == 3.0
+    assert found["3.together-cycles"].value == 4.0
+    assert found["3.fill-cycles"].value == 2.0
+    assert found["3.lottery-gflops"].value == 25.0
+    assert curves({key: asdict(row) for key, row in found.items()}) is not None
+
+
+@pytest.mark.parametrize(
+    ("cells", "missed"),
+    [
+        ({"gone": 0.899}, {"lottery-round-08"}),
+        ({"bits": 3.68}, {"search-digits", "search-events"}),
+        ({"area": 0.49}, {"selector-area"}),
+        (
+            {"wrong": 2},  # two thirds of a point
+            {"lottery-round-08", "tokens", "search-digits", "search-events", "guided-vgg", "guided-resnet"},
+        ),
+    ],
+)
+def test_bars_that_are_missed_say_so(
+    cells: dict[str, float], missed: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = rows_of(monkeypatch, made_up(**cells))  # type: ignore[arg-type]
+    assert {key for key, row in found.items() if row.met is False} == {f"3.{name}" for name in missed}
+
+
+def test_too_few_weights_gone_and_a_search_that_is_beaten_miss_their_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = made_up()
+    cells["guided"]["vgg:attention-guided"] = entry() | {"compression": COMPRESSION | {"weights": 33.3}}
+    cells["search-digits"] = cells["search-digits"] | {
+        "search-3": cells["search-digits"]["search-3"] | {"classes": answers(4)}
+    }
+    found = rows_of(monkeypatch, cells)
+    assert {key for key, row in found.items() if row.met is False} == {
+        "3.guided-vgg", *(f"3.search-digits-3-against-{control}" for control in ("uniform", "pot", "fixed"))
+    }  # fmt: skip
+
+
+def test_no_loss_to_recover_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = made_up()
+    cells["slif"] = {case: answers(2) for case in SLIF}
+    found = rows_of(monkeypatch, cells)
+    assert found["3.slif-dsp-0.75"].unit == "points that LIF loses: no loss to recover"
+    assert found["3.slif-dsp-0.75"].value == -0.67
+
+
+@pytest.mark.parametrize("missing", list(CELLS))
+def test_what_has_not_been_computed_has_no_row(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = made_up()
+    whole = set(rows_of(monkeypatch, cells))
+    del cells[missing]
+    assert set(rows_of(monkeypatch, cells)) < whole
