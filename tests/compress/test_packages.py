@@ -1,0 +1,82 @@
+"""The committed packages of every family, without their checkpoints: golden model, recipe, record and metrics agree."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spikewright.compiler.importer import import_package
+from spikewright.compiler.ir import IRError
+from spikewright.compress.artefacts import recipe_hash
+from spikewright.compress.recipe import load_recipe
+from spikewright.compress.stages import planned
+from spikewright.compress.stages.run import task_of
+from spikewright.models.package import Package, read_package
+from spikewright.sim.golden import run as golden
+
+ROOT = Path(__file__).parents[2]
+#: Each package, and what the compiler says to it: nothing where it takes it.
+PACKAGES: dict[str, str | None] = {"vgg": "pool that counts"}
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(params=sorted(PACKAGES))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def folder_of(name: str) -> Path:
+    return ROOT / "packages" / name
+
+
+def package_of(name: str) -> Package:
+    return read_package(folder_of(name) / "package.safetensors")
+
+
+def test_the_golden_model_gives_the_recorded_classes_of_every_test_image(name: str) -> None:
+    recipe, package = load_recipe(folder_of(name) / "recipe.yaml"), package_of(name)
+    assert recipe == load_recipe(ROOT / "recipes" / f"{name}.yaml")
+    test = task_of(recipe).data.test
+    assert len(test) == 360
+    assert np.array_equal(test.labels, package.tensors["record.labels"])
+    found = golden(package, test.images, keep_values=False).classes
+    assert np.array_equal(found, package.tensors["record.quantised"])
+
+
+def test_metrics_are_those_of_the_package(name: str) -> None:
+    recipe, package = load_recipe(folder_of(name) / "recipe.yaml"), package_of(name)
+    metrics = json.loads((folder_of(name) / "metrics.json").read_text())
+    assert metrics == (package.network.provenance or {})["metrics"]
+    assert metrics["recipe"] == recipe_hash(recipe)
+    labels = package.tensors["record.labels"]
+    for rung, said in metrics["accuracy"].items():
+        assert said == {"correct": int((package.tensors[f"record.{rung}"] == labels).sum()), "count": len(labels)}
+    codes = [tensor for key, tensor in package.tensors.items() if key.endswith("codes")]
+    assert sum(code.size for code in codes) == metrics["weights"]["total"]
+    # a channel that is constant whatever its weights are is stored without them
+    kept = metrics["weights"]["kept"]
+    assert 0.98 * kept <= sum(int(np.count_nonzero(code)) for code in codes) <= kept
+
+
+def test_the_log_has_every_epoch_of_every_stage(name: str) -> None:
+    recipe = load_recipe(folder_of(name) / "recipe.yaml")
+    lines = [json.loads(line) for line in (folder_of(name) / "log.jsonl").read_text().splitlines()]
+    for stage, epochs in planned(recipe).items():
+        logged = [line["epoch"] for line in lines if line["stage"] == stage and line["epoch"] != "end"]
+        assert logged == list(range(1, epochs + 1))
+
+
+def test_packages_are_small(name: str) -> None:
+    files = {path.name: path.stat().st_size for path in folder_of(name).iterdir()}
+    assert set(files) == {"package.safetensors", "recipe.yaml", "log.jsonl", "metrics.json"}
+    assert max(files.values()) < MEGABYTE
+
+
+def test_the_compiler_takes_it_or_says_what_is_missing(name: str) -> None:
+    missing = PACKAGES[name]
+    if missing is None:
+        import_package(package_of(name))
+        return
+    with pytest.raises(IRError, match=missing):
+        import_package(package_of(name))
