@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from predicted import three_numbers
-from protocol import Answer, Cell, begin, finished, gathering, judged
+from protocol import LONG, Answer, Cell, begin, finished, gathering, judged
 
 from spikewright.compress.account import layers_of
 from spikewright.compress.build import dense_model
@@ -111,6 +111,19 @@ def lottery(fold: int) -> Answer:
     return result
 
 
+def ninety(fold: int) -> Answer:
+    """Round 8, 90 % of the weights gone, finished for longer than the curve's networks."""
+    run = begin(LOTTERY, fold)
+    run.dense = dense(run)
+    state, masks = lottery_round(run, 8)
+    network = finished(run, student(run, state), masks, "masks-08", LONG)
+    return {
+        "gone": share_gone(network),
+        "classes": judged(run, network),
+        "compression": three_numbers(run, network),
+    }
+
+
 def control(fold: int) -> Answer:
     """The lottery's masks of rounds 10 and 11 on weights that are drawn anew, trained as long as those of a round."""
     run = begin(LOTTERY, fold)
@@ -139,6 +152,7 @@ def selector(fold: int) -> Answer:
 
 CELLS = {
     "lottery": Cell(lottery, {"": LOTTERY}),
+    "ninety": Cell(ninety, {"": LOTTERY}, schedule=LONG),
     "control": Cell(control, {"": LOTTERY}),
     "selector": Cell(selector, CONTROLS),
 }
