@@ -53,6 +53,15 @@ def share_gone(network: SpikingNetwork) -> float:
     return 1 - (sum(int(p.count_nonzero()) for p in weights.values()) + selector_weights(network)) / total
 
 
+def pruned_answer(run: Run, network: SpikingNetwork) -> Answer:
+    """What a pruned network answers, how much of it is gone, and the three compressions."""
+    return {
+        "gone": share_gone(network),
+        "classes": judged(run, network),
+        "compression": three_numbers(run, network),
+    }
+
+
 def lottery_round(run: Run, number: int) -> tuple[State, Masks]:
     """Weights and masks of a round of the trajectory, which comes first."""
     found = run.checkpoints.read(f"masks-{number:02d}")
@@ -103,11 +112,7 @@ def lottery(fold: int) -> Answer:
     for number in ROUNDS:
         pruned, masks = lottery_round(run, number)
         network = finished(run, student(run, pruned), masks, f"masks-{number:02d}")
-        result["rounds"][str(number)] = {
-            "gone": share_gone(network),
-            "classes": judged(run, network),
-            "compression": three_numbers(run, network),
-        }
+        result["rounds"][str(number)] = pruned_answer(run, network)
     return result
 
 
@@ -117,11 +122,7 @@ def ninety(fold: int) -> Answer:
     run.dense = dense(run)
     state, masks = lottery_round(run, 8)
     network = finished(run, student(run, state), masks, "masks-08", LONG)
-    return {
-        "gone": share_gone(network),
-        "classes": judged(run, network),
-        "compression": three_numbers(run, network),
-    }
+    return pruned_answer(run, network)
 
 
 def control(fold: int) -> Answer:

@@ -36,9 +36,10 @@ FEW_FOLDS = range(3)
 #: "Accuracy kept": the mean difference to the dense teacher, and the one-sided 95 % lower bound, in points.
 KEPT_MEAN, KEPT_BOUND = -0.5, -1.0
 _RESAMPLES = 10_000
-#: How every pruned network that is judged in float is finished, and the controls beside it: epochs, peak rate, and
-#: whether digits are bent. Chosen on the validation digits of folds 0 and 1, against either half alone.
+#: Training after pruning: epochs, peak rate, and whether digits are bent.
 Schedule = tuple[tuple[int, float, bool], ...]
+#: How tokens, lottery rounds, paper 4's networks, and the controls beside them are finished before they are judged.
+#: Chosen on the validation digits of folds 0 and 1, against either half alone.
 FINISH: Schedule = ((45, 2e-3, True), (30, 1e-3, False))
 #: The same for the row whose bar is that accuracy is kept at 90 %: what the budget does not give to every network.
 LONG: Schedule = ((150, 4e-3, True), (30, 1e-3, False))
