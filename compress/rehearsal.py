@@ -5,6 +5,7 @@ It tells in seconds what cannot be exported, what sizes and cycles to expect, an
 
 from __future__ import annotations
 
+import bisect
 import copy
 import math
 import time
@@ -117,12 +118,19 @@ def _expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Weig
     possible = sorted(candidates(quantisers.schemes, quantisers.widths), key=lambda fmt: fmt.bits, reverse=True)
     for fmt in possible:  # the search may choose any of them: what cannot be, is refused now
         with_fractions(network, recipe, {names[-1]: fmt})
-    for fmt in possible:  # the widest that all layers may have
-        average = average_bits(layers_of(network, recipe.input_bits, formats=dict.fromkeys(names, fmt)))
-        if average <= quantisers.target_bits:
-            return with_fractions(network, recipe, dict.fromkeys(names, fmt))
+
+    def average(formats: dict[str, WeightFormat]) -> float:
+        return average_bits(layers_of(network, recipe.input_bits, formats=formats))
+
+    for fmt in possible:  # the widest that all layers may have, and the next for as many as the target allows
+        least = average(dict.fromkeys(names, fmt))
+        if least <= quantisers.target_bits:
+            wider = min((f for f in possible if f.bits > fmt.bits), key=lambda f: f.bits, default=fmt)
+            mixes = [{n: wider if i < count else fmt for i, n in enumerate(names)} for count in range(len(names) + 1)]
+            fitting = bisect.bisect_right(mixes, quantisers.target_bits, key=average)
+            return with_fractions(network, recipe, mixes[fitting - 1])
     raise RecipeError(
-        f"quantisers.target_bits must be at least {math.ceil(1e3 * average) / 1e3}, the least average with the "
+        f"quantisers.target_bits must be at least {math.ceil(1e3 * least) / 1e3}, the least average with the "
         f"{SHORTCUT_FORMAT.bits} bits of shortcuts, not {quantisers.target_bits!r}"
     )
 

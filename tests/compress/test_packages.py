@@ -17,7 +17,7 @@ from spikewright.sim.golden import run as golden
 
 ROOT = Path(__file__).parents[2]
 #: Each package, and what the compiler says to it: nothing where it takes it.
-PACKAGES: dict[str, str | None] = {"vgg": "pool that counts"}
+PACKAGES: dict[str, str | None] = {"resnet": "shortcut", "vgg": "pool that counts"}
 MEGABYTE = 1_000_000
 
 
