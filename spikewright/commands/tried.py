@@ -51,6 +51,9 @@ _SOURCES = {
     True: _Source("estimated by the cost model", "D", "tab:orange"),
 }
 
+#: Right and up from its mark where a label stands: neighbours take different corners.
+_CORNERS = ((-1, 1), (-1, -1), (1, -1), (1, 1))
+
 
 def draw(path: Path, folder: Path, board: Board) -> Path:
     """Write ``tried.json`` and ``tried.svg`` into the folder of a run that has ended; returns the plot's path."""
@@ -98,7 +101,13 @@ def picture(points: list[Point], title: str) -> bytes:
             point.cycles, point.validation, s=30 + 400 * point.bits / largest, marker=source.marker,
             edgecolors=source.colour, facecolors=source.colour if point.best else "none", alpha=0.6,
         )  # fmt: skip
-        axes.annotate(f" {point.stage}\n {point.bits / 1024:.0f} Kibit", (point.cycles, point.validation), fontsize=7)
+    for number, point in enumerate(sorted(points, key=lambda point: point.cycles)):
+        right, up = _CORNERS[number % len(_CORNERS)]
+        axes.annotate(
+            f"{point.stage}\n{point.bits / 1024:.0f} Kibit", (point.cycles, point.validation), (4 * right, 4 * up),
+            textcoords="offset points", fontsize=7, ha="left" if right > 0 else "right",
+            va="bottom" if up > 0 else "top",
+        )  # fmt: skip
     for estimated in sorted({point.estimated for point in points}):
         source = _SOURCES[estimated]
         axes.scatter([], [], s=60, marker=source.marker, color=source.colour, alpha=0.6, label=source.what)

@@ -145,7 +145,7 @@ def test_a_plot_is_the_same_each_time_and_stands_without_points():
     told = {True: b"<!-- estimated by the cost model -->", False: b"<!-- by the compiler -->"}
     for shown in (points, points[:2], points[2:]):
         svg = picture(shown, "t")
-        assert all(f"<!--  {point.stage} -->".encode() in svg for point in shown)
+        assert all(f"<!-- {point.stage} -->".encode() in svg for point in shown)
         for estimated, words in told.items():
             assert (words in svg) == any(point.estimated == estimated for point in shown)
 
