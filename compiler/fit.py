@@ -173,8 +173,7 @@ def choose(
             row["verdict"] = "chosen"
     how = "as asked for" if fixed else f"the best of {len(rows)} shapes"
     reason = (
-        f"{shape.lanes} lanes ({shape.tokens} tokens x {shape.steps} steps), {_banks(shape)}, {shape.streams} "
-        f"{'stream' if shape.streams == 1 else 'streams'}: {how} for {limits.name}, "
+        f"{shape}: {how} for {limits.name}, "
         f"{sum(step.cycles for step in lowered.steps)} cycles an image without skipping, "
         f"about {needs.lut} of {limits.lut} LUT, {needs.blocks} of {limits.blocks} block RAMs"
     )
@@ -208,10 +207,6 @@ def _size(shape: Shape) -> int:
     return shape.slot_lanes
 
 
-def _banks(shape: Shape) -> str:
-    return f"{shape.banks} bank{'s' if shape.banks > 1 else ''}"
-
-
 def _less(least: tuple[Needs, Shape] | None, needs: Needs, shape: Shape, limits: BoardLimits) -> tuple[Needs, Shape]:
     return (needs, shape) if least is None or needs.excess(limits) < least[0].excess(limits) else least
 
@@ -222,10 +217,7 @@ def _too_large(limits: BoardLimits, needs: Needs, shape: Shape) -> str:
         lines.append(f"{needs.blocks} block RAMs of 18 kbit where there are {limits.blocks}")
     if needs.lut > limits.lut * LUT_SHARE:
         lines.append(f"about {needs.lut} LUT where {round(limits.lut * LUT_SHARE)} of {limits.lut} can be used")
-    return (
-        f"the network is too large for {limits.name}: the nearest shape ({shape.lanes} lanes, {_banks(shape)}, "
-        f"{shape.streams} {'stream' if shape.streams == 1 else 'streams'}) needs {' and '.join(lines)}"
-    )
+    return f"the network is too large for {limits.name}: the nearest shape, {shape}, needs {' and '.join(lines)}"
 
 
 def _weights(graph: Graph) -> list[Weights]:

@@ -59,7 +59,7 @@ def rehearse(recipe: Recipe) -> SpikingNetwork:
     """The quantised network of a recipe with random weights: its shapes, its counts, its formats."""
     network = student_model(recipe)
     for weight in prunable(network).values():
-        nn.init.normal_(weight, std=0.05)  # layers of equal chances: which weights survive is not what is rehearsed
+        nn.init.normal_(weight, std=min(weight.flatten(1).shape) ** -0.5)  # as trained ones: narrow layers keep more
     apply_masks(network, _expected_masks(recipe, network))
     if recipe.constraints.neuron is not None:
         make_plastic(network, recipe.constraints.neuron.kind)

@@ -61,13 +61,9 @@ def rehearse(path: Path, board: Board | None) -> None:
 def expected_cycles(package: Package, work: Workload, board: Board) -> str:
     """What the compiler says of a package on a board; or the cost model of its workload, where the compiler refuses."""
     cost = price(package, work, board)
-    shape = cost.shape
     if cost.refused is not None:
         return (
-            f"expected cycles: about {cost.cycles} an image on {shape.lanes} lanes and {shape.banks} banks, by the "
-            f"cost model; the accelerator does not take this network yet: {cost.refused}"
+            f"expected cycles: about {cost.cycles} an image on {cost.shape}, by the cost model; the accelerator does "
+            f"not take this network yet: {cost.refused}"
         )
-    return (
-        f"expected cycles: {cost.cycles} an image on {board.name} ({shape.lanes} lanes, {shape.banks} banks, "
-        f"{shape.streams} streams)"
-    )
+    return f"expected cycles: about {cost.cycles} an image on {board.name}, {cost.shape}"

@@ -42,6 +42,10 @@ class Shape:
         if self.streams > self.banks:
             raise ValueError(f"{self.streams} streams need at least {self.streams} banks, not {self.banks}")
 
+    def __str__(self) -> str:
+        counts = [f"{n} {what}{'s' * (n > 1)}" for n, what in ((self.banks, "bank"), (self.streams, "stream"))]
+        return ", ".join([f"{self.lanes} lanes ({self.tokens} tokens x {self.steps} steps)", *counts])
+
     @property
     def lanes(self) -> int:
         """Lanes of a word: one adder tree each."""

@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spikewright.boards.registry import load_board
+from spikewright.commands.fitting import fitted
+from spikewright.compiler.fit import Choice
 from spikewright.compiler.importer import import_package
 from spikewright.compiler.ir import IRError
 from spikewright.compress.artefacts import recipe_hash
 from spikewright.compress.recipe import load_recipe
+from spikewright.compress.rehearsal import rehearsed_package
 from spikewright.compress.stages import planned
 from spikewright.compress.stages.run import task_of
 from spikewright.models.package import Package, read_package
@@ -81,3 +85,16 @@ def test_the_compiler_takes_it_or_says_what_is_missing(name: str) -> None:
         return
     with pytest.raises(IRError, match=missing):
         import_package(package_of(name))
+
+
+@pytest.mark.parametrize("name", ["clutter-digits", pytest.param("spikformer", marks=pytest.mark.slow)])
+def test_a_rehearsal_expects_about_the_cycles_that_the_trained_network_takes(name: str) -> None:
+    board = load_board("ulx3s-85f")
+    recipe = load_recipe(folder_of(name) / "recipe.yaml")
+    expected, found = (
+        fitted(package, board) for package in (rehearsed_package(recipe, task_of(recipe)), package_of(name))
+    )
+    assert isinstance(expected, Choice)
+    assert isinstance(found, Choice)
+    cycles, taken = (sum(step.cycles for step in choice.lowered.steps) for choice in (expected, found))
+    assert cycles == pytest.approx(taken, rel=0.1)
