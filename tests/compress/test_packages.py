@@ -21,7 +21,12 @@ from spikewright.sim.golden import run as golden
 
 ROOT = Path(__file__).parents[2]
 #: Each package, and what the compiler says to it: nothing where it takes it.
-PACKAGES: dict[str, str | None] = {"resnet": "shortcut", "spikformer": None, "vgg": "pool that counts"}
+PACKAGES: dict[str, str | None] = {
+    "event": "frames",
+    "resnet": "shortcut",
+    "spikformer": None,
+    "vgg": "pool that counts",
+}
 MEGABYTE = 1_000_000
 
 
