@@ -5,7 +5,7 @@ Each case holds ``classes`` and predicted ``cycles``, and as ``plain`` those of 
 
 from __future__ import annotations
 
-from cells_lottery import BASE, LOTTERY, TOKENS, dense, lottery_round, share_gone, trained_from
+from cells_lottery import BASE, LOTTERY, TOKENS, dense, lottery_round, share_gone, trained_from, trajectory
 from predicted import USUAL, estimated_cycles, network_cycles, shape_text
 from protocol import RETRAIN_EPOCHS, Answer, Cell, begin, finished, gathering, judged
 
@@ -26,9 +26,7 @@ FILL = TOKENS.replace("keep: 0.65,", f"keep: 0.65, fill: {SLOTS},")
 def balanced(fold: int) -> Answer:
     """Rounds 8 and 10 of the lottery again with equally many weights in each of four banks of every output."""
     run = begin(LOTTERY, fold)
-    run.dense = dense(run)
-    found = run.checkpoints.read("early")
-    assert found is not None, "the trajectory of the lottery comes first"
+    _, early = trajectory(run)
     result: Answer = {}
     for number in (8, 10):
         before, _ = lottery_round(run, number - 1)
@@ -37,7 +35,7 @@ def balanced(fold: int) -> Answer:
         keep = sum(int(mask.sum()) for mask in unstructured.values())
         chosen = magnitude_masks({n: before[n] for n in prunable(student(run, before))}, keep, banks=BANKS)
         stage = f"masks-{number:02d}-balanced"
-        trained, masks = trained_from(run, stage, found[0], chosen)
+        trained, masks = trained_from(run, stage, early, chosen)
         network = finished(run, student(run, trained), masks, stage)
         result[str(number)] = {
             "classes": judged(run, network),

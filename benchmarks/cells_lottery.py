@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from predicted import three_numbers
-from protocol import LONG, Answer, Cell, begin, finished, gathering, judged
+from protocol import LONG, Answer, Cell, begin, finished, judged
 
 from spikewright.compress.account import layers_of
-from spikewright.compress.build import dense_model
 from spikewright.compress.masks import Masks, apply_masks, prunable, reinitialised, selector_weights
 from spikewright.compress.selector_controls import kept_area
 from spikewright.compress.stages.masks import masks_stage
@@ -62,10 +61,21 @@ def pruned_answer(run: Run, network: SpikingNetwork) -> Answer:
     }
 
 
+def trajectory(run: Run) -> tuple[State, State]:
+    """Teacher, tokens, eleven rounds: what had no checkpoint is trained.
+
+    The weights with tokens that the first round prunes, and the early ones that every round rewinds to.
+    """
+    state, early = teacher_stage(run)
+    trained = tokens_stage(run, state)
+    masks_stage(run, trained, early)
+    return trained, early
+
+
 def lottery_round(run: Run, number: int) -> tuple[State, Masks]:
-    """Weights and masks of a round of the trajectory, which comes first."""
+    """Weights and masks of a round of the trajectory."""
     found = run.checkpoints.read(f"masks-{number:02d}")
-    assert found is not None, "the trajectory of the lottery comes first"
+    assert found is not None, "the trajectory comes first"
     return state_and_masks(found[0])
 
 
@@ -93,22 +103,19 @@ def trained_from(run: Run, stage: str, start: State, masks: Masks, before: int =
 def lottery(fold: int) -> Answer:
     """Teacher, tokens, eleven rounds; what each reported round answers once it is finished."""
     run = begin(LOTTERY, fold)
-    state, early = teacher_stage(run)
-    teacher = gathering(dense_model(run.recipe), state)
-    trained = tokens_stage(run, state)
+    trained, _ = trajectory(run)
     with_tokens = finished(run, student(run, trained), {}, "tokens")
     result: Answer = {
         "labels": run.task.data.test.labels.tolist(),
-        "dense": judged(run, teacher),
+        "dense": judged(run, run.teacher),
         "tokens": judged(run, with_tokens),
         "gflops": {
-            "dense": dense_macs(layers_of(teacher)) / 1e9,
+            "dense": dense_macs(layers_of(run.teacher)) / 1e9,
             "tokens": dense_macs(layers_of(with_tokens)) / 1e9,
         },
         "area": kept_area(cast(Spikformer, with_tokens), run.task, run.task.data.test),
         "rounds": {},
     }
-    masks_stage(run, trained, early)
     for number in ROUNDS:
         pruned, masks = lottery_round(run, number)
         network = finished(run, student(run, pruned), masks, f"masks-{number:02d}")
@@ -119,7 +126,7 @@ def lottery(fold: int) -> Answer:
 def ninety(fold: int) -> Answer:
     """Round 8, 90 % of the weights gone, finished for longer than the curve's networks."""
     run = begin(LOTTERY, fold)
-    run.dense = dense(run)
+    trajectory(run)
     state, masks = lottery_round(run, 8)
     network = finished(run, student(run, state), masks, "masks-08", LONG)
     return pruned_answer(run, network)
@@ -128,7 +135,7 @@ def ninety(fold: int) -> Answer:
 def control(fold: int) -> Answer:
     """The lottery's masks of rounds 10 and 11 on weights that are drawn anew, trained as long as those of a round."""
     run = begin(LOTTERY, fold)
-    run.dense = dense(run)
+    trajectory(run)
     result: Answer = {}
     for number in (10, 11):
         state, masks = lottery_round(run, number)
