@@ -1,4 +1,4 @@
-"""All cells of the compression figures, in an order in which one comes after those whose checkpoints it needs."""
+"""All cells of the compression figures, in an order in which one finds the checkpoints that it shares with another."""
 
 import cells_guided
 import cells_hardware
