@@ -5,11 +5,11 @@ Each case holds ``classes`` and predicted ``cycles``, and as ``plain`` those of 
 
 from __future__ import annotations
 
-from cells_lottery import BASE, LOTTERY, TOKENS, dense, lottery_round, share_gone, trained_from, trajectory
+from cells_lottery import BASE, LOTTERY, TOKENS, dense, lottery_round, trained_from, trajectory
 from predicted import USUAL, estimated_cycles, network_cycles, shape_text
 from protocol import RETRAIN_EPOCHS, Answer, Cell, begin, finished, gathering, judged
 
-from spikewright.compress.masks import magnitude_masks, prunable
+from spikewright.compress.masks import magnitude_masks, prunable, pruned_share
 from spikewright.compress.stages.run import student
 from spikewright.compress.stages.structure import structure_stage
 from spikewright.compress.stages.tokens import tokens_stage
@@ -40,9 +40,9 @@ def balanced(fold: int) -> Answer:
         result[str(number)] = {
             "classes": judged(run, network),
             "cycles": network_cycles(run, network),
-            "gone": share_gone(network),
+            "gone": pruned_share(network),
             "plain": {"classes": judged(run, plain), "cycles": network_cycles(run, plain)},
-            "what": f"equal banks at {100 * share_gone(network):.1f} % of the weights gone",
+            "what": f"equal banks at {100 * pruned_share(network):.1f} % of the weights gone",
             "shape": shape_text(USUAL),
         }
     return result

@@ -8,10 +8,12 @@ from predicted import three_numbers
 from protocol import LONG, Answer, Cell, begin, finished, judged
 
 from spikewright.compress.account import layers_of
-from spikewright.compress.masks import Masks, apply_masks, prunable, reinitialised, selector_weights
+from spikewright.compress.build import dense_model
+from spikewright.compress.constraints import LotteryMasks
+from spikewright.compress.masks import Masks, apply_masks, pruned_share, reinitialised
 from spikewright.compress.selector_controls import kept_area
 from spikewright.compress.stages.masks import masks_stage
-from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, state_and_masks, student
+from spikewright.compress.stages.run import MASK, Lesson, Run, Stage, State, copy_of, fast, state_and_masks, student
 from spikewright.compress.stages.teacher import teacher_stage
 from spikewright.compress.stages.tokens import tokens_stage
 from spikewright.compress.training import Phase
@@ -30,9 +32,8 @@ constraints:
 """
 #: Narrow selectors: their weights count as kept, and at half the model's width they would be a quarter of round 8.
 TOKENS = BASE + "  tokens: {keep: 0.65, hidden: 16, epochs: 15, rate: 0.001}\n"
-#: Late, as the validation digits of fold 0 preferred it to epoch 15.
-REWIND = 60
-LOTTERY = TOKENS + f"  masks: {{sparsity: 0.96, rounds: 11, epochs: 15, rewind: {REWIND}, jitter: false}}\n"
+#: The rewind is late, as the validation digits of fold 0 preferred it to epoch 15.
+LOTTERY = TOKENS + "  masks: {sparsity: 0.96, rounds: 11, epochs: 15, rewind: 60, jitter: false}\n"
 #: Selectors without anything to learn.
 CONTROLS = {m: TOKENS.replace("keep: 0.65, hidden: 16", f"method: {m}, keep: 0.65") for m in ("firing-rate", "random")}
 #: Rounds that are reported: 77, 87, 90, 95 and 96 % of the weights gone.
@@ -45,17 +46,10 @@ def dense(run: Run) -> State:
     return state
 
 
-def share_gone(network: SpikingNetwork) -> float:
-    """Pruned / dense weights with more than one dimension; the selectors' count as kept."""
-    weights = prunable(network)
-    total = sum(p.numel() for p in weights.values()) + selector_weights(network)
-    return 1 - (sum(int(p.count_nonzero()) for p in weights.values()) + selector_weights(network)) / total
-
-
 def pruned_answer(run: Run, network: SpikingNetwork) -> Answer:
     """What a pruned network answers, how much of it is gone, and the three compressions."""
     return {
-        "gone": share_gone(network),
+        "gone": pruned_share(network),
         "classes": judged(run, network),
         "compression": three_numbers(run, network),
     }
@@ -79,11 +73,8 @@ def lottery_round(run: Run, number: int) -> tuple[State, Masks]:
     return state_and_masks(found[0])
 
 
-def trained_from(run: Run, stage: str, start: State, masks: Masks, before: int = 0) -> tuple[State, Masks]:
-    """A round of the trajectory with other masks or another start, at the same rate.
-
-    before: epochs more, that the weights of the trajectory had before each round.
-    """
+def trained_from(run: Run, stage: str, start: State, masks: Masks) -> tuple[State, Masks]:
+    """A round of the trajectory with other masks or another start, at the same rate."""
     rounds = run.recipe.constraints.masks
     assert rounds is not None
 
@@ -91,13 +82,27 @@ def trained_from(run: Run, stage: str, start: State, masks: Masks, before: int =
         network = student(run, start)
         apply_masks(network, masks)
         lesson = run.lesson(rounds, lambda: run.teacher)
-        log = run.train(
-            network, Phase(stage, before + rounds.epochs, rounds.rate, soft=True, masks=masks), lesson=lesson
-        )
+        log = run.train(network, Phase(stage, rounds.epochs, rounds.rate, soft=True, masks=masks), lesson=lesson)
         log += run.settle(network, stage, lesson)
         return copy_of(network) | {MASK + n: m for n, m in masks.items()}, log
 
     return state_and_masks(run.stage(stage, make))
+
+
+def early_anew(run: Run, stage: str, masks: Masks) -> State:
+    """Weights drawn anew, trained under masks as the teacher was until the epoch that rounds rewind to."""
+    teacher, rounds = run.recipe.teacher, run.recipe.constraints.masks
+    assert isinstance(rounds, LotteryMasks)
+
+    def make() -> Stage:
+        network = dense_model(run.recipe)
+        network.load_state_dict(reinitialised(network, run.recipe.seed, stage))
+        fast(network)
+        phase = Phase(stage, teacher.epochs, teacher.rate, masks=masks, stop=rounds.rewind)
+        log = run.train(network, phase, lesson=Lesson(None, run.task))
+        return copy_of(network), log
+
+    return run.stage(stage, make)
 
 
 def lottery(fold: int) -> Answer:
@@ -133,15 +138,15 @@ def ninety(fold: int) -> Answer:
 
 
 def control(fold: int) -> Answer:
-    """The lottery's masks of rounds 10 and 11 on weights that are drawn anew, trained as long as those of a round."""
+    """The lottery's masks of rounds 10 and 11 on weights that are drawn anew and trained as the rewound ones were."""
     run = begin(LOTTERY, fold)
     trajectory(run)
     result: Answer = {}
     for number in (10, 11):
-        state, masks = lottery_round(run, number)
-        stage = f"masks-{number:02d}-random"
-        anew = reinitialised(student(run, state), run.recipe.seed, stage)
-        trained, masks = trained_from(run, stage, anew, masks, before=REWIND)
+        _, masks = lottery_round(run, number)
+        stage = f"masks-{number:02d}-anew"
+        early = early_anew(run, f"{stage}-early", masks)
+        trained, masks = trained_from(run, stage, early, masks)
         result[str(number)] = judged(run, finished(run, student(run, trained), masks, stage))
     return result
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from cells_lottery import BASE, LOTTERY, dense, share_gone
+from cells_lottery import BASE, LOTTERY, dense
 from predicted import network_cycles, package_cycles, three_numbers, without_leaks
 from protocol import RETRAIN_EPOCHS, Answer, Cell, begin, gathering, judged
 
 from spikewright.compress.build import quantised_from
 from spikewright.compress.export import export_package
+from spikewright.compress.masks import pruned_share
 from spikewright.compress.stages import run_stages
 from spikewright.compress.stages.masks import masks_stage
 from spikewright.compress.stages.neuron import neuron_stage
@@ -87,7 +88,7 @@ def together(fold: int) -> Answer:
     write_package(package, run.checkpoints.folder / f"together-{fold}.safetensors")
     return {
         "classes": judged(run, network, double=True),
-        "gone": share_gone(network),
+        "gone": pruned_share(network),
         "compression": three_numbers(run, network),
         "cycles": {"package": package_cycles(without_leaks(package)), "dense": network_cycles(run, run.teacher)},
     }

@@ -77,7 +77,7 @@ def selector_rows() -> list[Row]:
 
 
 def control_rows() -> list[Row]:
-    """Rewinding against weights drawn anew, under the same masks."""
+    """Rewinding against weights drawn anew, under the same masks, with the same training."""
     cells, controls, of = gathered("lottery"), gathered("control"), seeds("control")
     if cells is None or controls is None:
         return []

@@ -127,7 +127,7 @@ class Tokens(Constraint):
 
 def _share(goes: str) -> Any:
     """The field ``sparsity``, of which each method counts otherwise."""
-    return Field(default=0.9, ge=0, lt=1, description=goes)
+    return Field(default=0.9, gt=0, lt=1, description=goes)
 
 
 class _Masks(Constraint):
@@ -182,7 +182,12 @@ class L1PMasks(_Masks):
 class _ConvertedMasks(_Masks):
     """What becomes of a vgg's or resnet's ANN: compressed, then an SNN that is trained on."""
 
-    sparsity: float = _share("share of all weights that goes, exactly, or with banks or channels at least")
+    sparsity: float = Field(
+        default=0.9,
+        ge=0,
+        lt=1,
+        description="share of all weights that goes, exactly, or with banks or channels at least; 0: an SNN alone",
+    )
     epochs: int = Field(default=10, ge=1, description="training of the compressed ANN")
     final_epochs: int | None = Field(default=None, ge=1, description="training of the SNN; epochs, if not given")
     final_rate: float | None = Field(default=None, gt=0, description="peak rate of the SNN; rate, if not given")
@@ -263,15 +268,25 @@ class SearchedQuantisers(_Quantisers):
 
     method: Literal["search"] = "search"
     target_bits: float = Field(ge=2, le=8, description="average width, reached from below to within a layer")
-    schemes: tuple[Scheme, ...] = Field(default=("uniform", "pot"), description="schemes to choose from")
-    widths: tuple[int, ...] | None = Field(default=None, description="widths to choose from; all, if not given")
+    fraction_bits: int | None = Field(
+        default=None,
+        ge=0,
+        le=FRACTION_LIMIT,
+        description="membrane bits below one LSB; T + 1, if not given; 1 where a format's values reach above 16, and 0 "
+        "in a layer that reads image codes of 5 bits or more",
+    )
+    schemes: tuple[Scheme, ...] = Field(default=("uniform", "pot"), min_length=1, description="schemes to choose from")
+    widths: tuple[int, ...] | None = Field(
+        default=None, min_length=1, description="widths to choose from; all, if not given"
+    )
     search_epochs: int = Field(default=10, ge=1, description="training of the mixtures")
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> SearchedQuantisers:
         formats = candidates(self.schemes, self.widths)
         if not formats:
-            raise ValueError(f"no format of the schemes {', '.join(self.schemes)} has one of the widths {self.widths}")
+            schemes, widths = (", ".join(map(str, given)) for given in (self.schemes, self.widths or ()))
+            raise ValueError(f"no format of the schemes {schemes} has one of the widths {widths}")
         least = min(fmt.bits for fmt in formats)
         if self.target_bits < least:
             raise ValueError(f"target_bits must be at least {least}, the smallest width, not {self.target_bits!r}")

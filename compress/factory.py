@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from spikewright.models.data import UserPath
 from spikewright.models.graph import SpikingNetwork
+from spikewright.models.spikformer import PUBLISHED_UNUSED, Spikformer
 
 #: How PyTorch refuses a pickle's call of something that is no tensor's; a file that is no pickle it refuses otherwise.
 _PICKLED = ("Unsupported global", "Unsupported class", "Trying to call reduce", "Can only build")
@@ -61,8 +63,13 @@ def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
 
 
 def load_checkpoint(network: SpikingNetwork, path: Path) -> None:
-    """A user's weights into a network, in place; FactoryError unless names and shapes are the network's."""
+    """A user's weights into a network, in place; FactoryError unless names and shapes are the network's.
+
+    Of a Spikformer, the parameters that published checkpoints hold and no forward pass reads are passed over.
+    """
     state = read_checkpoint(path)
+    if isinstance(network, Spikformer):
+        state = {name: tensor for name, tensor in state.items() if not PUBLISHED_UNUSED.fullmatch(name)}
     wanted, found = network.state_dict(), set(state)
     for what, names in (("misses", set(wanted) - found), ("has no place for", found - set(wanted))):
         if names:
@@ -118,7 +125,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         except SafetensorError as error:
             raise FactoryError(f"{path}: not a whole safetensors file ({error})") from None
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([Namespace]):  # the arguments of training, in published checkpoints
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         text = " ".join(str(error).split())
         if any(sign in text for sign in _PICKLED):

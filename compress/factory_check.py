@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import nn
 
 from spikewright.compress.factory import FactoryError
+from spikewright.compress.masks import prunable
 from spikewright.compress.synapses import synapses
 from spikewright.models.graph import GraphOp, SpikingNetwork, graph_of
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
@@ -33,13 +36,34 @@ def _check(op: GraphOp) -> None:
         must_be("shortcut", op.shortcut[1], Shortcut)
 
 
+def _check_sharing(ops: Iterable[GraphOp]) -> None:
+    """FactoryError where two ops share a module: each is pruned, quantised and measured as its op's own."""
+    owners: dict[int, str] = {}
+    for op in ops:
+        branch = None if op.shortcut is None else op.shortcut[1]
+        synapse = "selector" if op.kind == "select" else "synapse"
+        for what, module in ((synapse, op.module), ("norm", op.norm), ("neuron", op.neuron), ("shortcut", branch)):
+            if module is not None and owners.setdefault(id(module), op.name) != op.name:
+                raise FactoryError(f"{op.name}: its {what} is also that of {owners[id(module)]}; each op needs its own")
+
+
+def _check_use(network: SpikingNetwork) -> None:
+    """FactoryError for weights that no op has: they would count, and be searched, without being in the package."""
+    used = {f"{path}.weight" for s in synapses(network) for path in (s.path, s.shortcut)}
+    for name in prunable(network):
+        if name not in used:
+            raise FactoryError(f"{name}: no op of the network's graph has these weights; remove or describe them")
+
+
 def check_network(network: SpikingNetwork, factory: str) -> None:
     """FactoryError where the network of ``factory`` cannot tell its size or graph, or holds what is not known here."""
     try:
         tuple(network.size)
-        for op in graph_of(network).ops:
+        ops = graph_of(network).ops
+        for op in ops:
             _check(op)
-        synapses(network)
+        _check_sharing(ops)
+        _check_use(network)
     except NotImplementedError:
         raise FactoryError(f"factory {factory!r}: its network must have a size and describe its graph") from None
     except Exception as error:

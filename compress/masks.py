@@ -42,6 +42,16 @@ def selector_weights(model: nn.Module) -> int:
     return sum(m.hidden.weight.numel() + m.hidden.weight.shape[0] for m in chosen)
 
 
+def pruned_share(network: SpikingNetwork, dense: SpikingNetwork | None = None) -> float:
+    """Pruned / dense weights with more than one dimension; the selectors' count as kept (paper 1's sparsity).
+
+    dense: the network before whole dimensions went, if any did. Zeros count, whether or not they are masked.
+    """
+    apart = selector_weights(network)
+    total = sum(weight.numel() for weight in prunable(dense or network).values()) + apart
+    return 1 - (sum(int(weight.count_nonzero()) for weight in prunable(network).values()) + apart) / total
+
+
 def survivors(total: int, sparsity: float, rounds: int, done: int) -> int:
     """Weights left after ``done`` of ``rounds`` rounds, of ``total``.
 

@@ -1,6 +1,6 @@
-"""A run without its training: the network it would end in, on weights of chance, and how long training would take.
+"""A run without its training: the network it would end in, on weights of chance.
 
-It tells in seconds what cannot be exported, what sizes and cycles to expect, and when the run would end.
+It tells in seconds what cannot be exported, and what sizes and cycles to expect.
 """
 
 from __future__ import annotations
@@ -8,17 +8,12 @@ from __future__ import annotations
 import bisect
 import copy
 import math
-import time
-from collections.abc import Callable
-from dataclasses import replace
 from typing import cast
 
-import numpy as np
-import torch
 from torch import nn
 
 from spikewright.compress.account import layers_of
-from spikewright.compress.build import dense_model, exact, layer_names, quantise, student_model
+from spikewright.compress.build import exact, layer_names, quantise, student_model
 from spikewright.compress.constraints import ConvertedMasks, FixedQuantisers, L1PMasks, LotteryMasks
 from spikewright.compress.export import export_package
 from spikewright.compress.fractions import with_fractions
@@ -38,21 +33,12 @@ from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import SHORTCUT_FORMAT, Quantised, WeightFormat, candidates
 from spikewright.compress.recipe import RecipeError, layer_formats
 from spikewright.compress.recipe_schema import Recipe
-from spikewright.compress.stages.run import Run, copy_of
 from spikewright.compress.task import Task
-from spikewright.compress.tokens import selectors
-from spikewright.compress.training import Phase, accuracy
 from spikewright.cost.storage import average_bits
 from spikewright.models.convnets import ConvNet
-from spikewright.models.data import Split
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.neurons import PlasticLIF
 from spikewright.models.package import Package
-
-#: Batches and validation images that are timed.
-_BATCHES, _VALIDATED = 3, 120
-#: Stages that train the dense network: of a convolutional family the ANN, which has one step.
-_DENSE_STAGES = ("teacher", "masks-ann")
 
 
 def rehearse(recipe: Recipe) -> SpikingNetwork:
@@ -66,7 +52,7 @@ def rehearse(recipe: Recipe) -> SpikingNetwork:
     for module in network.modules():
         if isinstance(module, PlasticLIF) and module.leak.requires_grad:
             nn.init.uniform_(module.leak, 0.25, 0.75)  # as trained ones, leaks differ
-    quantise(network, _expected_formats(recipe, network))
+    quantise(network, expected_formats(recipe, network))
     return exact(network)
 
 
@@ -111,7 +97,8 @@ def _expected_masks(recipe: Recipe, network: SpikingNetwork) -> Masks:
     return {}
 
 
-def _expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, WeightFormat]:
+def expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, WeightFormat]:
+    """Each layer's format by module path, of a search about what its target allows. RecipeError where none can be."""
     quantisers, names = recipe.constraints.quantisers, layer_names(network)
     if isinstance(quantisers, FixedQuantisers):
         return layer_formats(recipe, names)
@@ -122,6 +109,12 @@ def _expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Weig
     def average(formats: dict[str, WeightFormat]) -> float:
         return average_bits(layers_of(network, recipe.input_bits, formats=formats))
 
+    most = average(dict.fromkeys(names, possible[0]))
+    if quantisers.target_bits > most:
+        raise RecipeError(
+            f"quantisers.target_bits must be at most {math.floor(1e3 * most) / 1e3}, the average at the greatest "
+            f"width, not {quantisers.target_bits!r}"
+        )
     for fmt in possible:  # the widest that all layers may have, and the next for as many as the target allows
         least = average(dict.fromkeys(names, fmt))
         if least <= quantisers.target_bits:
@@ -133,37 +126,3 @@ def _expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Weig
         f"quantisers.target_bits must be at least {math.ceil(1e3 * least) / 1e3}, the least average with the "
         f"{SHORTCUT_FORMAT.bits} bits of shortcuts, not {quantisers.target_bits!r}"
     )
-
-
-def seconds_of(run: Run, plan: dict[str, int]) -> float:
-    """How long the epochs of ``plan`` (by stage) would take on this machine, from a few batches of each network."""
-    dense = dense_model(run.recipe)
-    before = _seconds_an_epoch(run, dense)
-    run.dense = copy_of(dense)  # what comes behind the teacher also learns from its answers
-    behind = _seconds_an_epoch(run, student_model(run.recipe))
-    return sum(epochs * (before if stage in _DENSE_STAGES else behind) for stage, epochs in plan.items())
-
-
-def _seconds_an_epoch(run: Run, network: SpikingNetwork) -> float:
-    """Augmentation, training and validation, the last two timed on a part of the images."""
-    data, batch = run.task.data, run.settings.batch
-    images = min(len(data.train), run.task.limit or len(data.train))
-    batches = max(1, images // batch)
-    few = Split(data.validation.images[:_VALIDATED], data.validation.labels[:_VALIDATED])
-    part = replace(run.task, data=replace(data, validation=few), limit=min(images, _BATCHES * batch))
-    timed = Run(run.recipe, run.checkpoints, part, dense=run.dense)
-    if timed.dense is not None:
-        timed.teacher.eval()  # built now, not while the clock runs
-    soft = bool(selectors(network))  # then an epoch does not end in validation
-    with torch.random.fork_rng():
-        augmenting = _seconds(lambda: part.epoch(np.random.default_rng(0)))
-        judging = 0.0 if soft else _seconds(lambda: accuracy(network, part, few))
-        whole = _seconds(lambda: timed.train(network, Phase("rehearsal", 1, 1e-9, soft=soft)))
-    training = max(0.0, whole - augmenting - judging) / min(batches, _BATCHES)
-    return augmenting + training * batches + judging * len(data.validation) / len(few)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

@@ -19,6 +19,7 @@ from spikewright.compress.determinism import determinism
 from spikewright.compress.export import export_package, weight_statistics
 from spikewright.compress.factory import FactoryConfig, build_from_factory
 from spikewright.compress.factory_check import check_network
+from spikewright.compress.masks import pruned_share
 from spikewright.compress.pace import Pace
 from spikewright.compress.parallel import is_first, process_count
 from spikewright.compress.recipe import RecipeError, load_recipe
@@ -56,6 +57,7 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
             "float": accuracy(dense, task, task.data.validation),
             "quantised": accuracy(model, task, task.data.validation, double=True),
         },
+        "pruned": round(pruned_share(model, dense), 6),
         "weights": weight_statistics(model),
         "compression": {name: round(times, 3) for name, times in asdict(three).items()},
         # multiply-accumulates of all steps, pruned weights included

@@ -169,7 +169,7 @@ def train(
             images, labels = task.inputs(split.images[part]), torch.from_numpy(split.labels[part])
             loss: Tensor = loss_of(images.to(device), labels.to(device))
             if not torch.isfinite(loss):
-                raise TrainingError(f"{phase.label}: the loss is not a number in epoch {epoch}; lower the rate")
+                raise TrainingError(f"{phase.label}: the loss is not a number in epoch {epoch + 1}; lower the rate")
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -179,7 +179,7 @@ def train(
         for name, parameter in network.named_parameters():
             # A membrane that is no number never fires, so the loss need not tell.
             if not torch.isfinite(parameter).all():
-                raise TrainingError(f"{phase.label}: {name} is not a number in epoch {epoch}; lower the rate")
+                raise TrainingError(f"{phase.label}: {name} is not a number in epoch {epoch + 1}; lower the rate")
         if phase.adapt is not None:
             phase.adapt(network, optimiser, phase.masks, epoch + 1, phase.epochs)
         ranks.agree(network)

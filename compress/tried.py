@@ -16,7 +16,6 @@ from spikewright.compress.training import accuracy
 from spikewright.cost.workload import Workload
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.package import Package
-from spikewright.models.spikformer import Spikformer
 
 #: Of these stages nothing is left that could run by itself: an ANN, weights in mixtures or half-way to the grid.
 _PASSING = ("masks-ann", "search", "quantisers", "gather")
@@ -61,7 +60,4 @@ def _network(run: Run, stage: str) -> SpikingNetwork:
         network = dense_model(run.recipe)
         network.load_state_dict(state)
         return network.eval()
-    network = student(run, state, plastic=stage == "neuron").eval()
-    if stage == "structure" and isinstance(network, Spikformer):
-        network.selector.clear()  # they come with the next stage
-    return network
+    return student(run, state, plastic=stage == "neuron", choosing=stage != "structure").eval()

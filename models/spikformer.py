@@ -6,6 +6,7 @@ embedding (spikes + rpe spikes) and up to 2 more after each block.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Protocol, cast
 
 import torch
@@ -15,6 +16,9 @@ from torch import Tensor, nn
 from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Pointwise, or_pool
 from spikewright.models.neurons import LIF, Surrogate
+
+#: Parameters of published checkpoints, of both layouts, that no forward pass reads.
+PUBLISHED_UNUSED = re.compile(r"block\.\d+\.norm[12]\.(weight|bias)|norm\.(weight|bias)|pos_embed")
 
 
 class BlockWidths(BaseModel):

@@ -69,15 +69,18 @@ def tokens_of(model: SpikingNetwork) -> int:
     return model.config.tokens
 
 
-def student(run: Run, state: State, *, plastic: bool = False) -> SpikingNetwork:
+def student(run: Run, state: State, *, plastic: bool = False, choosing: bool = True) -> SpikingNetwork:
     """The network that is compressed; parameters from ``state``, the selectors' initialisation where it has none.
 
-    plastic: its neurons are those of the neuron constraint, if there is one.
+    plastic: its neurons are those of the neuron constraint, if there is one; choosing: else it has no selectors, as
+    before their stage.
     """
     model = student_model(run.recipe)
     neuron = run.recipe.constraints.neuron
     if plastic and neuron is not None:
         make_plastic(model, neuron.kind)
+    if not choosing and isinstance(model, Spikformer):
+        model.selector.clear()
     model.load_state_dict({n: t for n, t in model.state_dict().items() if n.startswith("selector.")} | state)
     return fast(model)
 

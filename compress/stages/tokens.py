@@ -14,7 +14,7 @@ def tokens_stage(run: Run, start: State) -> State:
 
     def make() -> Stage:
         model = student(run, start)
-        lesson = run.lesson(tokens, lambda: student(run, start))
+        lesson = run.lesson(tokens, lambda: student(run, start, choosing=False))
         log = run.train(model, Phase("tokens", tokens.epochs, tokens.rate, soft=True), lesson=lesson)
         log += run.settle(model, "tokens", lesson)
         return copy_of(model), log

@@ -14,8 +14,9 @@ from spikewright.compress.account import compression_of, layers_of, workload_of
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import dense_model
 from spikewright.compress.determinism import determinism
+from spikewright.compress.forecast import seconds_of
 from spikewright.compress.rehearsal import rehearse as rehearsed
-from spikewright.compress.rehearsal import rehearsed_package, seconds_of
+from spikewright.compress.rehearsal import rehearsed_package
 from spikewright.compress.runner import checked
 from spikewright.compress.stages import planned
 from spikewright.compress.stages.run import Run

@@ -11,6 +11,7 @@ from spikewright.compress.build import layer_names, quantise, set_exact
 from spikewright.compress.export import export_network
 from spikewright.compress.quantise import WeightFormat
 from spikewright.compress.task import make_task
+from spikewright.compress.training import norms
 from spikewright.models.convnets import ConvNet, ConvNetConfig, plan, to_spiking
 from spikewright.models.data import load
 from spikewright.models.neurons import PlasticLIF
@@ -118,6 +119,22 @@ def test_the_grid_is_near_the_real_network(family: str) -> None:
     first = float((seen[0][0] == seen[1][0]).float().mean())
     assert first > 0.97
     assert 0.02 < float(seen[0][0].mean()) < 0.98
+
+
+@pytest.mark.parametrize("family", ["vgg", "resnet"])
+def test_the_neurons_are_paper_4s_and_no_norm_is_there(family: str) -> None:
+    """A sum at the threshold is no spike yet, and what lies above it stays in the membrane."""
+    network = small(family, {"vgg": 11, "resnet": 12}[family])
+    assert not norms(network)
+    to_spiking(network, level=2.0, leak=0.5)
+    neurons = [unit.neuron for unit in network.unit]
+    assert len({id(neuron) for neuron in neurons}) == len(network.plan)
+    for neuron in neurons:
+        assert isinstance(neuron, PlasticLIF)
+        assert sum(p.numel() for p in neuron.parameters() if p.requires_grad) == 2
+        x = torch.tensor([2.0, 1.5, 1.25, 5.0, 1.0]).reshape(5, 1, 1, 1, 1)
+        # membranes 2, 2.5 (spike, 0.5 stays), 1.5, 5.75 (spike, 3.75 stays), 2.875 (spike)
+        assert neuron(x).flatten().tolist() == [0, 1, 0, 1, 1]
 
 
 def test_pools_shortcuts_and_matrices_count_as_work() -> None:

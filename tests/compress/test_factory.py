@@ -2,6 +2,7 @@
 
 import re
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -169,9 +170,30 @@ def broken_graph(network: Spikformer) -> None:
     del network.block[0].mlp
 
 
+def a_shared_neuron(network: Spikformer) -> None:
+    network.block[0].mlp.fc2_lif = network.block[0].mlp.fc1_lif  # type: ignore[union-attr]
+
+
+def a_shared_synapse(network: Spikformer) -> None:
+    network.block[0].attn.v_linear = network.block[0].attn.k_linear  # type: ignore[union-attr]
+
+
+def an_unused_layer(network: Spikformer) -> None:
+    network.unused = Dense(16, 16)
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        (
+            a_shared_neuron,
+            "block.0.mlp.fc2_linear: its neuron is also that of block.0.mlp.fc1_linear; each op needs its own",
+        ),
+        (
+            a_shared_synapse,
+            "block.0.attn.v_linear: its synapse is also that of block.0.attn.k_linear; each op needs its own",
+        ),
+        (an_unused_layer, "unused.weight: no op of the network's graph has these weights; remove or describe them"),
         (not_a_neuron, "block.0.attn.attn: its neuron is a ReLU; allowed is LIF"),
         (not_a_norm, "patch_embed.rpe_conv: its norm is a InstanceNorm2d; allowed is BatchNorm1d or BatchNorm2d"),
         (not_a_head, "head: its synapse is a Dense; allowed is Head"),
@@ -208,6 +230,20 @@ def test_weights_come_from_the_checkpoint_whatever_its_form(form: str, tmp_path:
         torch.save(state, path, _use_new_zipfile_serialization=form != "old")
     found = given(path).state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+
+
+def test_published_checkpoints_hold_what_no_forward_pass_reads(tmp_path: Path) -> None:
+    """Of CIFAR the blocks' LayerNorms; of DVS a norm and position embedding too, and the arguments of training."""
+    state, path = small().state_dict(), tmp_path / "published.pth"
+    unused = {f"block.0.norm{i}.{part}": torch.ones(16) for i in (1, 2) for part in ("weight", "bias")}
+    torch.save({"state_dict": state | unused, "epoch": 300}, path)
+    assert all(torch.equal(given(path).state_dict()[name], tensor) for name, tensor in state.items())
+    unused |= {"norm.weight": torch.ones(16), "norm.bias": torch.ones(16), "pos_embed": torch.ones(1, 16, 16)}
+    torch.save({"model": state | unused, "args": Namespace(T=16, dim=256)}, path)
+    assert all(torch.equal(given(path).state_dict()[name], tensor) for name, tensor in state.items())
+    torch.save(state | {"block.0.norm3.weight": torch.ones(16)}, path)
+    with pytest.raises(FactoryError, match=r"has no place for block\.0\.norm3\.weight \(1 in all\)$"):
+        given(path)
 
 
 class Runs:

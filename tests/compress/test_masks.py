@@ -13,12 +13,15 @@ from spikewright.compress.masks import (
     magnitude_masks,
     matrix_masks,
     prunable,
+    pruned_share,
     reinitialised,
     rewind,
     selector_weights,
     survivors,
 )
 from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.tokens import TokenSelector
+from spikewright.models.spikformer import BlockWidths, Spikformer, SpikformerConfig
 
 RECIPE = Recipe.model_validate(
     {
@@ -47,6 +50,21 @@ def test_masks_keep_the_greatest_weights_of_all_layers_together() -> None:
     masks = magnitude_masks(weights, 3)
     assert masks["a"].tolist() == [[False, True], [False, True]]
     assert masks["b"].tolist() == [[True, False]]
+
+
+def test_the_share_that_is_pruned_counts_selectors_as_kept_and_whole_dimensions_as_gone() -> None:
+    config = SpikformerConfig(dim=16, depth=1, heads=2, mlp_ratio=2)
+    network = Spikformer(config)
+    dense = sum(p.numel() for n, p in network.named_parameters() if p.dim() > 1)
+    network.selector["0"] = TokenSelector(16, 5)
+    apart = 8 * 16 + 8  # hidden weights, and the one row of the score that is stored
+    assert pruned_share(network) == 0
+    with torch.no_grad():
+        network.block[0].mlp.fc1_linear.weight[:, 3:] = 0  # type: ignore[union-attr]
+        network.selector["0"].hidden.weight.zero_()
+    assert pruned_share(network) == pytest.approx(32 * 13 / (dense + apart))
+    small = Spikformer(config.model_copy(update={"blocks": (BlockWidths(qk=8, v=16, hidden=32),)}))
+    assert pruned_share(small, Spikformer(config)) == pytest.approx(2 * 8 * 16 / dense)
 
 
 def test_masks_are_exact_with_ties_and_never_give_a_weight_back() -> None:

@@ -84,6 +84,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
             "method: search, layers:",
             "constraints.quantisers.layers: unknown key; known keys are teacher, jitter, fraction_bits",
         ),
+        ("  tokens: {keep: 0.7}", "  masks: {sparsity: 0}", "constraints.masks.sparsity: Input should be greater than"),
         ("keep: 0.7", "keep: [17]", "tokens.keep must fall from at most 16 tokens to at least 1"),
         ("keep: 0.7", "before: [2]", "must name blocks from 1 to 1, not 2"),
         ("dim: 16", "depth: 1", "at least 2 blocks"),
@@ -122,6 +123,22 @@ def test_a_wrong_choice_is_told_with_the_nearest(constraint: str, text: str) -> 
     with pytest.raises(RecipeError) as caught:
         parse_recipe(GOOD.replace("tokens: {keep: 0.7}", constraint))
     assert str(caught.value).startswith(f"constraints.{text}")
+
+
+@pytest.mark.parametrize(
+    ("search", "text"),
+    [
+        ("target_bits: 1.9", ".target_bits: Input should be greater than or equal to 2, not 1.9"),
+        ("target_bits: 2.5, schemes: [pot]", ": target_bits must be at least 3, the smallest width, not 2.5"),
+        ("target_bits: 3, widths: [4, 8]", ": target_bits must be at least 4, the smallest width, not 3.0"),
+        ("target_bits: 3, widths: [7]", ": no format of the schemes uniform, pot has one of the widths 7"),
+        ("target_bits: 3, schemes: []", ".schemes: Tuple should have at least 1 item after validation, not 0, not []"),
+    ],
+)
+def test_a_search_that_nothing_satisfies_is_refused(search: str, text: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(GOOD[: GOOD.index("  quantisers")] + f"  quantisers: {{method: search, {search}}}")
+    assert str(caught.value) == f"constraints.quantisers{text}"
 
 
 @pytest.mark.parametrize(("wrong", "text"), [("pto", "pot"), ("uniforn", "uniform")])

@@ -1,20 +1,15 @@
-"""What is known before training: what cannot be reached, and how long the run would take."""
+"""What is known before training: what cannot be reached, and what to expect."""
 
 import re
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from spikewright.compress import rehearsal
 from spikewright.compress.account import layers_of
-from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.channels import share_for, shrink_channels
 from spikewright.compress.masks import prunable
 from spikewright.compress.recipe import RecipeError, parse_recipe
-from spikewright.compress.rehearsal import rehearse, rehearsed_package, seconds_of
-from spikewright.compress.stages.run import Run, task_of
+from spikewright.compress.rehearsal import rehearse, rehearsed_package
+from spikewright.compress.stages.run import task_of
 from spikewright.cost.storage import average_bits
 from spikewright.models.convnets import ConvNet, ConvNetConfig
 
@@ -83,6 +78,10 @@ def test_a_share_that_there_is_reaches_the_compression() -> None:
             r"quantisers\.fraction_bits must be given: its default, T \+ 1 = 21, is more than the 20 that a package .*",
         ),
         (
+            text("", TRANSFORMER, "{method: search, target_bits: 3.4, widths: [2]}"),
+            r"quantisers\.target_bits must be at most 2\.0, the average at the greatest width, not 3\.4",
+        ),
+        (
             text("", TRANSFORMER, "{layers: {'head': {scheme: pot, bits: 3}}}"),
             r"quantisers\.layers: no pattern matches layer 'patch_embed\.proj_conv'; add '\*' as the first one",
         ),
@@ -128,29 +127,3 @@ def test_what_is_expected_of_a_search_comes_close_to_its_target_from_below() -> 
 def test_many_steps_go_with_fraction_bits_that_are_given(quantisers: str) -> None:
     recipe = parse_recipe(text("", TRANSFORMER.replace("steps: 2", "steps: 40"), quantisers))
     assert rehearsed_package(recipe, task_of(recipe)).network.steps == 40
-
-
-def test_the_time_is_of_all_epochs_with_the_teachers_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By a clock that a batch moves by 1 s, with a teacher by 5 s; validation by 0.25 s, augmentation by 8 s."""
-    recipe = parse_recipe(text("masks: {method: magnitude, sparsity: 0.5}", VGG))
-    task, clock = task_of(recipe), [0.0]
-
-    def train(run: Run, network: Any, phase: Any) -> None:
-        clock[0] += 8.0 + (run.task.limit or 0) // 16 * (1.0 if run.dense is None else 5.0) + 0.25
-
-    def refresh(rng: object, jittered: bool = False) -> Any:
-        clock[0] += 8.0
-        return task.data.train
-
-    def accuracy(*_: object) -> None:
-        clock[0] += 0.25
-
-    monkeypatch.setattr(rehearsal.time, "perf_counter", lambda: clock[0])
-    monkeypatch.setattr(Run, "train", train)
-    monkeypatch.setattr(rehearsal, "accuracy", accuracy)
-    monkeypatch.setattr(rehearsal, "_VALIDATED", len(task.data.validation) // 4)
-    task = replace(task, data=replace(task.data, refresh=refresh))
-    plan = {"teacher": 2, "masks-ann": 1, "masks-snn": 3, "grid": 1}
-    run = Run(recipe, Checkpoints(tmp_path, recipe), task)
-    # 96 images are 6 batches, of which 3 are timed; a fourth of the validation is, too
-    assert seconds_of(run, plan) == pytest.approx(3 * (8 + 6 * 1 + 1) + 4 * (8 + 6 * 5 + 1))

@@ -12,13 +12,14 @@ from safetensors.torch import load_file
 
 from spikewright.compress.account import layers_of
 from spikewright.compress.artefacts import Checkpoints, stage_key
-from spikewright.compress.build import load_quantised
-from spikewright.compress.masks import survivors
+from spikewright.compress.build import dense_model, load_quantised
+from spikewright.compress.masks import prunable, survivors
 from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
 from spikewright.compress.runner import run_recipe
 from spikewright.compress.stages import run as stages
-from spikewright.compress.stages.run import Lesson, Run, task_of
+from spikewright.compress.stages.run import Lesson, Run, copy_of, task_of
 from spikewright.compress.stages.teacher import teacher_stage
+from spikewright.compress.stages.tokens import tokens_stage
 from spikewright.compress.tokens import selectors
 from spikewright.cost.storage import compression
 from spikewright.models.graph import SpikingNetwork
@@ -78,6 +79,7 @@ def test_the_last_round_leaves_the_exact_count(run_folder: Path) -> None:
     assert [r["kept"] for r in log if "kept" in r] == [survivors(total, 0.7, 2, 1), survivors(total, 0.7, 2, 2)]
     assert metrics["weights"]["kept"] <= survivors(total, 0.7, 2, 2)
     assert metrics["weights"]["sparsity"] >= 0.7
+    assert metrics["pruned"] == pytest.approx(1 - survivors(total, 0.7, 2, 2) / total, abs=1e-6)
 
 
 def test_the_metrics_give_the_three_compressions(run_folder: Path, recipe_path: Path) -> None:
@@ -187,6 +189,31 @@ def test_the_early_weights_are_found_again_without_the_run_that_passed_them(
     teacher_stage(run)
     name = "stages/early.safetensors"
     assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
+
+
+def test_before_the_selectors_stage_no_token_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tokens stage distils from as the previous network answers as the dense one did."""
+    recipe = parse_recipe(TINY.replace("tokens: {", "tokens: {teacher: previous, "))
+    run = Run.start(recipe, Checkpoints(tmp_path, recipe))
+    dense = dense_model(recipe)
+    for weight in prunable(dense).values():
+        torch.nn.init.normal_(weight, std=0.5)  # so that every layer fires
+    start = run.dense = copy_of(dense)
+    taught: list[Lesson] = []
+
+    def train(self: Run, model: SpikingNetwork, phase: object, *, lesson: Lesson) -> list[object]:
+        taught.append(lesson)
+        return []
+
+    monkeypatch.setattr(Run, "train", train)
+    tokens_stage(run, start)
+    [lesson] = taught
+    assert lesson.teacher is not None
+    assert lesson.teacher is not run.teacher
+    images = run.task.inputs(run.task.data.validation.images[:20])
+    answers = lesson.teacher(images)
+    assert answers.std(0).min() > 0
+    assert torch.equal(answers, run.teacher(images))
 
 
 def test_a_constraint_may_distil_from_what_the_stage_before_left(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(stages, "train", diverges_in_gather)
     with pytest.raises(TrainingError) as caught:
         run_recipe(path, run)
-    assert str(caught.value) == "gather: the loss is not a number in epoch 0; lower the rate"
+    assert str(caught.value) == "gather: the loss is not a number in epoch 1; lower the rate"
     kept = {p.name: p.stat().st_mtime_ns for p in (run / "stages").iterdir()}
     assert set(kept) == {"teacher.safetensors", "quantisers.safetensors"}
     assert [p.name for p in run.iterdir()] == ["stages"]

@@ -1,12 +1,13 @@
 """LIF: dynamics against a plain loop, options, surrogate gradient, and exactness on a dyadic grid."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 
-from spikewright.models.neurons import LIF, Compare, PlasticLIF, Reset, fire, surrogate_slope
+from spikewright.models.neurons import LIF, Compare, PlasticLIF, Reset, Surrogate, fire, surrogate_slope
 
 
 def naive(x: np.ndarray, threshold: float, leak: Fraction, reset: str, compare: str) -> np.ndarray:
@@ -57,6 +58,23 @@ def test_gradient_is_the_surrogate_times_the_leaks() -> None:
     slope = surrogate_slope(torch.tensor((0.25 + 0.75) / 2 - 1.0), "atan") / 2
     assert x.grad is not None
     assert x.grad.flatten().tolist() == pytest.approx([0.5 * float(slope), float(slope)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "slopes"),
+    [
+        ("atan", [1 / (1 + math.pi**2 / 4), 1, 1 / (1 + math.pi**2 / 4), 1 / (1 + 4 * math.pi**2)]),
+        ("sigmoid", [4 * math.exp(2) / (1 + math.exp(2)) ** 2, 1, 4 * math.exp(-2) / (1 + math.exp(-2)) ** 2,
+                     4 * math.exp(-8) / (1 + math.exp(-8)) ** 2]),
+        ("triangle", [0.5, 1, 0.5, 0]),
+        ("flat-triangle", [0.15, 0.3, 0.15, 0]),
+    ],
+)  # fmt: skip
+def test_slopes_by_hand(kind: Surrogate, slopes: list[float]) -> None:
+    """Half below the threshold, at it, half above it, and at three times it."""
+    assert surrogate_slope(torch.tensor([-0.5, 0.0, 0.5, 2.0]), kind).tolist() == pytest.approx(slopes, rel=1e-4)
+    with pytest.raises(ValueError, match="surrogate must be 'atan', 'sigmoid', 'triangle' or 'flat-triangle'"):
+        surrogate_slope(torch.zeros(1), "step")  # type: ignore[arg-type]
 
 
 def test_gradient_does_not_cross_a_hard_reset() -> None:

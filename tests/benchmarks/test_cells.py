@@ -1,0 +1,124 @@
+"""Cells on the lottery's trajectory, computed on a tiny network: what their controls share with it, and what not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cells_hardware
+import cells_lottery
+import compression
+import protocol
+import pytest
+import torch
+from protocol import Answer
+
+from spikewright.compress.masks import Masks, prunable
+from spikewright.compress.stages.run import Run
+from spikewright.compress.tokens import set_mode
+from spikewright.compress.training import Phase
+from spikewright.models.graph import SpikingNetwork
+
+TINY = """
+data: "clutter-digits:FOLD"
+model: {dim: 32, depth: 2, heads: 2, steps: 1, mlp_ratio: 1}
+training: {batch: 16, images: 16, jitter: true}
+teacher: {epochs: 3}
+constraints:
+  tokens: {keep: 0.5, hidden: 4, epochs: 1}
+  masks: {sparsity: 0.5, rounds: 11, epochs: 1, rewind: 2, jitter: false}
+  quantisers: {layers: {"*": {scheme: uniform, bits: 8}}}
+"""
+
+
+class Watch:
+    """What the cells trained, by label, and what they handed over to be finished, by stage."""
+
+    def __init__(self) -> None:
+        self.trained: dict[str, tuple[int, bool, bool]] = {}
+        self.begun: dict[str, dict[str, torch.Tensor]] = {}
+        self.finished: dict[str, tuple[SpikingNetwork, Masks]] = {}
+
+    def train(self, run: Run, model: SpikingNetwork, phase: Phase, terms: Any = (), lesson: Any = None) -> Any:
+        task, teacher = (run.task, run.dense) if lesson is None else (lesson.task, lesson.teacher)
+        epochs = phase.epochs if phase.stop is None else phase.stop
+        self.trained[phase.label] = (epochs, task.jittered, teacher is not None)
+        self.begun[phase.label] = {n: p.detach().clone() for n, p in prunable(model).items()}
+        return REAL(run, model, phase, terms, lesson)
+
+    def finish(self, run: Run, network: SpikingNetwork, masks: Masks, stage: str, schedule: Any = None) -> Any:
+        self.finished[stage] = network, masks
+        set_mode(network, hard=True)
+        return network.eval()
+
+
+REAL = Run.train
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Watch, dict[str, Answer]]]:
+    watch, folder = Watch(), tmp_path_factory.mktemp("cells")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protocol, "STORE", folder)
+        patch.setattr(Run, "train", lambda *given, **named: watch.train(*given, **named))
+        for module in (cells_lottery, cells_hardware):
+            patch.setattr(module, "LOTTERY", TINY)
+            patch.setattr(module, "finished", watch.finish)
+        yield watch, {"control": cells_lottery.control(0), "balanced": cells_hardware.balanced(0)}
+
+
+def test_new_weights_have_the_lotterys_masks_and_the_training_of_the_rewound_ones(computed: Any) -> None:
+    watch, answers = computed
+    for number in (10, 11):
+        stage = f"masks-{number}-anew"
+        network, masks = watch.finished[stage]
+        pruned, _ = cells_lottery.lottery_round(protocol.begin(TINY, 0), number)
+        assert masks
+        for name, mask in masks.items():
+            assert torch.equal(mask, pruned[name] != 0), name
+            assert not bool(prunable(network)[name][~mask].any())
+        # as long as the teacher until the rewind, on bent digits, by itself; then as a round
+        assert watch.trained[f"{stage}-early"] == (2, True, False)
+        assert watch.trained[stage] == watch.trained[f"masks-{number}"] == (1, False, True)
+        first = watch.begun[f"{stage}-early"]
+        assert all(not torch.equal(weight, watch.begun["teacher"][name]) for name, weight in first.items())
+        assert len(answers["control"][str(number)]) == len(protocol.begin(TINY, 0).task.data.test)
+    assert watch.trained["teacher"] == (3, True, False)
+
+
+def test_equal_banks_keep_as_many_weights_as_the_round_and_begin_with_the_same(computed: Any) -> None:
+    watch, answers = computed
+    for number in (8, 10):
+        plain, balanced = (watch.finished[f"masks-{number:02d}{end}"][1] for end in ("", "-balanced"))
+        kept, fewer = (sum(int(mask.sum()) for mask in masks.values()) for masks in (plain, balanced))
+        assert kept - cells_hardware.BANKS < fewer <= kept
+        assert watch.trained[f"masks-{number:02d}-balanced"] == watch.trained[f"masks-{number:02d}"]
+        early = watch.begun["masks-01"]
+        for name, weight in watch.begun[f"masks-{number:02d}-balanced"].items():
+            both = balanced[name] & (early[name] != 0)
+            assert torch.equal(weight[both], early[name][both]), name
+        assert answers["balanced"][str(number)]["gone"] >= cells_lottery.pruned_share(
+            watch.finished[f"masks-{number:02d}"][0]
+        )
+
+
+def test_a_cell_is_computed_once_on_its_fold_with_the_folds_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[int, str | object]] = []
+
+    def answer(fold: int) -> Answer:
+        recipe = protocol.recipe_of(TINY, fold)
+        asked.append((recipe.seed, recipe.data))
+        return {"classes": [fold]}
+
+    monkeypatch.setattr(protocol, "CELLS", tmp_path / "cells")
+    monkeypatch.setattr(compression, "CELLS", {"tiny": protocol.Cell(answer, {"": TINY})})
+    for _ in range(2):
+        compression.compute("tiny:3", again=False)
+    assert asked == [(4, "clutter-digits:3")]
+    assert capsys.readouterr().out.splitlines()[-1] == "tiny:3: computed before"
+    compression.compute("tiny:3", again=True)
+    assert len(asked) == 2
+    for wrong in ("tiny:5", "tiny", "tinny:0"):
+        with pytest.raises(SystemExit, match="there is no cell"):
+            compression.compute(wrong, again=False)
