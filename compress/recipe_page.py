@@ -59,7 +59,7 @@ where the accelerator does not take one, estimated and marked so. In `metrics.js
 | `gflops` | multiply-accumulates of all steps, pruned weights included, dense and compressed |
 
 The report of a build ([its keys](report.md)) counts the package's own weights and the ROMs of its own engine, so its
-three numbers are a little others: of `clutter-digits` 11.4 and 18.7 there for 11.2 and 19.2 here.
+three numbers are a little others.
 """
 #: Sections in the order of the page: title, schema.
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (

@@ -12,7 +12,7 @@ import pytest
 import torch
 from protocol import Answer
 
-from spikewright.compress.masks import Masks, prunable
+from spikewright.compress.masks import Masks, prunable, pruned_share
 from spikewright.compress.stages.run import Run
 from spikewright.compress.tokens import set_mode
 from spikewright.compress.training import Phase
@@ -96,9 +96,7 @@ def test_equal_banks_keep_as_many_weights_as_the_round_and_begin_with_the_same(c
         for name, weight in watch.begun[f"masks-{number:02d}-balanced"].items():
             both = balanced[name] & (early[name] != 0)
             assert torch.equal(weight[both], early[name][both]), name
-        assert answers["balanced"][str(number)]["gone"] >= cells_lottery.pruned_share(
-            watch.finished[f"masks-{number:02d}"][0]
-        )
+        assert answers["balanced"][str(number)]["gone"] >= pruned_share(watch.finished[f"masks-{number:02d}"][0])
 
 
 def test_a_cell_is_computed_once_on_its_fold_with_the_folds_seed(
