@@ -8,12 +8,10 @@ from predicted import three_numbers
 from protocol import LONG, Answer, Cell, begin, finished, judged
 
 from spikewright.compress.account import layers_of
-from spikewright.compress.build import dense_model
-from spikewright.compress.constraints import LotteryMasks
-from spikewright.compress.masks import Masks, apply_masks, pruned_share, reinitialised
+from spikewright.compress.masks import Masks, apply_masks, pruned_share
 from spikewright.compress.selector_controls import kept_area
-from spikewright.compress.stages.masks import masks_stage
-from spikewright.compress.stages.run import MASK, Lesson, Run, Stage, State, copy_of, fast, state_and_masks, student
+from spikewright.compress.stages.masks import early_anew, masks_stage
+from spikewright.compress.stages.run import MASK, Run, Stage, State, copy_of, state_and_masks, student
 from spikewright.compress.stages.teacher import teacher_stage
 from spikewright.compress.stages.tokens import tokens_stage
 from spikewright.compress.training import Phase
@@ -89,22 +87,6 @@ def trained_from(run: Run, stage: str, start: State, masks: Masks) -> tuple[Stat
     return state_and_masks(run.stage(stage, make))
 
 
-def early_anew(run: Run, stage: str, masks: Masks) -> State:
-    """Weights drawn anew, trained under masks as the teacher was until the epoch that rounds rewind to."""
-    teacher, rounds = run.recipe.teacher, run.recipe.constraints.masks
-    assert isinstance(rounds, LotteryMasks)
-
-    def make() -> Stage:
-        network = dense_model(run.recipe)
-        network.load_state_dict(reinitialised(network, run.recipe.seed, stage))
-        fast(network)
-        phase = Phase(stage, teacher.epochs, teacher.rate, masks=masks, stop=rounds.rewind)
-        log = run.train(network, phase, lesson=Lesson(None, run.task))
-        return copy_of(network), log
-
-    return run.stage(stage, make)
-
-
 def lottery(fold: int) -> Answer:
     """Teacher, tokens, eleven rounds; what each reported round answers once it is finished."""
     run = begin(LOTTERY, fold)
@@ -140,13 +122,12 @@ def ninety(fold: int) -> Answer:
 def control(fold: int) -> Answer:
     """The lottery's masks of rounds 10 and 11 on weights that are drawn anew and trained as the rewound ones were."""
     run = begin(LOTTERY, fold)
-    trajectory(run)
+    _, early = trajectory(run)
     result: Answer = {}
     for number in (10, 11):
         _, masks = lottery_round(run, number)
         stage = f"masks-{number:02d}-anew"
-        early = early_anew(run, f"{stage}-early", masks)
-        trained, masks = trained_from(run, stage, early, masks)
+        trained, masks = trained_from(run, stage, early_anew(run, stage, masks, early), masks)
         result[str(number)] = judged(run, finished(run, student(run, trained), masks, stage))
     return result
 

@@ -147,7 +147,8 @@ class LotteryMasks(_Masks):
     )
     method: Literal["lottery"] = "lottery"
     start: Literal["rewind", "random"] = Field(
-        default="rewind", description="random: a control, the last round starts from new weights"
+        default="rewind",
+        description="random: a control, the last round starts from new weights, trained as the early ones, but masked",
     )
     rounds: int = Field(default=8, ge=1, description="rounds in which the sparsity is reached")
     stop_after: int | None = Field(default=None, ge=1, description="the round that is taken; the last, if not given")

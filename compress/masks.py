@@ -170,6 +170,7 @@ def reinitialised(model: nn.Module, seed: int, label: str) -> dict[str, Tensor]:
     """A control of rewinding: the network's state with its weights drawn anew, norms and the rest as they begin."""
     torch.manual_seed(zlib.crc32(f"{seed}/{label}".encode()))
     fresh = copy.deepcopy(model)
+    fresh.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # the order in which chance fills it
     for module in fresh.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.reset_parameters()
@@ -179,7 +180,4 @@ def reinitialised(model: nn.Module, seed: int, label: str) -> dict[str, Tensor]:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Conv2d):
             module.reset_parameters()
-    for selector in fresh.modules():
-        if isinstance(selector, TokenSelector):
-            selector.reset()
     return {name: tensor.detach().clone() for name, tensor in fresh.state_dict().items()}

@@ -17,7 +17,8 @@ from spikewright.cost.workload import Workload
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.package import Package
 
-#: Of these stages nothing is left that could run by itself: an ANN, weights in mixtures or half-way to the grid.
+#: Of these stages, and of "…-early", nothing is left that could run by itself: an ANN, weights in mixtures or half-way
+#: to the grid, the beginning of a training.
 _PASSING = ("masks-ann", "search", "quantisers", "gather")
 
 
@@ -37,7 +38,7 @@ class Tried:
 def tried(run: Run) -> Iterator[Tried]:
     """Every network that the run's checkpoints hold, in the order of the stages."""
     for stage in planned(run.recipe):
-        found = None if stage in _PASSING else run.checkpoints.read(stage)
+        found = None if stage in _PASSING or stage.endswith("-early") else run.checkpoints.read(stage)
         if found is None or (stage == "teacher" and run.recipe.model.family in ("vgg", "resnet")):
             continue
         network = _network(run, stage)

@@ -30,8 +30,12 @@ def planned(recipe: Recipe) -> dict[str, int]:
         if (part := getattr(constraints, name)) is not None:
             epochs[name] = part.epochs
     if isinstance(masks, LotteryMasks):
-        epochs |= {f"masks-{number:02d}": masks.epochs for number in range(1, masks.last_round + 1)}
-        epochs[f"masks-{masks.last_round:02d}"] = masks.final_epochs or masks.epochs
+        epochs |= {f"masks-{number:02d}": masks.epochs for number in range(1, masks.last_round)}
+        last = f"masks-{masks.last_round:02d}"
+        if masks.start == "random":
+            last += "-anew"
+            epochs[f"{last}-early"] = masks.rewind
+        epochs[last] = masks.final_epochs or masks.epochs
     elif isinstance(masks, ConvertedMasks):
         epochs |= {"masks-ann": masks.epochs, "masks-snn": masks.final_epochs or masks.epochs}
     elif masks is not None:

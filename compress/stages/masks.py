@@ -10,11 +10,11 @@ from spikewright.compress.constraints import L1PMasks, LotteryMasks
 from spikewright.compress.lottery import LotteryTickets
 from spikewright.compress.masks import (
     Masks,
+    apply_masks,
     block_matrices,
     matrix_masks,
     prunable,
     reinitialised,
-    rewind,
     selector_weights,
 )
 from spikewright.compress.stages.guided import guided_stage
@@ -43,10 +43,12 @@ def _lottery(run: Run, masks: LotteryMasks, trained: State, early: State) -> tup
     for number, chosen in enumerate(islice(tickets, masks.last_round), start=1):
         last = number == masks.last_round
         label = f"masks-{number:02d}"
+        if last and masks.start == "random":
+            label += "-anew"
+            model.load_state_dict(student(run, early_anew(run, label, chosen, early)).state_dict())
+            apply_masks(model, chosen)
 
         def make(chosen: Masks = chosen, label: str = label, last: bool = last) -> Stage:
-            if last and masks.start == "random":
-                rewind(model, reinitialised(model, run.recipe.seed, label), chosen)
             epochs = masks.final_epochs if last and masks.final_epochs else masks.epochs
             lesson = run.lesson(masks, lambda: student(run, first))
             return _train(run, model, Phase(label, epochs, masks.rate, masks=chosen), lesson)
@@ -54,6 +56,24 @@ def _lottery(run: Run, masks: LotteryMasks, trained: State, early: State) -> tup
         trained, chosen = state_and_masks(run.stage(label, make))
         model.load_state_dict(trained)
     return trained, chosen
+
+
+def early_anew(run: Run, label: str, masks: Masks, early: State) -> State:
+    """What the control of rewinding has for the early weights: others, trained as those were, but under the masks.
+
+    They are drawn for the round ``label``, and trained as the teacher was until the epoch that rounds rewind to.
+    """
+    stage, teacher, lottery = f"{label}-early", run.recipe.teacher, run.recipe.constraints.masks
+    assert isinstance(lottery, LotteryMasks)
+
+    def make() -> Stage:
+        network = student(run, early, choosing=False)
+        network.load_state_dict(reinitialised(network, run.recipe.seed, stage))
+        phase = Phase(stage, teacher.epochs, teacher.rate, masks=masks, stop=lottery.rewind)
+        log = run.train(network, phase, lesson=Lesson(None, run.task))
+        return copy_of(network), log
+
+    return run.stage(stage, make)
 
 
 def _l1p(run: Run, masks: L1PMasks, trained: State) -> tuple[State, Masks]:

@@ -12,20 +12,21 @@ from spikewright.compress.build import student_model
 from spikewright.compress.masks import Masks, prunable
 from spikewright.compress.recipe import parse_recipe
 from spikewright.compress.stages.masks import masks_stage
-from spikewright.compress.stages.run import Run, State, copy_of, state_and_masks
+from spikewright.compress.stages.run import Lesson, Run, State, copy_of, state_and_masks
 from spikewright.compress.stages.teacher import teacher_stage
 from spikewright.compress.stages.tokens import tokens_stage
+from spikewright.compress.training import Phase
 
 RECIPE = """
 name: rewound
 data: digits
 seed: 5
 model: {dim: 16, depth: 2, heads: 2, steps: 2, mlp_ratio: 2}
-training: {batch: 8, images: 16}
+training: {batch: 8, images: 16, jitter: true}
 teacher: {epochs: 2, rate: 0.01}
 constraints:
   tokens: {keep: 0.6, epochs: 1, rate: 0.05}
-  masks: {sparsity: 0.6, rounds: 2, epochs: 1, rewind: 1, rate: 0.01, start: START}
+  masks: {sparsity: 0.6, rounds: 2, epochs: 1, rewind: 1, rate: 0.01, jitter: false, start: START}
   quantisers: {layers: {"*": {scheme: uniform, bits: 4}}}
 """
 
@@ -35,17 +36,19 @@ class Rounds:
 
     def __init__(self, start: str, folder: Path) -> None:
         recipe = parse_recipe(RECIPE.replace("START", start))
-        run = Run.start(recipe, Checkpoints(folder, recipe))
+        run = self.run = Run.start(recipe, Checkpoints(folder, recipe))
         dense, self.early = teacher_stage(run)
         self.trained = tokens_stage(run, dense)
         self.fresh = student_model(recipe).state_dict()
         self.weights = list(prunable(student_model(recipe)))
         self.begun: dict[str, tuple[State, Masks]] = {}
+        self.phases: dict[str, tuple[Phase, Lesson]] = {}
         real: Callable[..., Any] = Run.train
 
-        def train(run: Run, model: Any, phase: Any, *rest: Any, **named: Any) -> Any:
+        def train(run: Run, model: Any, phase: Phase, *, lesson: Lesson) -> Any:
             self.begun[phase.label] = copy_of(model), {n: m.clone() for n, m in phase.masks.items()}
-            return real(run, model, phase, *rest, **named)
+            self.phases[phase.label] = phase, lesson
+            return real(run, model, phase, lesson=lesson)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Run, "train", train)
@@ -96,19 +99,37 @@ def test_a_round_keeps_the_greatest_weights_of_what_was_trained_before(rewound: 
         before = masks
 
 
-def test_the_control_begins_its_last_round_with_new_weights_under_the_same_masks(anew: Rounds, rewound: Rounds) -> None:
+def test_the_control_draws_other_weights_and_trains_them_as_the_early_ones_were(anew: Rounds, rewound: Rounds) -> None:
     same(anew.begun["masks-01"][0], rewound.begun["masks-01"][0], anew.begun["masks-01"][1])
-    assert all(torch.equal(mask, rewound.masks[name]) for name, mask in anew.masks.items())
-    state, masks = anew.begun["masks-02"]
+    assert list(anew.begun) == ["masks-01", "masks-02-anew-early", "masks-02-anew"]
+    state, masks = anew.begun["masks-02-anew-early"]
+    assert all(torch.equal(mask, rewound.masks[name]) for name, mask in (masks | anew.masks).items())
     for name in anew.weights:
-        kept = masks[name]
         for other in (anew.early, anew.trained, anew.first, anew.fresh):
-            assert (state[name] != other[name])[kept].all(), name
-        assert not state[name][~kept].any()
+            assert (state[name] != other[name])[masks[name]].all(), name
     for name, tensor in state.items():
+        assert not name.startswith("selector."), "before their stage"
         if name.endswith(("bn.running_mean", "bn.bias", "bn.num_batches_tracked")):
             assert not tensor.any(), name
-        if name.startswith("selector.") and name.endswith("weight"):
-            assert not torch.equal(tensor, anew.fresh[name]), name
-    assert all((anew.pruned[name][~mask] == 0).all() for name, mask in masks.items())
+    phase, lesson = anew.phases["masks-02-anew-early"]
+    assert (phase.epochs, phase.stop, phase.rate) == (2, 1, 0.01)  # the teacher's, until the rewind
+    assert lesson.teacher is None
+    assert lesson.task.jittered
+
+
+def test_the_controls_last_round_is_that_of_the_rewound_weights(anew: Rounds, rewound: Rounds) -> None:
+    made = anew.run.checkpoints.read("masks-02-anew-early")
+    assert made is not None
+    state, masks = anew.begun["masks-02-anew"]
+    selectors = {n: t for n, t in anew.fresh.items() if n.startswith("selector.")}
+    same(state, selectors | made[0], masks)
+    for name in anew.weights:
+        assert not torch.equal(made[0][name], anew.begun["masks-02-anew-early"][0][name]), name
+        for end in (made[0], state, anew.pruned):
+            assert not end[name][~masks[name]].any(), name
+    (mine, lesson), (theirs, other) = anew.phases["masks-02-anew"], rewound.phases["masks-02"]
+    assert (mine.epochs, mine.rate, mine.soft, mine.stop) == (theirs.epochs, theirs.rate, theirs.soft, theirs.stop)
+    assert lesson.task.jittered is other.task.jittered is False
+    assert lesson.teacher is not None
+    assert other.teacher is not None
     assert any(not torch.equal(anew.pruned[name], state[name]) for name in anew.weights)

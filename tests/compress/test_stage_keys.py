@@ -70,12 +70,16 @@ def test_a_trajectory_that_stops_earlier_shares_its_rounds_and_nothing_behind_th
         assert stage_key(whole, stage) != stage_key(short, stage)
 
 
-@pytest.mark.parametrize("special", ["final_epochs: 4", "start: random"])
-def test_a_last_round_that_is_trained_otherwise_is_not_shared(special: str) -> None:
+@pytest.mark.parametrize(
+    ("special", "last"),
+    [("final_epochs: 4", {"masks-02": 4}), ("start: random", {"masks-02-anew-early": 1, "masks-02-anew": 1})],
+)
+def test_a_last_round_that_is_trained_otherwise_is_not_shared(special: str, last: dict[str, int]) -> None:
     whole, short = recipe(f"{THREE}, {special}"), recipe(f"{THREE}, {special}, stop_after: 2")
     assert stage_key(whole, "masks-01") == stage_key(short, "masks-01")
-    assert stage_key(whole, "masks-02") != stage_key(short, "masks-02")
-    assert planned(short)["masks-02"] == (4 if special.startswith("final") else 1)
+    assert {name: n for name, n in planned(short).items() if name.startswith("masks")} == {"masks-01": 1} | last
+    for stage in last:
+        assert stage_key(whole, stage) != stage_key(short, stage)
 
 
 def test_the_round_that_is_taken_is_the_trajectorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
