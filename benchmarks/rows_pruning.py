@@ -42,12 +42,10 @@ def slif_rows() -> list[Row]:
     result = []
     for case in HARD:
         lost = compared(both, lambda cell, c=case: cell[f"{c}:lif"])
-        if float(lost["difference"]) > -WORTH:
-            result.append(
-                reported(
-                    f"slif-{case}", lost["difference"], "points that LIF loses: no loss to recover", of, said(lost)
-                )
-            )
+        worth = "a loss to recover" if float(lost["difference"]) <= -WORTH else "no loss to recover"
+        result.append(
+            reported(f"slif-{case}", lost["difference"], f"points of LIF, trained as long: {worth}", of, said(lost))
+        )
         for kind in KINDS[1:]:
             gain = compared(both, lambda cell, c=case, k=kind: cell[f"{c}:{k}"], lambda cell, c=case: cell[f"{c}:lif"])
             result.append(

@@ -17,6 +17,7 @@ from spikewright.cost.storage import Compression, compression
 from spikewright.cost.work import Layer
 from spikewright.cost.workload import Workload, workload
 from spikewright.models.graph import IMAGE, GraphOp, SpikingNetwork, graph_of
+from spikewright.models.neurons import PlasticLIF
 
 
 class _Shapes:
@@ -146,8 +147,8 @@ def compression_of(
     """How much smaller the network is than the dense one, in three numbers; arguments as in :func:`workload_of`."""
     leaks = 0
     for op in graph_of(network).ops:
-        if op.neuron is not None:
-            own = torch.as_tensor(op.neuron.leak).reshape(-1)
+        if isinstance(op.neuron, PlasticLIF):
+            own = op.neuron.sixteenths()
             leaks += 0 if bool((own == own[0]).all()) else len(own)
     total = sum(layer.weights for layer in layers_of(dense, input_bits, frames=frames))
     return compression(layers_of(network, input_bits, frames=frames), total=total, leaks=leaks)

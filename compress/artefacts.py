@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from spikewright.compress.constraints import Constraints, LotteryMasks
-from spikewright.compress.factory import FactoryConfig
+from spikewright.compress.constraints import Constraints, ConvertedMasks, LotteryMasks
+from spikewright.compress.factory import FactoryConfig, structure_of
 from spikewright.compress.parallel import process_count
 from spikewright.compress.recipe import RecipeError
 from spikewright.compress.recipe_schema import Recipe
@@ -49,13 +49,16 @@ def to_json(value: Any) -> str:
 def portable(recipe: Recipe, *, defaults: bool = True) -> dict[str, Any]:
     """The recipe as JSON with fingerprints for the paths of a user's files: the same wherever they lie.
 
-    defaults: write them too. OSError, FormatError where a file is gone.
+    A user's own network counts with its structure, as its code may change. defaults: write them too. OSError,
+    FormatError where a file is gone, FactoryError where the network cannot be had.
     """
     whole = recipe.model_dump(mode="json", exclude_defaults=not defaults)
     if not isinstance(recipe.data, str):
         whole["data"] |= by_content(recipe.data)
-    if isinstance(recipe.model, FactoryConfig) and recipe.model.checkpoint is not None:
-        whole["model"]["checkpoint"] = fingerprint(recipe.model.checkpoint)
+    if isinstance(recipe.model, FactoryConfig):
+        whole["model"]["network"] = structure_of(recipe.model)
+        if recipe.model.checkpoint is not None:
+            whole["model"]["checkpoint"] = fingerprint(recipe.model.checkpoint)
     if recipe.teacher.checkpoint is not None:
         whole["teacher"]["checkpoint"] = fingerprint(recipe.teacher.checkpoint)
     return whole
@@ -94,6 +97,7 @@ def stage_key(recipe: Recipe, stage: str) -> str:
     masks = recipe.constraints.masks
     if masks is not None and masks.method != "lottery" and "masks" in whole["constraints"]:
         whole["constraints"]["masks"]["method"] = masks.method  # each class' own default
+        whole["version"] += isinstance(masks, ConvertedMasks)  # since their leaks come back from their bounds
     if own == "masks" and not (isinstance(masks, LotteryMasks) and _ends_otherwise(masks, stage)):
         whole["constraints"].get("masks", {}).pop("stop_after", None)  # a longer trajectory has the same rounds
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]

@@ -24,7 +24,7 @@ class Part(BaseModel):
 
 
 class Training(Part):
-    """What all stages share: AdamW, cosine rate with a two-epoch warm-up, label smoothing."""
+    """What all stages share: AdamW, cosine rate, warm-up of two epochs or a quarter, label smoothing."""
 
     batch: int = Field(default=64, ge=2, description="images a step")
     weight_decay: float = Field(default=0.05, ge=0, description="AdamW's decay of weights with more than one dimension")

@@ -5,6 +5,7 @@ The module is looked for as ``python -m`` would: in the current folder first, th
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import sys
 from argparse import Namespace
@@ -20,7 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from spikewright.models.data import UserPath
-from spikewright.models.graph import SpikingNetwork
+from spikewright.models.graph import SpikingNetwork, graph_of
 from spikewright.models.spikformer import PUBLISHED_UNUSED, Spikformer
 
 #: How PyTorch refuses a pickle's call of something that is no tensor's; a file that is no pickle it refuses otherwise.
@@ -60,6 +61,15 @@ def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
     if config.checkpoint is not None:
         load_checkpoint(network, Path(config.checkpoint))
     return network
+
+
+def structure_of(config: FactoryConfig) -> str:
+    """Content hash of what the factory builds: modules with their settings, shapes, and the graph; not the weights."""
+    with torch.random.fork_rng():
+        network = build_from_factory(config.model_copy(update={"checkpoint": None}))
+    ops = [(op.kind, op.name, op.reads, op.function, op.heads, op.limit) for op in graph_of(network).ops]
+    shapes = [(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()]
+    return hashlib.sha256(repr((network, tuple(network.size), ops, shapes)).encode()).hexdigest()[:16]
 
 
 def load_checkpoint(network: SpikingNetwork, path: Path) -> None:

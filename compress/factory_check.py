@@ -9,6 +9,7 @@ from torch import nn
 from spikewright.compress.factory import FactoryError
 from spikewright.compress.masks import prunable
 from spikewright.compress.synapses import synapses
+from spikewright.compress.tokens import TokenSelector
 from spikewright.models.graph import GraphOp, SpikingNetwork, graph_of
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.neurons import LIF
@@ -32,8 +33,12 @@ def _check(op: GraphOp) -> None:
         must_be("neuron", op.neuron, LIF)
     if op.norm is not None:
         must_be("norm", op.norm, nn.BatchNorm1d, nn.BatchNorm2d)
+    if op.kind == "select":
+        must_be("selector", op.module, TokenSelector)
     if op.shortcut is not None:
         must_be("shortcut", op.shortcut[1], Shortcut)
+        if op.norm is not None:
+            raise FactoryError(f"{op.name}: a shortcut cannot meet the sums behind a norm in integers; leave it out")
 
 
 def _check_sharing(ops: Iterable[GraphOp]) -> None:

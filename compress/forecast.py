@@ -12,8 +12,9 @@ import torch
 
 from spikewright.compress.build import dense_model, quantise, student_model
 from spikewright.compress.constraints import GuidedMasks, SearchedQuantisers
+from spikewright.compress.devices import on_device, training_device
 from spikewright.compress.guided import AttentionTransfer
-from spikewright.compress.objective import Term
+from spikewright.compress.objective import Objective, Term
 from spikewright.compress.quantise import candidates
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.rehearsal import expected_formats
@@ -68,7 +69,8 @@ def _seconds_an_epoch(run: Run, kind: str) -> float:
         # the first batch and the first validation are slower than any other
         replace(timed, task=replace(part, limit=min(images, batch))).train(network, phase, terms)
         augmenting = _seconds(lambda: part.epoch(np.random.default_rng(0)))
-        judging = 0.0 if soft else _seconds(lambda: accuracy(network, part, few))
+        with on_device(training_device(), network, Objective(), {}):
+            judging = 0.0 if soft else _seconds(lambda: accuracy(network, part, few))
         whole = _seconds(lambda: timed.train(network, phase, terms))
     training = max(0.0, whole - augmenting - judging) / min(batches, _BATCHES)
     return augmenting + training * batches + judging * len(data.validation) / len(few)

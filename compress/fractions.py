@@ -31,7 +31,7 @@ def fitting(
     of_image = {synapse.path for synapse in synapses(network) if synapse.reads_image}
     found = {}
     for path, fmt in formats.items():
-        narrow = 1 if fmt.top > WIDE_RANGE else finest
+        narrow = min(1, finest) if fmt.top > WIDE_RANGE else finest
         wide = path in of_image and input_bits >= WIDE_IMAGE
         found[path] = replace(fmt, fraction_bits=0 if wide else narrow)
     return found

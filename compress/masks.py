@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from spikewright.compress.synapses import synapses
 from spikewright.compress.tokens import TokenSelector
 from spikewright.models.graph import SpikingNetwork
+from spikewright.models.layers import Shortcut
 
 Masks = dict[str, Tensor]
 
@@ -178,6 +179,6 @@ def reinitialised(model: nn.Module, seed: int, label: str) -> dict[str, Tensor]:
             nn.init.trunc_normal_(module.weight, std=0.02)  # as Spikformer begins
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Conv2d):
+        elif isinstance(module, nn.Conv2d | Shortcut):
             module.reset_parameters()
     return {name: tensor.detach().clone() for name, tensor in fresh.state_dict().items()}

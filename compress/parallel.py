@@ -48,6 +48,12 @@ def is_first() -> bool:
     return process_count() < 2 or os.environ.get("RANK") == "0"
 
 
+def without_gpu() -> int:
+    """Processes on this machine for which no GPU is left, 0 where PyTorch sees none and all train on the CPU."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return max(0, int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - gpus) if gpus else 0
+
+
 @dataclass(frozen=True)
 class Ranks:
     """This process among those that train together."""

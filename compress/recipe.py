@@ -61,7 +61,7 @@ def parse_recipe(text: str, folder: Path | str = ".", name: str | None = None) -
     """
     try:
         raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the second: a date that is none, where YAML sees one
         raise RecipeError(f"not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise RecipeError("a recipe must be a YAML mapping")
@@ -80,5 +80,7 @@ def load_recipe(path: Path | str) -> Recipe:
         return parse_recipe(path.read_text(encoding="utf-8"), path.parent, path.stem)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}") from None
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None

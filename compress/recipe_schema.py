@@ -109,6 +109,8 @@ class Recipe(Part):
                 raise ValueError(f"tokens.keep must fall below the {self.model.tokens} tokens that there are")
         if tokens and self.model.depth < 2:
             raise ValueError("tokens needs a model of at least 2 blocks, because no selector stands before block 0")
+        if tokens and self.kept_tokens()[-1] == self.model.tokens:
+            raise ValueError(f"tokens.fill {tokens.fill} would keep all {self.model.tokens} tokens")
         return self
 
     def student(self) -> SpikformerConfig:

@@ -10,6 +10,7 @@ import copy
 import math
 from typing import cast
 
+import torch
 from torch import nn
 
 from spikewright.compress.account import layers_of
@@ -31,7 +32,7 @@ from spikewright.compress.masks import (
 )
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import SHORTCUT_FORMAT, Quantised, WeightFormat, candidates
-from spikewright.compress.recipe import RecipeError, layer_formats
+from spikewright.compress.recipe import RecipeError, default_fraction, layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.task import Task
 from spikewright.cost.storage import average_bits
@@ -57,9 +58,12 @@ def rehearse(recipe: Recipe) -> SpikingNetwork:
 
 
 def rehearsed_package(recipe: Recipe, task: Task) -> Package:
-    """The package of :func:`rehearse`; RecipeError where a package cannot hold what the recipe asks for."""
+    """The package of :func:`rehearse`, which answers one image; RecipeError for what cannot run or be a package."""
     try:
-        return export_package(rehearse(recipe), recipe, task)
+        network = rehearse(recipe)
+        with torch.no_grad():
+            network(task.inputs(task.data.validation.images[:1]))
+        return export_package(network, recipe, task)
     except RecipeError:
         raise
     except MaskError as error:
@@ -103,8 +107,7 @@ def expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Weigh
     if isinstance(quantisers, FixedQuantisers):
         return layer_formats(recipe, names)
     possible = sorted(candidates(quantisers.schemes, quantisers.widths), key=lambda fmt: fmt.bits, reverse=True)
-    for fmt in possible:  # the search may choose any of them: what cannot be, is refused now
-        with_fractions(network, recipe, {names[-1]: fmt})
+    default_fraction(recipe)  # whatever the search chooses needs it: what cannot be, is refused now
 
     def average(formats: dict[str, WeightFormat]) -> float:
         return average_bits(layers_of(network, recipe.input_bits, formats=formats))

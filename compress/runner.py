@@ -21,7 +21,7 @@ from spikewright.compress.factory import FactoryConfig, build_from_factory
 from spikewright.compress.factory_check import check_network
 from spikewright.compress.masks import pruned_share
 from spikewright.compress.pace import Pace
-from spikewright.compress.parallel import is_first, process_count
+from spikewright.compress.parallel import is_first, process_count, without_gpu
 from spikewright.compress.recipe import RecipeError, load_recipe
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.rehearsal import rehearsed_package
@@ -89,6 +89,11 @@ def checked(path: Path | str) -> tuple[Recipe, Task]:
         if recipe.training.batch % processes:
             raise RecipeError(
                 f"training.batch must be a multiple of the {processes} processes, not {recipe.training.batch}"
+            )
+        if bare := without_gpu():
+            raise RecipeError(
+                f"{bare} of the processes on this machine would have no GPU: start one for each, or hide all "
+                "(CUDA_VISIBLE_DEVICES=) to train on the CPU"
             )
         task = task_of(recipe)
         rehearsed_package(recipe, task)

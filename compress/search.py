@@ -30,7 +30,6 @@ class Mixture(nn.Module):
     def __init__(self, weight: Tensor, formats: Sequence[WeightFormat], *, per_channel: bool) -> None:
         super().__init__()
         self.formats = tuple(formats)
-        self.temperature = 1.0
         self.logits = nn.Parameter(torch.zeros(len(formats)))
         self.steps = nn.ParameterList(best_step(weight, fmt, per_channel=per_channel) for fmt in formats)
         codes = (f.codes(weight.detach().double() / s.double()) for f, s in zip(formats, self.steps, strict=True))
@@ -46,7 +45,7 @@ class Mixture(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         if self.training:
-            share = F.gumbel_softmax(self.logits, tau=self.temperature)
+            share = F.gumbel_softmax(self.logits)
         else:
             share = F.one_hot(self.logits.argmax(), len(self.formats)).to(weight.dtype)
         parts = (fake_quantise(weight, step, fmt) for step, fmt in zip(self.steps, self.formats, strict=True))

@@ -45,7 +45,7 @@ class Settings:
 
 @dataclass
 class Phase:
-    """One stretch of epochs with one optimiser: AdamW, cosine rate with a two-epoch warm-up."""
+    """One stretch of epochs with one optimiser: AdamW, cosine rate, warm-up of two epochs or a quarter."""
 
     label: str
     epochs: int

@@ -87,6 +87,10 @@ class Shortcut(nn.Module):
         self.outputs = outputs
         self.scale = 1.0  #: of the identity
         self.weight = None if inputs == outputs else nn.Parameter(torch.empty(outputs, inputs, 1, 1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the matrix, as in the beginning."""
         if self.weight is not None:
             nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
             with torch.no_grad():

@@ -103,6 +103,28 @@ class _Fire(torch.autograd.Function):
         return result, to_threshold if learns[0] else None, to_leak if learns[1] else None, None, None, None, None
 
 
+class _Held(torch.autograd.Function):
+    """``clamp(x, low, high)`` whose gradient also reaches what stepped outside, as far as it leads back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.bounds = low, high
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (x,), (low, high) = ctx.saved_tensors, ctx.bounds
+        leads_out = ((x < low) & (grads[0] > 0)) | ((x > high) & (grads[0] < 0))
+        return grads[0].masked_fill(leads_out, 0.0), None, None
+
+
+def held(x: Tensor, low: float, high: float = math.inf) -> Tensor:
+    """``x`` between its bounds; a parameter that stepped over one goes on learning, where a clamp would freeze it."""
+    out: Tensor = _Held.apply(x, low, high)  # type: ignore[no-untyped-call]
+    return out
+
+
 def fire(
     x: Tensor,
     threshold: Tensor | float,
@@ -192,7 +214,10 @@ class LIF(nn.Module):
         return m
 
     def extra_repr(self) -> str:
-        return f"leak={self.leak}, level={self.level}, reset={self.reset!r}, compare={self.compare!r}"
+        return (
+            f"leak={self.leak}, level={self.level}, reset={self.reset!r}, compare={self.compare!r}, "
+            f"surrogate={self.surrogate!r}"
+        )
 
 
 class PlasticLIF(LIF):
@@ -227,11 +252,11 @@ class PlasticLIF(LIF):
         self.tail, self.whole = tail, whole
 
     def levels(self) -> Tensor:
-        level = self.level.clamp(min=LEAST_LEVEL)
+        level = held(self.level, LEAST_LEVEL)
         return level + (level.round().clamp(min=1.0) - level).detach() if self.whole else level
 
     def _grid_leak(self) -> Tensor:
-        m = self.leak.clamp(0.0, 1.0) * 16
+        m = held(self.leak, 0.0, 1.0) * 16
         return (m + (m.round() - m).detach()) / 16
 
     def sixteenths(self) -> Tensor:
@@ -251,4 +276,7 @@ class PlasticLIF(LIF):
         )
 
     def extra_repr(self) -> str:
-        return f"channels={self.level.numel()}, reset={self.reset!r}, compare={self.compare!r}"
+        return (
+            f"channels={self.level.numel()}, reset={self.reset!r}, compare={self.compare!r}, "
+            f"surrogate={self.surrogate!r}"
+        )

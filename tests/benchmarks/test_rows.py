@@ -80,7 +80,7 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
         "3.selector-area", "3.selector-area-firing-rate", "3.selector-area-random",
         "3.lottery-control-10", "3.lottery-control-11",
         "3.l1p-80", "3.l1p-85", "3.l1p-90", "3.l1p-95", "3.dsp-25", "3.dsp-50", "3.dsp-75",
-        *(f"3.slif-{case}-{kind}" for case in HARD for kind in KINDS[1:]),
+        *(f"3.slif-{case}{end}" for case in HARD for end in ("", *(f"-{kind}" for kind in KINDS[1:]))),
         "3.together-accuracy", "3.together-compression", "3.together-cycles",
         *(f"3.{name}-{what}" for name in ("balanced-8", "balanced-10", "clip", "fill") for what in
           ("accuracy", "cycles")),
@@ -132,12 +132,17 @@ def test_too_few_weights_gone_and_a_search_that_is_beaten_miss_their_bars(monkey
     }  # fmt: skip
 
 
-def test_no_loss_to_recover_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "lost", "said"), [(2, -0.67, "no loss to recover"), (5, -1.67, "no loss to recover"), (6, -2.0, "a loss")]
+)
+def test_whether_there_is_a_loss_to_recover_is_said(
+    wrong: int, lost: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells = made_up()
-    cells["slif"] = {case: answers(2) for case in SLIF}
-    found = rows_of(monkeypatch, cells)
-    assert found["3.slif-dsp-0.75"].unit == "points that LIF loses: no loss to recover"
-    assert found["3.slif-dsp-0.75"].value == -0.67
+    cells["slif"] = {case: answers(wrong) for case in SLIF}
+    found = rows_of(monkeypatch, cells)["3.slif-dsp-0.75"]
+    assert found.unit.startswith(f"points of LIF, trained as long: {said}")
+    assert found.value == lost
 
 
 @pytest.mark.parametrize("missing", list(CELLS))

@@ -1,13 +1,15 @@
 """Dense work: the figures of paper 1, and the shapes that the cost model is told."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 
-from spikewright.compress.account import layers_of
+from spikewright.compress.account import compression_of, layers_of
 from spikewright.compress.build import layer_names, load_quantised, quantise
 from spikewright.compress.export import export_network, weight_statistics
+from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import SHORTCUT_FORMAT, Quantised, WeightFormat
 from spikewright.compress.recipe import load_recipe
 from spikewright.compress.selector_controls import FiringRateSelector
@@ -16,6 +18,7 @@ from spikewright.compress.tokens import TokenSelector, keep_counts
 from spikewright.cost.work import dense_macs
 from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
 from spikewright.models.data import load
+from spikewright.models.neurons import PlasticLIF
 from spikewright.models.package import Package, read_package
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
 
@@ -117,6 +120,21 @@ def test_what_is_counted_is_what_the_package_stores(name: str) -> None:
     # the metrics count what training kept: weights of constant channels too
     trained = sum(int(m.integer_codes().count_nonzero()) for m in network.modules() if isinstance(m, Quantised))
     assert weight_statistics(network)["kept"] == trained > sum(kept for _, kept in counted.values())
+
+
+def test_leaks_are_counted_as_they_are_stored() -> None:
+    """One for a layer whose channels all have the same sixteenth, else one a channel."""
+    torch.manual_seed(0)
+    network = Spikformer(SpikformerConfig(dim=16, depth=1, heads=2, mlp_ratio=2))
+    dense = compression_of(network, network).stored
+    make_plastic(network, "slif")
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, PlasticLIF):
+                module.leak.add_(torch.empty_like(module.leak).uniform_(-0.01, 0.01))
+        assert compression_of(network, network).stored == dense
+        cast(PlasticLIF, network.block[0].mlp.fc1_lif).leak[3] = 0.75
+    assert compression_of(network, network).stored < dense
 
 
 def test_image_codes_have_the_recipes_bits_and_frames_are_no_still_image() -> None:

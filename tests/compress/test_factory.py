@@ -1,5 +1,6 @@
 """A user's own network: found where the user is, and refused in one sentence whatever is wrong with it."""
 
+import importlib
 import re
 import sys
 from argparse import Namespace
@@ -10,12 +11,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from spikewright.compress.artefacts import stage_key
 from spikewright.compress.factory import FactoryConfig, FactoryError, build_from_factory
 from spikewright.compress.factory_check import check_network
-from spikewright.compress.recipe import RecipeError
+from spikewright.compress.recipe import RecipeError, parse_recipe
 from spikewright.compress.runner import run_recipe
-from spikewright.models.layers import Dense
-from spikewright.models.spikformer import Spikformer, SpikformerConfig
+from spikewright.compress.selector_controls import FiringRateSelector
+from spikewright.models.graph import IMAGE, Builder, Size, SpikingNetwork
+from spikewright.models.layers import Conv3, Dense, Shortcut
+from spikewright.models.neurons import LIF
+from spikewright.models.spikformer import Head, Spikformer, SpikformerConfig
 
 NETWORK = """
 import torch
@@ -178,6 +183,10 @@ def a_shared_synapse(network: Spikformer) -> None:
     network.block[0].attn.v_linear = network.block[0].attn.k_linear  # type: ignore[union-attr]
 
 
+def a_selector_that_learns_nothing(network: Spikformer) -> None:
+    network.selector["0"] = FiringRateSelector(5)
+
+
 def an_unused_layer(network: Spikformer) -> None:
     network.unused = Dense(16, 16)
 
@@ -193,6 +202,10 @@ def an_unused_layer(network: Spikformer) -> None:
             a_shared_synapse,
             "block.0.attn.v_linear: its synapse is also that of block.0.attn.k_linear; each op needs its own",
         ),
+        (
+            a_selector_that_learns_nothing,
+            "selector.0: its selector is a FiringRateSelector; allowed is TokenSelector",
+        ),
         (an_unused_layer, "unused.weight: no op of the network's graph has these weights; remove or describe them"),
         (not_a_neuron, "block.0.attn.attn: its neuron is a ReLU; allowed is LIF"),
         (not_a_norm, "patch_embed.rpe_conv: its norm is a InstanceNorm2d; allowed is BatchNorm1d or BatchNorm2d"),
@@ -206,6 +219,52 @@ def test_a_network_of_unknown_parts_is_refused(change: Callable[[Spikformer], No
     change(network)
     with pytest.raises(FactoryError, match=f"^factory 'a:b': {re.escape(text)}$"):
         check_network(network, "a:b")
+
+
+class Normed(SpikingNetwork):
+    """A shortcut joins the sums behind a norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.lif, self.branch = Conv3(1, 8), torch.nn.BatchNorm2d(8), LIF(), Shortcut(1, 8)
+        self.head = Head(8, 10)
+
+    @property
+    def size(self) -> Size:
+        return Size(8, 8, 1, 10, 2)
+
+    def describe(self, to: Builder) -> str:
+        spikes = to.conv("conv", IMAGE, self.conv, self.bn, self.lif, shortcut=(IMAGE, self.branch))
+        return to.head("head", spikes, self.head)
+
+
+def test_a_shortcut_behind_a_norm_is_refused() -> None:
+    """No integers do that, so it is said before the training that would end there."""
+    text = "conv: a shortcut cannot meet the sums behind a norm in integers; leave it out"
+    with pytest.raises(FactoryError, match=f"^factory 'a:b': {text}$"):
+        check_network(Normed(), "a:b")
+
+
+def test_a_factory_that_builds_something_else_is_another_recipe(put: Put, tmp_path: Path) -> None:
+    """Its name is the same; what counts is the network: shapes, neurons, surrogates, graph. Chance does not count."""
+    name = put(NETWORK)
+    recipe = parse_recipe(f"{REST}{{factory: {name}:build}}")
+    before, drawn = stage_key(recipe, "teacher"), torch.random.get_rng_state()
+    torch.manual_seed(5)
+    assert stage_key(recipe, "teacher") == before
+    changes = ("dim=16", "dim=32"), ("return network\n", "network.block[0].mlp.fc1_lif.surrogate = 'triangle'\n"
+               "    return network\n"), ("depth=1", "depth=2"), ("heads=2", "heads=4")  # fmt: skip
+    keys = {before}
+    for old, new in changes:
+        assert old in NETWORK
+        sys.modules.pop(name)
+        importlib.invalidate_caches()
+        (tmp_path / f"{name}.py").write_text(NETWORK.replace(old, new, 1) + f"# {new!r}")
+        keys.add(stage_key(recipe, "teacher"))
+    assert len(keys) == 1 + len(changes)
+    torch.random.set_rng_state(drawn)
+    stage_key(recipe, "teacher")
+    assert torch.equal(torch.random.get_rng_state(), drawn)
 
 
 def given(path: Path) -> Spikformer:

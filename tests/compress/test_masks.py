@@ -22,6 +22,7 @@ from spikewright.compress.masks import (
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.stages.run import fast
 from spikewright.compress.tokens import TokenSelector
+from spikewright.models.convnets import ConvNet, ConvNetConfig
 from spikewright.models.spikformer import BlockWidths, Spikformer, SpikformerConfig
 
 RECIPE = Recipe.model_validate(
@@ -162,6 +163,15 @@ def test_the_control_of_rewinding_draws_everything_anew() -> None:
         assert not torch.equal(one[name], two[name])
         assert not torch.equal(one[name], model.state_dict()[name])
         assert one[name].std() == pytest.approx(float(model.state_dict()[name].std()), rel=0.35)
+
+
+def test_the_control_draws_every_weight_that_pruning_may_take() -> None:
+    """Of a network with shortcuts, too, whose matrices are no layer of PyTorch's."""
+    model = ConvNet(ConvNetConfig(family="resnet", depth=12, width_factor=0.07, steps=2))
+    drawn, weights = reinitialised(model, 1, "x"), prunable(model)
+    assert any(".shortcut." in name for name in weights)
+    for name, weight in weights.items():
+        assert not torch.equal(drawn[name], weight), name
 
 
 def test_no_weights_left_is_refused() -> None:

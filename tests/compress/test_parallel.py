@@ -12,7 +12,7 @@ import pytest
 import torch
 from small import Double, network, objective
 
-from spikewright.compress.parallel import Ranks
+from spikewright.compress.parallel import Ranks, without_gpu
 from spikewright.compress.recipe import RecipeError, load_recipe
 from spikewright.compress.runner import run_recipe
 from spikewright.compress.stages.run import task_of
@@ -100,6 +100,20 @@ def test_one_of_two_processes_writes_and_speaks(two_processes: tuple[Path, str, 
     assert np.array_equal(
         package.tensors["record.quantised"], golden(package, task_of(recipe).data.test.images).classes
     )
+
+
+@pytest.mark.parametrize(("gpus", "processes", "bare"), [(0, 3, 0), (1, 1, 0), (1, 2, 1), (2, 2, 0), (2, 4, 2)])
+def test_each_process_needs_a_gpu_where_there_are_any(
+    gpus: int, processes: int, bare: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert without_gpu() == bare
+    if bare:
+        (tmp_path / "recipe.yaml").write_text(RECIPE)
+        with pytest.raises(RecipeError, match=f"{bare} of the processes on this machine would have no GPU: start one"):
+            run_recipe(tmp_path / "recipe.yaml", tmp_path / "run")
 
 
 def test_a_batch_is_shared_evenly_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("keep: 0.7", "keep: 1.5", "constraints.tokens.keep: must be above 0 and below 1, where nothing would go"),
         ("keep: 0.7", "keep: 1.0", "constraints.tokens.keep: must be above 0 and below 1, where nothing would go"),
         ("keep: 0.7", "keep: [16]", "tokens.keep must fall below the 16 tokens that there are"),
+        ("keep: 0.7", "keep: 0.7, fill: 32", "tokens.fill 32 would keep all 16 tokens"),
         ("keep: 0.7", "keep: [4, 3]", "tokens.keep must give 1 counts, not 2"),
         (
             "  tokens: {keep: 0.7}",
@@ -90,6 +91,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("dim: 16", "depth: 1", "at least 2 blocks"),
         ("dim: 16", "residual: membrane", "residual kind must be 'add'"),
         ("name: t", "name: [", "not YAML"),
+        ("name: t", "name: 2024-13-45", "not YAML: month must be in 1..12"),
         (GOOD, "- 1", "must be a YAML mapping"),
     ],
 )
@@ -258,6 +260,12 @@ def test_formats_are_checked(old: str, new: str, text: str) -> None:
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"none.yaml: cannot be read: No such file"):
         load_recipe(tmp_path / "none.yaml")
+
+
+def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "bytes.yaml").write_bytes(b"name: t\n# caf\xe9\n")
+    with pytest.raises(RecipeError, match=r"bytes\.yaml: not UTF-8 text: byte 13 is 0xe9$"):
+        load_recipe(tmp_path / "bytes.yaml")
 
 
 @pytest.mark.parametrize("name", ["digits", "clutter-digits"])

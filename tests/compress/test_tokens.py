@@ -45,7 +45,9 @@ def test_words_are_filled_by_the_nearest_count_ties_down(count: int, slots: int,
         ("keep: 0.65", [10, 6, 4]),
         ("keep: 0.65, fill: 4", [8, 4, 4]),
         ("keep: [14, 9, 3], fill: 4", [12, 8, 4]),
-        ("keep: 0.65, fill: 32", [16, 16, 16]),  # no more than there are
+        ("keep: 0.9, fill: 8", [16, 8, 8]),
+        ("keep: 0.9, fill: 12", [12, 12, 12]),
+        ("keep: [16, 15, 2], fill: 10", [16, 10, 10]),  # no more than there are
     ],
 )
 def test_a_recipes_counts_fill_the_engines_words(tokens: str, counts: list[int]) -> None:

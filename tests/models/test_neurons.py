@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.models.neurons import LIF, Compare, PlasticLIF, Reset, Surrogate, fire, surrogate_slope
+from spikewright.models.neurons import (
+    LEAST_LEVEL,
+    LIF,
+    Compare,
+    PlasticLIF,
+    Reset,
+    Surrogate,
+    fire,
+    held,
+    surrogate_slope,
+)
 
 
 def naive(x: np.ndarray, threshold: float, leak: Fraction, reset: str, compare: str) -> np.ndarray:
@@ -166,6 +176,43 @@ def test_a_plastic_neuron_starts_as_its_model_and_has_one_number_a_channel() -> 
     assert plastic.sixteenths()[:2].tolist() == [7.0, 16.0]
     only = PlasticLIF(like, 1, learn_level=False)
     assert [p.requires_grad for p in (only.level, only.leak)] == [False, True]
+
+
+@pytest.mark.parametrize(("value", "back"), [(-0.2, -1.0), (0.0, -1.0), (1.0, 1.0), (1.3, 1.0)])
+def test_a_leak_that_stepped_over_its_bound_learns_its_way_back(value: float, back: float) -> None:
+    """A step down the gradient leads back inside, or nowhere; between the bounds the gradient is as it is."""
+    x = torch.tensor([-2.0, 0.5, 3.0], requires_grad=True)
+    for want in (back, -back):
+        leak = torch.tensor(value, requires_grad=True)
+        (held(leak, 0.0, 1.0) * want).backward()  # type: ignore[no-untyped-call]
+        outside = not 0.0 <= value <= 1.0
+        assert float(leak.grad) == (0.0 if outside and want != back else want)  # type: ignore[arg-type]
+    (held(x, -1.0) * torch.tensor([-1.0, 2.0, -3.0])).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [-1.0, 2.0, -3.0]
+    assert held(x, -1.0).tolist() == [-1.0, 0.5, 3.0]
+
+
+@pytest.mark.parametrize(("start", "out"), [(0.0, -1.0), (1.0, 1.0)])
+def test_leaks_and_thresholds_come_back_from_beyond_their_bounds(start: float, out: float) -> None:
+    """Ten steps of Adam drive them out, twenty back."""
+    neuron = PlasticLIF(LIF(), 1)
+    with torch.no_grad():
+        neuron.leak.fill_(start)
+        neuron.level.fill_(LEAST_LEVEL)
+    adam = torch.optim.Adam(neuron.parameters(), lr=0.05)
+    seen = []
+    for way in [1.0] * 10 + [-1.0] * 20:
+        wanted = way * out * neuron._grid_leak().sum() - way * neuron.levels().sum()
+        adam.zero_grad()
+        (-wanted).backward()  # type: ignore[no-untyped-call]
+        adam.step()
+        seen.append((float(neuron.leak.detach()), float(neuron.level.detach())))
+    leak, level = seen[9]
+    assert not 0.0 <= leak <= 1.0
+    assert level < LEAST_LEVEL
+    assert 0.3 < seen[-1][0] < 0.7
+    assert seen[-1][1] > 0.5
 
 
 def test_a_neuron_behind_attention_has_a_whole_threshold() -> None:
