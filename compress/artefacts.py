@@ -5,11 +5,13 @@ Tensors are safetensors, everything else JSON; no pickle and no time stamps, so 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -36,8 +38,10 @@ def write_whole(path: Path, data: bytes) -> None:
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk does not say whose bytes found no room
+            error.filename = str(path)
         raise
 
 
@@ -76,14 +80,15 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
     write_whole(path, save(whole, metadata=metadata))
 
 
-def stage_key(recipe: Recipe, stage: str) -> str:
+def stage_key(recipe: Recipe, stage: str, told: dict[str, Any] | None = None) -> str:
     """Content hash of what determines a stage: the shared parts, and the constraints up to its own.
 
     ``stage``: its name; the constraint that it belongs to comes before a dash, as in ``masks-03``. Fields at their
     default are left out, so that a new option does not make old checkpoints strangers. A user's own files count with
-    their content, and several processes with their number, because each norm sees its process' share of a batch.
+    their content, and several processes with their number, because each norm sees its process' share of a batch. told:
+    the recipe as :func:`portable` told it, without defaults, when the user's files were read.
     """
-    whole = portable(recipe, defaults=False)
+    whole = copy.deepcopy(told) if told is not None else portable(recipe, defaults=False)
     constraints = whole.pop("constraints")
     for irrelevant in ("name", "target"):
         whole.pop(irrelevant, None)
@@ -92,6 +97,7 @@ def stage_key(recipe: Recipe, stage: str) -> str:
     order = list(Constraints.model_fields)
     own = _OWNERS.get(stage, stage.partition("-")[0])
     whole["version"] = _LATER.get(own, _VERSION)
+    whole["version"] += not isinstance(recipe.data, str)  # since a user's training images are mixed
     reach = order.index(own) + 1 if own in order else 0
     whole["constraints"] = {name: constraints[name] for name in order[:reach] if name in constraints}
     masks = recipe.constraints.masks
@@ -113,35 +119,57 @@ class Checkpoints:
     """Checkpoints of a run's stages: tensors and log records by stage name.
 
     folder: where they lie; shared: several recipes use the folder, and a stage that they have in common is made once
-    (the benchmarks do so), so a file's name holds the stage's key. Else a file of another recipe is refused.
+    (the benchmarks do so), so a file's name holds the stage's key. Else a file of another recipe is refused. A user's
+    files are what they are now: one that changes while the run trains does not change the run's name.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, *, shared: bool = False) -> None:
         self.folder, self.recipe, self.shared = folder, recipe, shared
+        self._told = portable(recipe, defaults=False)
         folder.mkdir(parents=True, exist_ok=True)
+
+    def key(self, stage: str) -> str:
+        """The stage's key."""
+        return stage_key(self.recipe, stage, self._told)
 
     def path(self, stage: str) -> Path:
         """The file of a stage."""
-        key = f"-{stage_key(self.recipe, stage)}" if self.shared else ""
+        key = f"-{self.key(stage)}" if self.shared else ""
         return self.folder / f"{stage}{key}.safetensors"
 
     def write(self, stage: str, tensors: dict[str, Tensor], log: list[dict[str, Any]]) -> None:
         """Store a finished stage."""
         # one key only: safetensors writes several in an order that changes from process to process
-        about = json.dumps({"recipe": stage_key(self.recipe, stage), "log": log}, sort_keys=True)
+        about = json.dumps({"recipe": self.key(stage), "log": log}, sort_keys=True)
         save_tensors(self.path(stage), tensors, {_ABOUT: about})
+
+    def check(self, stages: Iterable[str]) -> None:
+        """RecipeError where one of these stages has a checkpoint that is another recipe's, before others are made."""
+        for stage in stages:
+            if self.path(stage).exists():
+                self._about(stage, None)
 
     def read(self, stage: str) -> tuple[dict[str, Tensor], list[dict[str, Any]]] | None:
         """Tensors and log of a finished stage; None if there is none. RecipeError if it is another recipe's."""
-        path = self.path(stage)
-        if not path.exists():
+        if not self.path(stage).exists():
             return None
+        tensors: dict[str, Tensor] = {}
+        return tensors, self._about(stage, tensors)
+
+    def _about(self, stage: str, into: dict[str, Tensor] | None) -> list[dict[str, Any]]:
+        """The stage's log; its tensors into a mapping, if there is one."""
+        path = self.path(stage)
         try:
             with safe_open(path, framework="pt") as file:
                 about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
+                made_by, log = about.get("recipe"), about.get("log")
+                if into is not None:
+                    into.update((name, file.get_tensor(name)) for name in file.keys())  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, AttributeError) as error:
             raise RecipeError(f"{path}: not a whole checkpoint ({error}); remove it to train the stage again") from None
-        if about.get("recipe") != stage_key(self.recipe, stage):
-            raise RecipeError(f"{path}: made by another recipe; choose another folder or remove this one")
-        return tensors, about["log"]
+        if made_by != self.key(stage):
+            raise RecipeError(
+                f"{path}: made by another recipe, or by another number of processes; choose another folder or remove "
+                "this one"
+            )
+        return cast("list[dict[str, Any]]", log)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -25,9 +27,16 @@ from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.spikformer import Head, Spikformer, SpikformerConfig
 
 
+def _seed(recipe: Recipe) -> None:
+    """Seed what a network may be drawn from; a user's may draw from NumPy or Python."""
+    torch.manual_seed(recipe.seed)
+    np.random.seed(recipe.seed)
+    random.seed(recipe.seed)
+
+
 def dense_model(recipe: Recipe) -> SpikingNetwork:
     """The dense network, initialised from the recipe's seed; of a convolutional family the ANN."""
-    torch.manual_seed(recipe.seed)
+    _seed(recipe)
     config = recipe.model
     if isinstance(config, SpikformerConfig):
         return Spikformer(config)
@@ -44,7 +53,7 @@ def untrained_teacher(recipe: Recipe) -> SpikingNetwork:
 
 def student_model(recipe: Recipe) -> SpikingNetwork:
     """The network that is compressed, spiking, in its structured shape, with freshly initialised selectors."""
-    torch.manual_seed(recipe.seed)
+    _seed(recipe)
     config, masks = recipe.model, recipe.constraints.masks
     if isinstance(config, SpikformerConfig):
         model = Spikformer(recipe.student())

@@ -15,8 +15,8 @@ from spikewright.compress.structure import Score
 from spikewright.models.data import UserPath
 from spikewright.models.neurons import Surrogate
 
-#: Membrane bits below one weight LSB that a package holds, at most.
-FRACTION_LIMIT = 20
+#: Membrane bits below one weight LSB, at most: a threshold, up to 2^16 LSBs (compress/fold.py), must fit int32.
+FRACTION_LIMIT = 14
 
 
 class Part(BaseModel):
@@ -208,7 +208,9 @@ class GuidedMasks(_ConvertedMasks):
 
     method: Literal["attention-guided"] = "attention-guided"
     attention: float = Field(default=1000.0, ge=0, description="factor of the maps' distance")
-    regrowth: float = Field(default=0.3, ge=0, lt=1, description="share that moves, first epoch")
+    regrowth: float = Field(
+        default=0.3, ge=0, lt=1, description="share that moves after an epoch, at first; falls along a cosine"
+    )
 
     @model_validator(mode="after")
     def _balance_holds(self) -> GuidedMasks:
@@ -249,7 +251,10 @@ class _Quantisers(Constraint):
     """Quantisation-aware training in three phases: learned steps, hard token selection, exact membrane grid."""
 
     fraction_bits: int | None = Field(
-        default=None, ge=0, le=FRACTION_LIMIT, description="membrane bits below one LSB; T + 1, if not given"
+        default=None,
+        ge=0,
+        le=FRACTION_LIMIT,
+        description="membrane bits below one LSB; T + 1, if not given, or the most",
     )
     epochs: int = Field(default=10, ge=1, description="learned steps, tokens masked softly")
     gather_epochs: int = Field(default=8, ge=1, description="tokens gathered as inference does; the selectors rest")
@@ -273,8 +278,8 @@ class SearchedQuantisers(_Quantisers):
         default=None,
         ge=0,
         le=FRACTION_LIMIT,
-        description="membrane bits below one LSB; T + 1, if not given; 1 where a format's values reach above 16, and 0 "
-        "in a layer that reads image codes of 5 bits or more",
+        description="membrane bits below one LSB; T + 1, if not given, or the most; 1 where a format's values reach "
+        "above 16, and 0 in a layer that reads image codes of 5 bits or more",
     )
     schemes: tuple[Scheme, ...] = Field(default=("uniform", "pot"), min_length=1, description="schemes to choose from")
     widths: tuple[int, ...] | None = Field(

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import to_json
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -43,6 +44,15 @@ class FactoryConfig(BaseModel):
     checkpoint: UserPath | None = Field(
         default=None, description="its weights: .safetensors, or tensors saved by torch"
     )
+
+    @field_validator("arguments")
+    @classmethod
+    def _are_plain(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            to_json(value)
+        except ValueError:
+            raise ValueError("must hold numbers, texts, lists and mappings only") from None
+        return value
 
 
 def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
@@ -87,7 +97,20 @@ def load_checkpoint(network: SpikingNetwork, path: Path) -> None:
     for name, tensor in wanted.items():
         if state[name].shape != tensor.shape:
             raise FactoryError(f"{path}: {name} has shape {list(state[name].shape)}; allowed is {list(tensor.shape)}")
+        if fault := _unfit(state[name], like=tensor):
+            raise FactoryError(f"{path}: {name} {fault}")
     network.load_state_dict(state)
+
+
+def _unfit(tensor: Tensor, like: Tensor) -> str:
+    """Why numbers of a checkpoint cannot be taken; nothing where they can."""
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        return "is not stored as plain numbers"
+    if like.is_floating_point() and not tensor.is_floating_point():
+        return f"is {str(tensor.dtype).removeprefix('torch.')}; allowed are floating-point numbers"
+    if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+        return "holds what is no finite number"
+    return ""
 
 
 @contextmanager

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from spikewright.compress.factory import FactoryError
 from spikewright.compress.masks import prunable
+from spikewright.compress.parallel import process_count
 from spikewright.compress.synapses import synapses
 from spikewright.compress.tokens import TokenSelector
-from spikewright.models.graph import GraphOp, SpikingNetwork, graph_of
+from spikewright.models.graph import GraphOp, Result, Size, SpikingNetwork, graph_of
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.neurons import LIF
 from spikewright.models.spikformer import Head
 
+#: Of parameters and buffers; norms count batches in whole numbers.
+_NUMBERS = (torch.float32, torch.int64)
 #: What the synapse of each kind of op may be.
 _SYNAPSES: dict[str, tuple[type, ...]] = {"conv": (Conv3,), "linear": (Dense, Pointwise), "head": (Head,)}
 
@@ -29,16 +34,29 @@ def _check(op: GraphOp) -> None:
 
     if op.kind in _SYNAPSES:
         must_be("synapse", op.module, *_SYNAPSES[op.kind])
+    if isinstance(op.module, Conv3):
+        plain, own = _geometry(Conv3(1, 1)), _geometry(op.module)
+        if own != plain:
+            raise FactoryError(f"{op.name}: its Conv3 has {own}; allowed is {plain}")
     if op.kind in ("conv", "linear", "attention"):
         must_be("neuron", op.neuron, LIF)
+        if not bool((torch.as_tensor(op.fires.levels()) > 0).all()):
+            raise FactoryError(f"{op.name}: its neuron's threshold must be above 0")
     if op.norm is not None:
         must_be("norm", op.norm, nn.BatchNorm1d, nn.BatchNorm2d)
+        if not (op.norm.affine and op.norm.track_running_stats):
+            raise FactoryError(f"{op.name}: its norm must be affine and track running statistics")
     if op.kind == "select":
         must_be("selector", op.module, TokenSelector)
     if op.shortcut is not None:
         must_be("shortcut", op.shortcut[1], Shortcut)
         if op.norm is not None:
             raise FactoryError(f"{op.name}: a shortcut cannot meet the sums behind a norm in integers; leave it out")
+
+
+def _geometry(layer: Conv3) -> str:
+    bias = "no bias" if layer.bias is None else "a bias"
+    return f"stride {layer.stride}, padding {layer.padding}, dilation {layer.dilation}, {layer.groups} groups, {bias}"
 
 
 def _check_sharing(ops: Iterable[GraphOp]) -> None:
@@ -60,10 +78,15 @@ def _check_use(network: SpikingNetwork) -> None:
             raise FactoryError(f"{name}: no op of the network's graph has these weights; remove or describe them")
 
 
+def _check_size(size: object) -> None:
+    if not isinstance(size, Size) or not all(type(value) is int and value > 0 for value in size):
+        raise FactoryError(f"its size must be a spikewright.models.graph.Size of whole numbers above 0, not {size!r}")
+
+
 def check_network(network: SpikingNetwork, factory: str) -> None:
     """FactoryError where the network of ``factory`` cannot tell its size or graph, or holds what is not known here."""
     try:
-        tuple(network.size)
+        _check_size(network.size)
         ops = graph_of(network).ops
         for op in ops:
             _check(op)
@@ -72,6 +95,39 @@ def check_network(network: SpikingNetwork, factory: str) -> None:
     except NotImplementedError:
         raise FactoryError(f"factory {factory!r}: its network must have a size and describe its graph") from None
     except Exception as error:
-        text = " ".join(str(error).split())
-        kind = "" if isinstance(error, FactoryError) else f"{type(error).__name__}: "
-        raise FactoryError(f"factory {factory!r}: {kind}{text}") from None
+        raise _told(factory, error) from None
+
+
+def _told(factory: str, error: Exception) -> FactoryError:
+    text = " ".join(str(error).split())
+    kind = "" if isinstance(error, FactoryError) else f"{type(error).__name__}: "
+    return FactoryError(f"factory {factory!r}: {kind}{text}")
+
+
+def check_training(build: Callable[[], SpikingNetwork], images: Tensor, labels: Tensor, factory: str) -> None:
+    """FactoryError where the networks of ``factory`` cannot take a step of training on two of its images.
+
+    build: calls the factory. Whatever a user's network raises is told in one sentence.
+    """
+    try:
+        network = build()
+        if build() is network:
+            raise FactoryError("it returns the same network again; each call must build one")
+        others = [name for name, tensor in network.state_dict().items() if tensor.dtype not in _NUMBERS]
+        if others:
+            raise FactoryError(f"{others[0]} is {network.state_dict()[others[0]].dtype}; allowed is torch.float32")
+        if not any(parameter.requires_grad for parameter in network.parameters()):
+            raise FactoryError("none of its parameters can be trained; leave requires_grad on")
+        result = network.train().run(images)
+        if not isinstance(result, Result):
+            raise FactoryError(f"run must return a spikewright.models.graph.Result, not {type(result).__name__}")
+        wanted = (len(labels), network.size.classes)
+        if tuple(result.logits.shape) != wanted:
+            raise FactoryError(f"run answers scores {list(result.logits.shape)}; allowed is {list(wanted)}")
+        F.cross_entropy(result.logits, labels).backward()  # type: ignore[no-untyped-call]
+        if process_count() > 1:
+            for name, parameter in network.named_parameters():
+                if parameter.requires_grad and parameter.grad is None:
+                    raise FactoryError(f"no gradient reaches {name}; with several processes, remove or freeze it")
+    except Exception as error:
+        raise _told(factory, error) from None

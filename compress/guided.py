@@ -118,8 +118,9 @@ def _spread(network: ConvNet, layer: nn.Module, images: Tensor) -> float:
 class Regrowth:
     """Sparse learning: each epoch every layer drops its smallest |w| and regrows as many where momentum is greatest.
 
-    The density stays what it is, layer by layer. rate: share of a layer's weights that moves in the first epoch; it
-    falls to 0 along a cosine. The momentum is that of the optimiser, which runs on for dropped weights too.
+    The density stays what it is, layer by layer. rate: share of a layer's kept weights that would move before the first
+    epoch; after each epoch it has fallen along a cosine, to 0 at the end. The momentum is that of the optimiser, which
+    runs on for dropped weights too.
     """
 
     rate: float = 0.3

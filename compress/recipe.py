@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -19,17 +21,9 @@ class RecipeError(ValueError):
 
 
 def default_fraction(recipe: Recipe) -> int:
-    """Membrane bits below one weight LSB where nothing else is said: T + 1. RecipeError where that is too many."""
+    """Membrane bits below one weight LSB where nothing else is said: T + 1, or the most that there may be."""
     given = recipe.constraints.quantisers.fraction_bits
-    if given is not None:
-        return given
-    usual = size_of(recipe).steps + 1
-    if usual > FRACTION_LIMIT:
-        raise RecipeError(
-            f"quantisers.fraction_bits must be given: its default, T + 1 = {usual}, is more than the {FRACTION_LIMIT} "
-            "that a package holds"
-        )
-    return usual
+    return min(size_of(recipe).steps + 1, FRACTION_LIMIT) if given is None else given
 
 
 def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, WeightFormat]:
@@ -53,6 +47,19 @@ def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, WeightFormat]:
     return formats
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as :func:`yaml.safe_load` reads it, but a key that stands twice is a fault: the first would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def parse_recipe(text: str, folder: Path | str = ".", name: str | None = None) -> Recipe:
     """A recipe from YAML text; RecipeError with the first fault, in one sentence.
 
@@ -60,8 +67,8 @@ def parse_recipe(text: str, folder: Path | str = ".", name: str | None = None) -
     recipe that has none.
     """
     try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # the second: a date that is none, where YAML sees one
+        raw = yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, where YAML sees one
         raise RecipeError(f"not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise RecipeError("a recipe must be a YAML mapping")

@@ -55,11 +55,11 @@ where the accelerator does not take one, estimated and marked so. In `metrics.js
 | `accuracy`, `validation` | of the dense network in float, and of the quantised one; validation in percent |
 | `pruned` | pruned / dense weights with more than one dimension; the selectors' count as kept (paper 1's sparsity) |
 | `weights` | codes of all quantised layers, selectors and shortcuts included; kept: not 0, so rounding prunes too |
-| `compression` | [three numbers](protocol.md) against the dense network, `stored` for an engine of the usual shape |
+| `compression` | [three numbers](protocol.md) against the dense network, `stored` by estimate, on the usual engine |
 | `gflops` | multiply-accumulates of all steps, pruned weights included, dense and compressed |
 
-The report of a build ([its keys](report.md)) counts the package's own weights and the ROMs of its own engine, so its
-three numbers are a little others.
+The report of a build ([its keys](report.md)) counts the package's own weights, and exactly the ROMs of its own engine,
+so its three numbers are a little others.
 """
 #: Sections in the order of the page: title, schema.
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (

@@ -33,7 +33,9 @@ class Recipe(Part):
     )
     data: Source = Field(description="a set at hand, NAME or NAME:k for its k-th fold; or a user's files")
     seed: int = Field(default=1, ge=0, lt=2**31)
-    threads: int = Field(default=1, ge=1, description="CPU threads; another number may change last bits of float sums")
+    threads: int = Field(
+        default=1, ge=1, le=1024, description="CPU threads; another number may change last bits of float sums"
+    )
     input_bits: int = Field(default=8, ge=2, le=8, description="bits of the image codes")
     model: Annotated[SpikformerConfig | ConvNetConfig | FactoryConfig, Field(discriminator="family")] = (
         SpikformerConfig()
@@ -96,6 +98,7 @@ class Recipe(Part):
                     trained = "; trained weights go in by teacher.checkpoint" if family == "factory" else ""
                     raise ValueError(f"{name} works on the blocks of a spikformer, not on a {family}{trained}")
             return self
+        self._shrinks(self.model)
         for block in (tokens.before or ()) if tokens else ():
             if not 0 < block < self.model.depth:
                 raise ValueError(f"tokens.before must name blocks from 1 to {self.model.depth - 1}, not {block}")
@@ -110,8 +113,24 @@ class Recipe(Part):
         if tokens and self.model.depth < 2:
             raise ValueError("tokens needs a model of at least 2 blocks, because no selector stands before block 0")
         if tokens and self.kept_tokens()[-1] == self.model.tokens:
+            if self.model.tokens == 1:
+                raise ValueError("tokens: there is one token, which cannot go")
             raise ValueError(f"tokens.fill {tokens.fill} would keep all {self.model.tokens} tokens")
         return self
+
+    def _shrinks(self, model: SpikformerConfig) -> None:
+        """ValueError where the structure constraint, or its stream_limit, would change nothing."""
+        structure = self.constraints.structure
+        if structure is None:
+            return
+        greatest = 2 * model.depth + 2  # spikes that meet in the stream: two of the stem, two of each block
+        if (limit := structure.stream_limit) is not None and limit >= min(model.stream_limit or greatest, greatest):
+            reaches = f"is at most {min(model.stream_limit or greatest, greatest)} anyway"
+            raise ValueError(f"structure.stream_limit {limit} would change nothing: the residual stream {reaches}")
+        small = self.student()
+        widths = all(small.widths(block) == model.widths(block) for block in range(model.depth))
+        if widths and small.stream_limit == model.stream_limit:
+            raise ValueError("structure: no dimension would go, so small are the shares: give qk, v or hidden less")
 
     def student(self) -> SpikformerConfig:
         """The model's shape once the structure constraint holds."""

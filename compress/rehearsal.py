@@ -17,6 +17,7 @@ from spikewright.compress.account import layers_of
 from spikewright.compress.build import exact, layer_names, quantise, student_model
 from spikewright.compress.constraints import ConvertedMasks, FixedQuantisers, L1PMasks, LotteryMasks
 from spikewright.compress.export import export_package
+from spikewright.compress.factory import FactoryConfig
 from spikewright.compress.fractions import with_fractions
 from spikewright.compress.guided import density_masks
 from spikewright.compress.masks import (
@@ -32,7 +33,7 @@ from spikewright.compress.masks import (
 )
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import SHORTCUT_FORMAT, Quantised, WeightFormat, candidates
-from spikewright.compress.recipe import RecipeError, default_fraction, layer_formats
+from spikewright.compress.recipe import RecipeError, layer_formats
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.task import Task
 from spikewright.cost.storage import average_bits
@@ -71,6 +72,11 @@ def rehearsed_package(recipe: Recipe, task: Task) -> Package:
     except ValueError as error:
         text = " ".join(str(error).split())
         raise RecipeError(f"no package can hold what this recipe would end in: {text}") from None
+    except Exception as error:
+        if not isinstance(recipe.model, FactoryConfig):
+            raise
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise RecipeError(f"the quantised network of factory {recipe.model.factory!r} fails: {text}") from None
 
 
 def stored_as(network: SpikingNetwork, recipe: Recipe, task: Task) -> Package:
@@ -107,7 +113,6 @@ def expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Weigh
     if isinstance(quantisers, FixedQuantisers):
         return layer_formats(recipe, names)
     possible = sorted(candidates(quantisers.schemes, quantisers.widths), key=lambda fmt: fmt.bits, reverse=True)
-    default_fraction(recipe)  # whatever the search chooses needs it: what cannot be, is refused now
 
     def average(formats: dict[str, WeightFormat]) -> float:
         return average_bits(layers_of(network, recipe.input_bits, formats=formats))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,7 +21,7 @@ from spikewright.compress.build import dense_model, quantised_from, untrained_te
 from spikewright.compress.determinism import determinism
 from spikewright.compress.export import export_package, weight_statistics
 from spikewright.compress.factory import FactoryConfig, build_from_factory
-from spikewright.compress.factory_check import check_network
+from spikewright.compress.factory_check import check_network, check_training
 from spikewright.compress.masks import pruned_share
 from spikewright.compress.pace import Pace
 from spikewright.compress.parallel import is_first, process_count, without_gpu
@@ -28,7 +31,7 @@ from spikewright.compress.rehearsal import rehearsed_package
 from spikewright.compress.stages import planned, run_stages
 from spikewright.compress.stages.run import Run, State, task_of
 from spikewright.compress.task import Task
-from spikewright.compress.training import Record, accuracy, predict
+from spikewright.compress.training import Record, TrainingError, accuracy, predict
 from spikewright.cost.work import dense_macs
 from spikewright.models.package import write_package
 
@@ -46,6 +49,8 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
         name: layers_of(network, recipe.input_bits, frames=task.frames)
         for name, network in (("dense", dense), ("compressed", model))
     }
+    if not sum(layer.kept for layer in layers["compressed"]):
+        raise TrainingError(f"{recipe.name}: every weight was rounded to 0, so there is nothing to store")
     three = compression_of(model, dense, recipe.input_bits, frames=task.frames)
     metrics: dict[str, Any] = {
         "name": recipe.name,
@@ -76,26 +81,45 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     write_whole(out / "metrics.json", to_json(metrics).encode())
 
 
+def _check_processes(recipe: Recipe, task: Task) -> None:
+    """RecipeError where the processes that ``torchrun`` started cannot train together."""
+    processes = process_count()
+    if processes == 1:
+        return
+    if "RANK" not in os.environ:
+        raise RecipeError(f"WORLD_SIZE is {processes}, but there is no RANK: start with torchrun, or unset it")
+    if recipe.training.batch % processes:
+        raise RecipeError(
+            f"training.batch must be a multiple of the {processes} processes, not {recipe.training.batch}"
+        )
+    images = min(len(task.data.train), recipe.training.images or len(task.data.train))
+    if images < 2 * processes:
+        raise RecipeError(
+            f"{processes} processes need {2 * processes} training images at least, but there are {images}"
+        )
+    if bare := without_gpu():
+        raise RecipeError(
+            f"{bare} of the processes on this machine would have no GPU: start one for each, or hide all "
+            "(CUDA_VISIBLE_DEVICES=) to train on the CPU"
+        )
+
+
 def checked(path: Path | str) -> tuple[Recipe, Task]:
     """A recipe that a run can end well with, and its data; RecipeError with what stands in its way, before training."""
     recipe = load_recipe(path)
-    tokens, processes = recipe.constraints.tokens, process_count()
+    tokens = recipe.constraints.tokens
     if isinstance(recipe.model, FactoryConfig):
         check_network(build_from_factory(recipe.model), recipe.model.factory)
     untrained_teacher(recipe)  # a checkpoint that does not fit is refused now
     try:
         if tokens is not None and tokens.method != "learned":
             raise RecipeError(f"tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it")
-        if recipe.training.batch % processes:
-            raise RecipeError(
-                f"training.batch must be a multiple of the {processes} processes, not {recipe.training.batch}"
-            )
-        if bare := without_gpu():
-            raise RecipeError(
-                f"{bare} of the processes on this machine would have no GPU: start one for each, or hide all "
-                "(CUDA_VISIBLE_DEVICES=) to train on the CPU"
-            )
         task = task_of(recipe)
+        _check_processes(recipe, task)
+        if isinstance(recipe.model, FactoryConfig):
+            build, few = partial(build_from_factory, recipe.model), task.data.train
+            labels = torch.from_numpy(few.labels[:2])
+            check_training(build, task.inputs(few.images[:2]), labels, recipe.model.factory)
         rehearsed_package(recipe, task)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
@@ -116,6 +140,7 @@ def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None
     )  # fmt: skip
     first, plan = is_first(), planned(recipe)
     checkpoints = Checkpoints(out / "stages", recipe)
+    checkpoints.check(plan)
     pace = Pace(plan, [stage for stage in plan if checkpoints.path(stage).exists()])
     with (
         determinism(recipe.threads),

@@ -69,9 +69,10 @@ def end_search(network: SpikingNetwork) -> None:
         parametrize.remove_parametrizations(network.get_submodule(name), "weight", leave_parametrized=False)
 
 
-def masks_in_search(masks: Masks) -> Masks:
-    """Masks by the names that parameters have while the search runs."""
-    return {name.removesuffix(".weight") + _ORIGINAL: mask for name, mask in masks.items()}
+def masks_in_search(masks: Masks, mixtures: Mapping[str, Mixture]) -> Masks:
+    """Masks by the names that parameters have while the search runs; a shortcut, which is not searched, keeps its."""
+    layers = {name: name.removesuffix(".weight") for name in masks}
+    return {layers[n] + _ORIGINAL if layers[n] in mixtures else n: mask for n, mask in masks.items()}
 
 
 def assign(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spikewright.compress.recipe import RecipeError
 from spikewright.compress.recipe_schema import Recipe, size_of
+from spikewright.models.convnets import ConvNetConfig
 from spikewright.models.data import Dataset
 
 
@@ -12,6 +13,11 @@ def check_size(recipe: Recipe, data: Dataset) -> None:
     size = size_of(recipe)._asdict()
     *frames, height, width, channels = data.train.images.shape[1:]
     has = {"height": height, "width": width, "channels": channels, "classes": data.classes}
+    if frames and isinstance(recipe.model, ConvNetConfig):
+        raise RecipeError(
+            f"model: a {recipe.model.family} begins as an ANN and reads one image for all steps, but {data.name} has a "
+            "frame a step; allowed is a spikformer, or a factory"
+        )
     if frames:  # each step has a frame of its own; else the image is the same at each
         has["steps"] = frames[0]
     wrong = [key for key, value in has.items() if size[key] != value]

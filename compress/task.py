@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spikewright.models.data import Dataset, Images, Split, count_table, encode, input_table
+from spikewright.models.data import DataError, Dataset, Images, Split, count_table, encode, input_table
 
 
 @dataclass(frozen=True)
@@ -46,5 +46,8 @@ class Task:
 def make_task(data: Dataset, *, bits: int = 8, limit: int | None = None, jittered: bool = False) -> Task:
     """The task of a data set; the table comes from its training images alone. bits: of an image code."""
     channels = data.train.images.shape[-1]
-    table = count_table(channels, bits=bits) if data.counts else input_table(data.train.images, bits=bits)
+    try:
+        table = count_table(channels, bits=bits) if data.counts else input_table(data.train.images, bits=bits)
+    except DataError as error:
+        raise DataError(f"{data.name}: {error}") from None
     return Task(data, table, limit, jittered)

@@ -94,7 +94,7 @@ def transformer() -> Spikformer:
     activity = measured_activity(network, task.inputs(train.images[:16]))
     mixtures = begin_search(network, candidates())
     cost = hardware_cost(network, mixtures, 3.5, activity)
-    fit(network, masks_in_search(masks), [ratio, cost])
+    fit(network, masks_in_search(masks, mixtures), [ratio, cost])
     formats = assign(mixtures, {name: cost.layers[name].weights for name in mixtures}, 3.5)
     end_search(network)
 

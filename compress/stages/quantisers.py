@@ -79,7 +79,7 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
         few = run.task.inputs(run.task.data.train.images[:IMAGES])
         activity = measured_activity(model, few, recipe.input_bits)
         mixtures = begin_search(model, candidates(quantisers.schemes, quantisers.widths))
-        phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks))
+        phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks, mixtures))
         phase.soft = bool(recipe.selector_blocks())
         cost = hardware_cost(model, mixtures, target, activity, input_bits=recipe.input_bits, frames=few.dim() == 5)
         lesson = run.lesson(quantisers, lambda: student(run, start, plastic=True))

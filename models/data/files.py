@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikewright.models.data.augment import mirrored, moved
 from spikewright.models.data.cut import cut
@@ -15,6 +16,9 @@ from spikewright.models.data.types import DataError, Dataset, Indices, Split
 from spikewright.models.formats.dvs_sets import load_frames
 from spikewright.models.formats.image_folder import read_image_folder, read_npz
 from spikewright.models.formats.labelled import Labelled
+
+#: Of the order of the training images.
+_ORDER_SEED = 20235
 
 
 def from_files(source: UserFiles) -> Dataset:
@@ -34,7 +38,7 @@ def from_files(source: UserFiles) -> Dataset:
     if source.test is not None:
         train, test = whole, read(source.test)
     else:
-        rest, part = cut(whole.labels, "test")
+        rest, part = _cut(name, whole.labels, "test")
         train, test = _some(whole, rest), _some(whole, part)
     return _dataset(name, train, test, counts=counts, flip=bool(source.flip), shift=source.shift or 0)
 
@@ -64,8 +68,9 @@ def _dataset(name: str, train: Labelled, test: Labelled, *, counts: bool, flip: 
     height, width, channels = shape[-3:]
     if shift >= min(height, width):
         raise DataError(f"{name}: shift must be below the images' {height}×{width} pixels, not {shift}")
-    rest, part = cut(train.labels, "validation")
-    learned = _split(_some(train, rest))
+    rest, part = _cut(name, train.labels, "validation")
+    # Files often lie class by class; whoever takes the first images, or batches in their order, needs them mixed.
+    learned = _split(_some(train, np.random.default_rng(_ORDER_SEED).permutation(rest)))
     background = np.zeros(channels, np.uint8)
     if shift and not counts:  # the mean becomes the code 0, as the zero padding of the first convolution
         background[:] = np.rint(learned.images.mean(axis=tuple(range(learned.images.ndim - 1))))
@@ -75,6 +80,13 @@ def _dataset(name: str, train: Labelled, test: Labelled, *, counts: bool, flip: 
         return Split(moved(images, rng, shift, background) if shift else images, learned.labels)
 
     return Dataset(name, learned, _split(_some(train, part)), _split(test), refresh, len(train.classes), counts=counts)
+
+
+def _cut(name: str, labels: NDArray[np.int64], what: str) -> tuple[Indices, Indices]:
+    try:
+        return cut(labels, what)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
 
 
 def _split(part: Labelled) -> Split:

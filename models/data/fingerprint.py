@@ -13,16 +13,20 @@ from spikewright.models.formats.files import within
 
 
 def fingerprint(path: Path | str) -> str:
-    """SHA-256 of a file's content; of a folder, which may be large, of its files' names and sizes, sorted."""
+    """SHA-256 of a file's content; of a folder, which may be large, of its files' names and sizes, sorted.
+
+    Hidden files and folders are passed over, as by whoever reads the folder.
+    """
     path = Path(path)
     if not path.is_dir():
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     found = []
-    for folder, _, names in os.walk(path):
-        for file_path in (Path(folder, name) for name in names):
+    for folder, inner, names in os.walk(path):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        for file_path in (Path(folder, name) for name in names if not name.startswith(".")):
             found.append(f"{file_path.relative_to(path).as_posix()}\0{file_path.stat().st_size}\n")
-    return f"sha256:{hashlib.sha256(''.join(sorted(found)).encode()).hexdigest()}"
+    return f"sha256:{hashlib.sha256(os.fsencode(''.join(sorted(found)))).hexdigest()}"
 
 
 @cache

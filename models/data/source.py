@@ -33,7 +33,13 @@ from spikewright.models.nearest import unknown
 
 def _absolute(value: str, info: ValidationInfo) -> str:
     """A path as an absolute one; a relative one begins at the validation context's ``folder``, the recipe's."""
-    return os.path.abspath(Path((info.context or {}).get("folder", "."), Path(value).expanduser()))
+    if "\0" in value:
+        raise ValueError(f"{value!r} is no path")
+    try:
+        own = Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{value!r} begins at the home of a user whom this machine does not know") from None
+    return os.path.abspath(Path((info.context or {}).get("folder", "."), own))
 
 
 #: A path in a recipe: relative to the recipe's file, absolute once it is read.

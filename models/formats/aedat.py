@@ -2,7 +2,8 @@
 
 tonic 1.7 reads neither: its `read_dvs_128` and `read_dvs_ibm` fail at every file (neuromorphs/tonic#302), and its
 data sets of these names are conversions of the published files; so the decoding is here, next to the checks.
-The published layouts: https://docs.inivation.com (AEDAT file formats), jAER's class DVS128 and IBM's README.
+The published layouts: https://docs.inivation.com (AEDAT file formats), IBM's README, and jAER's class DVS128, whose
+polarity bit is 1 for OFF (iniVation's table of AEDAT 1.0 says ON).
 """
 
 import re

@@ -83,7 +83,8 @@ def read_images(
 
 
 def _name(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    return name.replace("\n", "\\n")  # a list of names is one line
 
 
 def _reason(error: Exception) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from spikewright.commands.common import UserError, err, out, plain_errors, show
 
@@ -23,24 +24,27 @@ def compress(
     Example: spikewright compress recipes/clutter-digits.yaml -o runs/clutter-digits
     """
     from spikewright.boards.registry import load_board
+    from spikewright.commands.described import check_described
     from spikewright.compress.parallel import is_first
     from spikewright.compress.recipe import load_recipe
 
     target = load_recipe(recipe).target
     board = None if target is None else load_board(target.board)  # an unknown one is refused before training
     out.quiet = not is_first()  # under torchrun all processes train, one speaks
+    if not dry_run and output is None:
+        raise UserError("--output is missing: the folder of the run (or --dry-run, which writes nothing)")
+    check_described(recipe)
     if dry_run:
         from spikewright.commands.dry_run import rehearse
 
         rehearse(recipe, board)
         return
-    if output is None:
-        raise UserError("--output is missing: the folder of the run (or --dry-run, which writes nothing)")
     from spikewright.compress.runner import run_recipe
 
+    assert output is not None
     package = run_recipe(recipe, output, console=err)
-    out.print(f"package: {show(package)}")
+    out.print(f"package: {escape(show(package))}")
     if board is not None and is_first():
         from spikewright.commands.tried import draw
 
-        out.print(f"tried: {show(draw(recipe, output, board))}")
+        out.print(f"tried: {escape(show(draw(recipe, output, board)))}")

@@ -202,10 +202,6 @@ REFUSED = {
     "board: ulx3s-25f": ("board: ulx4", f"unknown board 'ulx4': the boards are {', '.join(board_names())}"),
     "sparsity: 0.5": ("sparsity: 0.9999", r"PATH: constraints\.masks: masks must .*: prune less.*"),
     "tokens: {keep: [6], epochs: 1}": ("tokens: {method: random}", "PATH: tokens.method 'random' is a control for .*"),
-    "steps: 2": (
-        "steps: 20",
-        r"PATH: quantisers\.fraction_bits must be given: its default, T \+ 1 = 21, is more than the 20 that .*",
-    ),
     '"*"': ('"*.mlp"', r"PATH: quantisers\.layers: '\*\.mlp' matches none of the layers patch_embed.proj_conv, .*"),
 }
 

@@ -53,7 +53,10 @@ def test_a_folder_with_another_recipes_checkpoint(stopped, tmp_path):
     other.write("teacher", {"a": torch.zeros(3)}, [])
     before = other.path("teacher").read_bytes()
     said = stopped(RECIPE)
-    assert said == "run/stages/teacher.safetensors: made by another recipe; choose another folder or remove this one"
+    assert said == (
+        "run/stages/teacher.safetensors: made by another recipe, or by another number of processes; choose another "
+        "folder or remove this one"
+    )
     assert other.path("teacher").read_bytes() == before
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["stages"]
 
@@ -63,6 +66,30 @@ def test_a_network_that_cannot_be_imported(options, stopped, tmp_path):
     said = stopped(RECIPE.replace(MODEL, '{factory: "nowhere.net:build"}'), *options)
     assert said == "factory 'nowhere.net:build': nowhere.net cannot be imported (No module named 'nowhere')"
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("does", "op"),
+    [
+        ("super().run(images * 0.5)", "the spikes of patch_embed.proj_conv"),
+        ("super().run(images.roll(1, -1))", "the spikes of patch_embed.proj_conv"),
+        ("(lambda found: found._replace(logits=2 * found.logits))(super().run(images))", "its class scores"),
+    ],
+)
+def test_a_network_that_is_not_what_it_describes(does, op, options, stopped, tmp_path, monkeypatch):
+    name = f"mine_{len(does)}_{len(options)}"
+    (tmp_path / f"{name}.py").write_text(
+        "from spikewright.models.spikformer import Spikformer, SpikformerConfig\n"
+        f"class Mine(Spikformer):\n    def run(self, images):\n        return {does}\n"
+        "def build():\n"
+        "    return Mine(SpikformerConfig(dim=16, depth=1, heads=2, steps=2, mlp_ratio=2))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    said = stopped(RECIPE.replace(MODEL, f'{{factory: "{name}:build"}}'), *options)
+    rest = "are not those of the graph that it describes"
+    assert said == f"recipe.yaml: factory '{name}:build': run and describe tell two networks: {op} {rest}"
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_users_checkpoint_that_is_not_whole(stopped, tmp_path):

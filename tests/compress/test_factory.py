@@ -132,12 +132,6 @@ def test_an_interruption_is_no_fault_of_the_module(put: Put) -> None:
             FactoryError,
             "factory 'NAME:linear': block.0.mlp.fc1_linear: its synapse is a Linear; allowed is Dense or Pointwise",
         ),
-        (
-            "build, arguments: {steps: 20}",
-            RecipeError,
-            "PATH: quantisers.fraction_bits must be given: its default, T + 1 = 21, is more than the 20 that a package "
-            "holds",
-        ),
     ],
 )
 def test_what_no_package_can_hold_is_refused_before_training(
@@ -187,6 +181,18 @@ def a_selector_that_learns_nothing(network: Spikformer) -> None:
     network.selector["0"] = FiringRateSelector(5)
 
 
+def a_stride(network: Spikformer) -> None:
+    network.patch_embed.rpe_conv.stride = (2, 2)
+
+
+def a_threshold_below_nothing(network: Spikformer) -> None:
+    network.block[0].mlp.fc1_lif.level = -0.5  # type: ignore[union-attr]
+
+
+def a_norm_without_statistics(network: Spikformer) -> None:
+    network.patch_embed.rpe_bn = torch.nn.BatchNorm2d(16, track_running_stats=False)
+
+
 def an_unused_layer(network: Spikformer) -> None:
     network.unused = Dense(16, 16)
 
@@ -207,6 +213,16 @@ def an_unused_layer(network: Spikformer) -> None:
             "selector.0: its selector is a FiringRateSelector; allowed is TokenSelector",
         ),
         (an_unused_layer, "unused.weight: no op of the network's graph has these weights; remove or describe them"),
+        (
+            a_stride,
+            "patch_embed.rpe_conv: its Conv3 has stride (2, 2), padding (1, 1), dilation (1, 1), 1 groups, no bias; "
+            "allowed is stride (1, 1), padding (1, 1), dilation (1, 1), 1 groups, no bias",
+        ),
+        (a_threshold_below_nothing, "block.0.mlp.fc1_linear: its neuron's threshold must be above 0"),
+        (
+            a_norm_without_statistics,
+            "patch_embed.rpe_conv: its norm must be affine and track running statistics",
+        ),
         (not_a_neuron, "block.0.attn.attn: its neuron is a ReLU; allowed is LIF"),
         (not_a_norm, "patch_embed.rpe_conv: its norm is a InstanceNorm2d; allowed is BatchNorm1d or BatchNorm2d"),
         (not_a_head, "head: its synapse is a Dense; allowed is Head"),

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from spikewright.compress.fold import CONSTANT_LEVEL, fold_norm
+from spikewright.compress.constraints import FRACTION_LIMIT
+from spikewright.compress.fold import CONSTANT_LEVEL, VANISHING, fold_norm
 from spikewright.compress.quantise import QuantConv3, QuantDense, QuantPointwise, WeightFormat, quantised_layer
 from spikewright.models.layers import Conv3, Dense, Pointwise
 from spikewright.models.neurons import LIF
@@ -64,6 +65,21 @@ def test_exact_layer_equals_plain_integers(kind: str, fmt: WeightFormat) -> None
     want = integer_lif((inputs @ values.T).astype(np.int64), threshold, bias, fmt.fraction_bits)
     assert np.array_equal(got, want)
     assert 0.02 < want.mean() < 0.98
+
+
+def test_every_threshold_fits_int32_at_the_most_fraction_bits() -> None:
+    norm = nn.BatchNorm1d(1)
+    torch.nn.init.constant_(norm.weight, 2.0 * (1.0 + 1e-6) / VANISHING * (1.0 + norm.eps) ** 0.5)
+    norm.eval()
+    finest = WeightFormat("uniform", 8, FRACTION_LIMIT)
+    layer = quantised_layer(Dense(2, 1), finest)
+    with torch.no_grad():
+        layer.step.fill_(1.0)
+        layer.weight.fill_(1.0)
+    folded = layer.fold(norm, LIF())
+    assert folded.sign.item() == 1.0  # just not constant
+    assert 0.99 * VANISHING < folded.threshold.item() / 2**FRACTION_LIMIT <= VANISHING
+    assert folded.threshold.item() < 2**31
 
 
 def test_many_fraction_bits_give_the_float_layer() -> None:

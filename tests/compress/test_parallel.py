@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,7 +107,9 @@ def test_one_of_two_processes_writes_and_speaks(two_processes: tuple[Path, str, 
 def test_each_process_needs_a_gpu_where_there_are_any(
     gpus: int, processes: int, bare: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"):
+        monkeypatch.setenv(name, str(processes))
+    monkeypatch.setenv("RANK", "0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert without_gpu() == bare
@@ -120,8 +123,22 @@ def test_a_batch_is_shared_evenly_or_refused(tmp_path: Path, monkeypatch: pytest
     assert [Ranks(rank, 2).share(np.arange(6)).tolist() for rank in (0, 1)] == [[0, 1, 2], [3, 4, 5]]
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("RANK", "0")
+    assert refusal(tmp_path) == "training.batch must be a multiple of the 3 processes, not 16"
+    (tmp_path / "recipe.yaml").write_text(re.sub(r"images: \d+", "images: 7", RECIPE))
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert refusal(tmp_path) == "4 processes need 8 training images at least, but there are 7"
+
+
+def test_a_number_of_processes_that_nobody_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert refusal(tmp_path) == "WORLD_SIZE is 2, but there is no RANK: start with torchrun, or unset it"
+
+
+def refusal(folder: Path) -> str:
+    """What refuses the recipe of a folder, before anything is written."""
     with pytest.raises(RecipeError) as caught:
-        run_recipe(tmp_path / "recipe.yaml", tmp_path / "run")
-    wanted = "training.batch must be a multiple of the 3 processes, not 16"
-    assert str(caught.value) == f"{tmp_path / 'recipe.yaml'}: {wanted}"
-    assert not (tmp_path / "run").exists()
+        run_recipe(folder / "recipe.yaml", folder / "run")
+    assert not (folder / "run").exists()
+    return str(caught.value).removeprefix(f"{folder / 'recipe.yaml'}: ")

@@ -278,3 +278,57 @@ def test_committed_recipes_are_valid_and_use_both_schemes(name: str) -> None:
     assert max(f.bits for f in formats.values()) <= 4
     assert recipe.constraints.masks is not None
     assert recipe.constraints.masks.sparsity >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (
+            "name: t",
+            "name: t\nseed: 1\nseed: 2",
+            "not YAML: 'seed' stands twice in \"<unicode string>\", line 4, column 1",
+        ),
+        ("name: t", "name: t\nthreads: 2000", "threads: "),
+        ("data: digits", f"data: {'[' * 3000}", "not YAML: "),
+        (
+            "data: digits",
+            "data: {npz: ~nobody-of-this-name/x.npz}",
+            "data.npz: '~nobody-of-this-name/x.npz' begins at the ",
+        ),
+        ("data: digits", 'data: {npz: "a\\0b"}', "data.npz: 'a\\x00b' is no path"),
+        (
+            "tokens: {keep: 0.7}",
+            "structure: {qk: 0.99}",
+            "recipe: structure: no dimension would go, so small are the shares: ",
+        ),
+        (
+            "tokens: {keep: 0.7}",
+            "structure: {qk: 0.5, stream_limit: 7}",
+            "recipe: structure.stream_limit 7 would change nothing: the residual stream is at most 6 anyway",
+        ),
+        (
+            "heads: 2}\nconstraints:",
+            "heads: 2, stream_limit: 3}\nconstraints:\n  structure: {stream_limit: 3}",
+            "recipe: structure.stream_limit 3 would change nothing: the residual stream is at most 3 anyway",
+        ),
+        (
+            "heads: 2}",
+            "heads: 2, height: 4, width: 4, pools: [3, 4]}",
+            "recipe: tokens: there is one token, which cannot go",
+        ),
+    ],
+)
+def test_what_says_nothing_or_two_things_is_refused(old: str, new: str, text: str) -> None:
+    assert GOOD.count(old) == 1
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(GOOD.replace(old, new))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(text), str(caught.value)
+
+
+def test_arguments_of_a_factory_are_plain() -> None:
+    for arguments in ("{x: !!binary gIGC}", "&again {x: *again}"):
+        model = f"{{factory: 'a:b', arguments: {arguments}}}"
+        text = GOOD.replace("{dim: 16, heads: 2}", model).replace("  tokens: {keep: 0.7}\n", "")
+        with pytest.raises(RecipeError, match=r"^model\.arguments: must hold numbers, texts, lists and mappings only$"):
+            parse_recipe(text)

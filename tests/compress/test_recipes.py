@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from witness import assert_same
 
 from spikewright.compress.build import load_quantised
 from spikewright.compress.export import export_package
@@ -22,6 +21,7 @@ from spikewright.compress.training import predict
 from spikewright.models.neurons import PlasticLIF
 from spikewright.models.package import Package, read_package
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
+from spikewright.sim.witness import assert_same
 
 SPIKFORMER = """
 model: {dim: 16, depth: 2, heads: 2, steps: 3, mlp_ratio: 2}
@@ -63,6 +63,10 @@ RECIPES = {
     "guided-resnet-channels": "data: digits\nmodel: {family: resnet, depth: 12, width_factor: 0.15, steps: 2, pool: or}"
     + CONVOLUTIONS
     + "  masks: {method: attention-guided, channels: true, sparsity: 0.6, epochs: 1, rate: 0.001}\n"
+    + SEARCH,
+    "magnitude-resnet-search": "data: digits\nmodel: {family: resnet, depth: 12, width_factor: 0.1, steps: 2}"
+    + CONVOLUTIONS
+    + "  masks: {method: magnitude, sparsity: 0.5, epochs: 1, rate: 0.001}\n"
     + SEARCH,
     "magnitude-vgg": "data: digits\nmodel: {family: vgg, depth: 11, width_factor: 0.1, steps: 2}"
     + CONVOLUTIONS
@@ -117,6 +121,10 @@ def test_a_recipe_ends_in_a_package_that_is_the_trained_network(name: str, tmp_p
         assert package.tensors["block.0.attn.q_linear.codes"].shape[0] == 16
     if name in ("guided-vgg", "magnitude-vgg"):
         assert weights["sparsity"] >= 0.7
+    if name == "magnitude-resnet-search":
+        matrices = [tensor for key, tensor in package.tensors.items() if key.endswith("shortcut.codes")]
+        assert matrices
+        assert all(np.count_nonzero(matrix) < matrix.size for matrix in matrices)
     if name == "guided-resnet-channels":
         assert weights["total"] < 0.42 * sum(
             p.numel() for n, p in load_file(tmp_path / "run" / "dense.safetensors").items() if p.dim() > 1

@@ -74,10 +74,6 @@ def test_a_share_that_there_is_reaches_the_compression() -> None:
             r"constraints\.masks: a density must leave 11 to \d+ weights, not \d",
         ),
         (
-            text("", TRANSFORMER.replace("steps: 2", "steps: 20"), "{method: search, target_bits: 8}"),
-            r"quantisers\.fraction_bits must be given: its default, T \+ 1 = 21, is more than the 20 that a package .*",
-        ),
-        (
             text("", TRANSFORMER, "{method: search, target_bits: 3.4, widths: [2]}"),
             r"quantisers\.target_bits must be at most 2\.0, the average at the greatest width, not 3\.4",
         ),
@@ -119,11 +115,10 @@ def test_what_is_expected_of_a_search_comes_close_to_its_target_from_below() -> 
         assert target - 2 * largest < average_bits(layers) <= target
 
 
-@pytest.mark.parametrize(
-    "quantisers",
-    ["{fraction_bits: 20, layers: {'*': {scheme: pot, bits: 3}}}",
-     "{layers: {'*': {scheme: pot, bits: 3, fraction_bits: 4}}}"],
-)  # fmt: skip
-def test_many_steps_go_with_fraction_bits_that_are_given(quantisers: str) -> None:
-    recipe = parse_recipe(text("", TRANSFORMER.replace("steps: 2", "steps: 40"), quantisers))
-    assert rehearsed_package(recipe, task_of(recipe)).network.steps == 40
+@pytest.mark.parametrize(("said", "bits"), [("", 14), (", fraction_bits: 4", 4)])
+def test_many_steps_have_the_most_fraction_bits_unless_others_are_given(said: str, bits: int) -> None:
+    steps = TRANSFORMER.replace("steps: 2", "steps: 40")
+    recipe = parse_recipe(text("", steps, f"{{layers: {{'*': {{scheme: pot, bits: 3{said}}}}}}}"))
+    network = rehearsed_package(recipe, task_of(recipe)).network
+    assert network.steps == 40
+    assert {op.neuron.fraction_bits for op in network.ops if op.kind == "linear"} == {bits}

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
-from witness import assert_same
+from safetensors.torch import load_file, save_file
 
 from spikewright.compress.account import layers_of
-from spikewright.compress.artefacts import Checkpoints, stage_key
+from spikewright.compress.artefacts import Checkpoints, stage_key, write_whole
 from spikewright.compress.build import dense_model, load_quantised
 from spikewright.compress.masks import prunable, survivors
 from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
@@ -26,6 +25,7 @@ from spikewright.cost.storage import compression
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.package import read_package
 from spikewright.sim.golden import run as golden
+from spikewright.sim.witness import assert_same
 
 TINY = """
 name: tiny
@@ -151,6 +151,44 @@ def test_a_checkpoint_of_another_recipe_is_refused(run_folder: Path, recipe_path
     other.write_text(TINY.replace("seed: 5", "seed: 6"))
     with pytest.raises(RecipeError, match="made by another recipe"):
         run_recipe(other, run_folder)
+
+
+def test_a_later_checkpoint_of_another_recipe_is_refused_at_once(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run_folder / "stages", tmp_path / "stages")
+    for path in (tmp_path / "stages").glob("masks-*"):
+        path.unlink()
+    before = sorted(path.name for path in (tmp_path / "stages").iterdir())
+    other = tmp_path / "other.yaml"
+    other.write_text(TINY.replace("sparsity: 0.7", "sparsity: 0.6"))
+    monkeypatch.setattr(stages, "train", lambda *_, **__: pytest.fail("a stage was trained"))
+    with pytest.raises(RecipeError, match=r"/quantisers\.safetensors: made by another recipe"):
+        run_recipe(other, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "stages").iterdir()) == before
+
+
+@pytest.mark.parametrize("about", ["{", "[3]", "null"])
+def test_a_checkpoint_that_tells_nothing_is_not_whole(
+    about: str, run_folder: Path, recipe_path: Path, tmp_path: Path
+) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "teacher.safetensors", metadata={"stage": about})
+    checkpoints = Checkpoints(tmp_path, load_recipe(recipe_path))
+    with pytest.raises(RecipeError, match=r"/teacher\.safetensors: not a whole checkpoint "):
+        checkpoints.read("teacher")
+    (tmp_path / "tokens.safetensors").mkdir()
+    with pytest.raises(RecipeError, match=r"/tokens\.safetensors: not a whole checkpoint "):
+        checkpoints.check(["masks-01", "tokens"])
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_whole(tmp_path / "package", b"x")
+    assert caught.value.filename == str(tmp_path / "package")
 
 
 def test_a_stage_is_known_by_what_it_depends_on(recipe_path: Path, tmp_path: Path) -> None:

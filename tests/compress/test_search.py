@@ -281,7 +281,7 @@ def test_a_search_trains_weights_steps_and_choices_under_masks() -> None:
     mixtures = begin_search(model, candidates())
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
     objective = Objective(terms=(hardware_cost(model, mixtures, 3.0, activity),))
-    phase = Phase("search", 2, 2e-3, masks=masks_in_search(masks))
+    phase = Phase("search", 2, 2e-3, masks=masks_in_search(masks, mixtures))
     train(model, make_task(load("digits"), limit=64), Settings(batch=16), phase, objective)
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
     stem = "block.0.mlp.fc1_linear.parametrizations.weight"

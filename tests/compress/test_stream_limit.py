@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from witness import assert_same
 
 from spikewright.compress.account import layers_of
 from spikewright.compress.export import export_package
@@ -12,6 +11,7 @@ from spikewright.compress.rehearsal import rehearse
 from spikewright.compress.stages.run import task_of
 from spikewright.models.spikformer import Block, Spikformer, SpikformerConfig, residual
 from spikewright.sim.golden import run as golden
+from spikewright.sim.witness import assert_same
 
 TEXT = """
 name: t

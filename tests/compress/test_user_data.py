@@ -1,8 +1,10 @@
 """Recipes on a user's files: from the file to a package, what refuses them, and what a run knows them by."""
 
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from published_files import put_cifar10, put_cifar10_dvs, put_gesture
 from spikewright.compress.artefacts import portable, recipe_hash, stage_key
 from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
 from spikewright.compress.runner import run_recipe
+from spikewright.compress.stages import run as stages
 from spikewright.compress.stages.run import task_of
 from spikewright.models import data
-from spikewright.models.data import by_content
+from spikewright.models.data import by_content, fingerprint
 from spikewright.models.formats.errors import FormatError
 from spikewright.models.package import read_package
 from spikewright.sim.golden import run as golden
@@ -110,6 +113,20 @@ def test_a_model_of_another_size_is_refused_before_training(source: str, model: 
     assert not (tmp_path / "run").exists()
 
 
+def test_an_ann_reads_no_frames(tmp_path: Path) -> None:
+    put_gesture(tmp_path / "data")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "name: mine\ndata: {set: dvs128-gesture, folder: data, frames: 5}\nmodel: {family: vgg, depth: 11, "
+        f"height: 128, width: 128, channels: 2, classes: 11, steps: 5}}{REST}  masks: {{method: magnitude}}\n"
+    )
+    with pytest.raises(
+        RecipeError, match="a vgg begins as an ANN and reads one image for all steps, but dvs128-gesture"
+    ):
+        run_recipe(path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("source", "text"),
     [
@@ -166,6 +183,38 @@ def test_a_run_knows_its_files_by_their_content(tmp_path: Path) -> None:
     for place, name in (("b", "npz mine.npz"), ("a", "cifar10")):
         recipe = load_recipe(put_recipe(tmp_path / place, *SOURCES[name][1:]))
         assert stage_key(recipe, "teacher") != keys[place, name][0]
+
+
+def test_hidden_files_are_no_part_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.png").write_bytes(b"1")
+    before = fingerprint(tmp_path)
+    (tmp_path / "cat" / ".DS_Store").write_bytes(b"x")
+    (tmp_path / ".run").mkdir()
+    (tmp_path / ".run" / "package").write_bytes(b"x")
+    (tmp_path / ".cache").symlink_to(tmp_path / "nowhere")
+    assert fingerprint(tmp_path) == before
+    (tmp_path / "cat" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"1")
+    assert fingerprint(tmp_path) != before
+
+
+def test_a_run_is_known_by_the_files_that_it_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written over while the teacher trains: the run goes on, and stays that of the files before."""
+    put_npz(tmp_path / "data")
+    path, file = put_recipe(tmp_path, *SOURCES["npz mine.npz"][1:]), tmp_path / "data" / "mine.npz"
+    whole, real = file.read_bytes(), stages.train
+
+    def written_over(*args: Any, **named: Any) -> Any:
+        file.write_bytes(b"PK, or so")
+        return real(*args, **named)
+
+    monkeypatch.setattr(stages, "train", written_over)
+    before = run_recipe(path, tmp_path / "run").read_bytes()
+    file.write_bytes(whole)
+    for cached in (data.load, by_content):
+        cached.cache_clear()
+    monkeypatch.setattr(stages, "train", lambda *_, **__: pytest.fail("a stage was trained again"))
+    assert run_recipe(path, tmp_path / "run").read_bytes() == before
 
 
 def test_a_name_stays_a_name(tmp_path: Path) -> None:

@@ -88,6 +88,22 @@ def test_arrays_with_their_own_test_images_and_frames(tmp_path: Path) -> None:
     assert (len(data.train), len(data.validation), data.counts) == (36, 4, True)
 
 
+def test_training_images_that_lie_class_by_class_are_mixed(tmp_path: Path) -> None:
+    """Firing rates come of the first images, and norms of batches in their order: neither may see one class."""
+    labels = np.repeat(np.arange(4), 30)
+    np.savez(
+        tmp_path / "mine.npz",
+        images=np.repeat(labels[:, None, None], 8, 1).repeat(8, 2).astype(np.uint8),
+        labels=labels,
+    )
+    train = source(tmp_path, npz="mine.npz").train
+    assert (train.images[:, 0, 0, 0] == train.labels).all()
+    assert len(set(train.labels[:16].tolist())) == 4
+    assert (np.diff(train.labels) < 0).sum() > 10
+    load.cache_clear()
+    assert np.array_equal(source(tmp_path, npz="mine.npz").train.labels, train.labels)
+
+
 def test_folder_of_images(tmp_path: Path) -> None:
     for label, name in enumerate(("cat", "dog")):
         for k in range(5):

@@ -1,4 +1,4 @@
-"""A quantised network against the golden model of its package: every spike of every neuron, every score."""
+"""A quantised network in PyTorch against the golden model of its package: every spike of every neuron, every score."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from spikewright.models.package import Package
 from spikewright.sim.golden import run as golden
 
 
+class WitnessError(ValueError):
+    """The network does not compute what its package says; the text is one sentence."""
+
+
 def assert_same(network: SpikingNetwork, package: Package, images: Images, inputs: Tensor) -> dict[str, float]:
-    """Spikes and scores of ``network`` (float64, on the grid) equal the golden model's; firing rate by layer."""
+    """Firing rate by op, where spikes and scores of ``network`` (float64, on the grid) are the golden model's.
+
+    inputs: the images as the network reads them. WitnessError names the first op whose spikes are others.
+    """
     ops = graph_of(network.eval()).ops
     spikes: dict[str, Tensor] = {}
     hooks = [
@@ -29,15 +36,16 @@ def assert_same(network: SpikingNetwork, package: Package, images: Images, input
     for hook in hooks:
         hook.remove()
     wanted = golden(package, images)
-    assert set(spikes) <= set(wanted.values)
     for name, found in spikes.items():
         mine = found.flatten(3).transpose(2, 3) if found.dim() == 5 else found  # a grid of pixels to tokens
         if name.endswith(".attn"):  # heads apart: [T, B, heads, N, width]
             mine = found.transpose(2, 3).flatten(3) if found.dim() == 5 else found
-        assert torch.equal(mine.transpose(0, 1).to(torch.int64), wanted.values[name].to(torch.int64)), name
+        if not torch.equal(mine.transpose(0, 1).to(torch.int64), wanted.values[name].to(torch.int64)):
+            raise WitnessError(f"the spikes of {name} are not those of the graph that it describes")
     head = cast(QuantHead, next(op.module for op in ops if op.kind == "head"))
     before = next(op.input for op in package.network.ops if op.kind == "head")
     steps, tokens = wanted.values[before].shape[1:3]
     lsb = head.step.detach().double().reshape(1) * 2.0**-head.fmt.fraction_bits / (steps * tokens)
-    assert torch.equal(logits, wanted.scores.double() * lsb)
+    if not torch.equal(logits, wanted.scores.double() * lsb):
+        raise WitnessError("its class scores are not those of the graph that it describes")
     return {name: float(found.mean()) for name, found in spikes.items()}

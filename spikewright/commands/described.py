@@ -1,0 +1,42 @@
+"""Whether a user's own network computes what it describes: asked of the golden model before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from spikewright.commands.common import UserError
+from spikewright.compress.export import export_package
+from spikewright.compress.factory import FactoryConfig
+from spikewright.compress.recipe import load_recipe
+from spikewright.compress.rehearsal import rehearse
+from spikewright.compress.runner import checked
+from spikewright.compress.training import norms
+from spikewright.sim.witness import WitnessError, assert_same
+
+#: Images that are compared.
+FEW = 4
+
+
+def check_described(path: Path) -> None:
+    """UserError where ``run`` of a recipe's own network and the graph that it describes differ; others pass.
+
+    The package is made of the graph, and accuracies are measured with ``run``: were they two networks, the package
+    would be another one than was trained.
+    """
+    if not isinstance(load_recipe(path).model, FactoryConfig):
+        return
+    recipe, task = checked(path)
+    assert isinstance(recipe.model, FactoryConfig)
+    network = rehearse(recipe)
+    with torch.no_grad():
+        for norm in norms(network):  # weights of chance hardly fire without
+            norm.bias.fill_(1.0)
+    images = task.data.validation.images[:FEW]
+    try:
+        assert_same(network, export_package(network, recipe, task), images, task.inputs(images))
+    except WitnessError as error:
+        raise UserError(
+            f"{path}: factory {recipe.model.factory!r}: run and describe tell two networks: {error}"
+        ) from None

@@ -1,0 +1,123 @@
+"""A user's own network that cannot be trained, or is not what it describes, is told before anything is trained."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from spikewright.compress.factory import FactoryError, load_checkpoint
+from spikewright.compress.factory_check import check_network, check_training
+from spikewright.models.graph import Result, Size, SpikingNetwork
+from spikewright.models.spikformer import Spikformer, SpikformerConfig
+
+CONFIG = SpikformerConfig(dim=16, depth=1, heads=2, steps=2, mlp_ratio=2)
+IMAGES, LABELS = torch.ones(2, 1, 16, 16), torch.tensor([0, 9])
+
+
+class Own(Spikformer):
+    """A user's, with a fault in each child."""
+
+    def __init__(self) -> None:
+        super().__init__(CONFIG)
+
+
+class AnswersTensor(Own):
+    def run(self, images: torch.Tensor) -> Result:
+        return super().run(images).logits  # type: ignore[return-value]
+
+
+class AnswersSteps(Own):
+    def run(self, images: torch.Tensor) -> Result:
+        result = super().run(images)
+        return Result(result.logits[None], result.choices)
+
+
+class Raises(Own):
+    def run(self, images: torch.Tensor) -> Result:
+        raise RuntimeError("shapes\nthat do not meet")
+
+
+class OnlyForward(Own):
+    run = SpikingNetwork.run
+
+
+def frozen() -> Spikformer:
+    return Own().requires_grad_(False)
+
+
+def doubled() -> Spikformer:
+    return Own().double()
+
+
+ONE = Own()
+
+
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [
+        (AnswersTensor, "run must return a spikewright.models.graph.Result, not Tensor"),
+        (AnswersSteps, "run answers scores [1, 2, 10]; allowed is [2, 10]"),
+        (Raises, "RuntimeError: shapes that do not meet"),
+        (OnlyForward, "NotImplementedError: "),
+        (frozen, "none of its parameters can be trained; leave requires_grad on"),
+        (doubled, "patch_embed.proj_conv.weight is torch.float64; allowed is torch.float32"),
+        (lambda: ONE, "it returns the same network again; each call must build one"),
+    ],
+)
+def test_a_network_that_cannot_be_trained(build: Callable[[], SpikingNetwork], text: str) -> None:
+    with pytest.raises(FactoryError, match=f"^factory 'a:b': {re.escape(text)}$"):
+        check_training(build, IMAGES, LABELS, "a:b")
+
+
+def test_a_network_that_can_be_trained() -> None:
+    check_training(Own, IMAGES, LABELS, "a:b")
+
+
+def test_a_parameter_that_no_gradient_reaches_is_no_fault_but_among_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build() -> Spikformer:
+        network = Own()
+        network.unused = torch.nn.Parameter(torch.zeros(3))
+        return network
+
+    check_training(build, IMAGES, LABELS, "a:b")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(FactoryError, match="no gradient reaches unused; with several processes, remove or freeze it"):
+        check_training(build, IMAGES, LABELS, "a:b")
+
+
+@pytest.mark.parametrize("size", [(16, 16, 1, 10, 2), Size(16, 16, 1, 10, 2.0), Size(16, 16, 1, 10, 0)])  # type: ignore[arg-type]
+def test_a_size_that_is_none(size: Size) -> None:
+    class Sized(Own):
+        @property
+        def size(self) -> Size:
+            return size
+
+    with pytest.raises(
+        FactoryError, match=r"its size must be a spikewright\.models\.graph\.Size of whole numbers above 0"
+    ):
+        check_network(Sized(), "a:b")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda t: torch.full_like(t, torch.nan), "holds what is no finite number"),
+        (lambda t: torch.full_like(t, torch.inf), "holds what is no finite number"),
+        (lambda t: t.to(torch.int8), "is int8; allowed are floating-point numbers"),
+        (lambda t: t.to_sparse(), "is not stored as plain numbers"),
+    ],
+)
+def test_numbers_that_are_none(change: Callable[[torch.Tensor], torch.Tensor], text: str, tmp_path: Path) -> None:
+    network, name = Spikformer(CONFIG), "block.0.mlp.fc1_linear.weight"
+    state = network.state_dict()
+    before = state[name].clone()
+    path = tmp_path / "best.pt"
+    torch.save(state | {name: change(state[name])}, path)
+    with pytest.raises(FactoryError, match=f"^{re.escape(str(path))}: {name} {text}$"):
+        load_checkpoint(network, path)
+    assert torch.equal(network.state_dict()[name], before)
+    save_file(state, tmp_path / "best.safetensors")
+    load_checkpoint(network, tmp_path / "best.safetensors")
