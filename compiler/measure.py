@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikewright.cost.rom import parameter_bits
 from spikewright.cost.shape import signed_bits
 
 from .descriptors import GAP_BITS, LAYOUTS, Kind, Mode, descriptor_words
@@ -107,7 +108,7 @@ def measure(lowered: Lowered) -> Structure:
             neurons += 1
             rows += int(not step.fields["gate"])
             for stream, output in enumerate(group):
-                parameters = max(parameters, signed_bits(output.bias, output.bias), output.threshold.bit_length() + 2)
+                parameters = max(parameters, parameter_bits([output.bias], [output.threshold]))
                 for bank, items in enumerate(output.lists):
                     entries[stream * shape.banks + bank] += len(items)
                     biggest_list = max(biggest_list, len(items))

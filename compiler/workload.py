@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from spikewright.cost.description import Description, Matrix
-from spikewright.cost.rom import Lists
+from spikewright.cost.rom import Lists, parameter_bits
 from spikewright.cost.shape import Shape
 from spikewright.cost.workload import Workload, workload
 
-from .ir import Add, Attention, Conv, Graph, Head, Linear, Pool, Select, Weights
+from .ir import Add, Attention, Conv, Graph, Head, Linear, Neuron, Pool, Select, Weights
 
 
 def workload_of(graph: Graph, fraction_bits: int = 0) -> Workload:
@@ -23,31 +23,38 @@ def workload_of(graph: Graph, fraction_bits: int = 0) -> Workload:
     for op in graph.ops:
         source = op.inputs[0]
         if isinstance(op, Conv):
-            told.conv(op.name, source, _matrix(op.weights, op.neuron.fraction_bits))
+            told.conv(op.name, source, _matrix(op.weights, op.neuron.fraction_bits, _parameters(op.neuron)))
         elif isinstance(op, Linear):
-            told.linear(op.name, source, _matrix(op.weights, op.neuron.fraction_bits))
+            told.linear(op.name, source, _matrix(op.weights, op.neuron.fraction_bits, _parameters(op.neuron)))
         elif isinstance(op, Pool):
             told.pool(op.name, source)
         elif isinstance(op, Add):
             told.add(op.name, *op.inputs, planes=planes[op.name])
         elif isinstance(op, Attention):
-            told.attention(op.name, *op.inputs, heads=op.heads)
+            told.attention(op.name, *op.inputs, heads=op.heads, parameter_bits=_parameters(op.neuron))
         elif isinstance(op, Select):
             assert op.score_accumulator is not None
-            mlp = _matrix(op.hidden, op.hidden_fraction_bits), _matrix(op.score, op.score_fraction_bits)
+            mlp = (
+                _matrix(op.hidden, op.hidden_fraction_bits, parameter_bits(op.hidden_bias.tolist())),
+                _matrix(op.score, op.score_fraction_bits, parameter_bits(op.score_bias.tolist())),
+            )
             bits = op.score_accumulator.bits + int(not op.score_accumulator.signed)
             told.select(op.name, source, keep=op.keep, mlp=mlp, shift=op.shift, score_bits=bits)
         else:
-            told.head(op.name, source, _matrix(op.weights, op.fraction_bits))
+            told.head(op.name, source, _matrix(op.weights, op.fraction_bits, parameter_bits(op.bias.tolist())))
     return workload(told)
 
 
-def _matrix(weights: Weights, fraction_bits: int) -> Matrix:
+def _parameters(neuron: Neuron) -> int:
+    return parameter_bits(neuron.bias.tolist(), neuron.threshold.tolist())
+
+
+def _matrix(weights: Weights, fraction_bits: int, parameters: int) -> Matrix:
     codes = weights.codes
     outputs, inputs = codes.shape[:2]
     return Matrix(
         outputs, inputs, int(np.count_nonzero(codes)), codes[0, 0].size, weights.scheme.value, weights.bits,
-        fraction_bits,
+        fraction_bits, parameters,
     )  # fmt: skip
 
 

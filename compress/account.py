@@ -8,16 +8,17 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from spikewright.compress.quantise import SHORTCUT_FORMAT, Quantised, QuantShortcut, WeightFormat
+from spikewright.compress.quantise import SHORTCUT_FORMAT, QuantHead, Quantised, QuantShortcut, WeightFormat
 from spikewright.compress.selector_controls import FiringRateSelector
 from spikewright.compress.tokens import HIDDEN_TOP, QuantSelector, TokenSelector
 from spikewright.cost.description import Description, Matrix
+from spikewright.cost.rom import parameter_bits
 from spikewright.cost.shape import signed_bits
 from spikewright.cost.storage import Compression, compression
 from spikewright.cost.work import Layer
 from spikewright.cost.workload import Workload, workload
 from spikewright.models.graph import IMAGE, GraphOp, SpikingNetwork, graph_of
-from spikewright.models.neurons import PlasticLIF
+from spikewright.models.neurons import LIF, PlasticLIF
 
 
 class _Shapes:
@@ -27,7 +28,7 @@ class _Shapes:
         self.formats = formats
         self.paths = {id(module): path for path, module in network.named_modules()}
 
-    def matrix(self, synapse: nn.Module, sign: Tensor | None = None) -> Matrix:
+    def matrix(self, synapse: nn.Module, sign: Tensor | None = None, parameters: int = 0) -> Matrix:
         """``sign [out]``: 0 where a channel is constant, whatever its weights; they are not stored."""
         weight = cast(Tensor, synapse.weight)
         fmt: WeightFormat | None = None
@@ -37,13 +38,14 @@ class _Shapes:
             fmt = self.formats[self.paths[id(synapse)]]
         if sign is not None:
             weight = weight * sign.reshape(-1, *([1] * (weight.dim() - 1)))
-        return _shape(weight, fmt)
+        return _shape(weight, fmt, parameters)
 
     def layer(self, op: GraphOp) -> Matrix:
         """Of a layer with neurons."""
         if not isinstance(op.module, Quantised):
             return self.matrix(op.part)
-        return self.matrix(op.module, op.module.fold(cast(nn.BatchNorm1d, op.norm), op.fires).sign)
+        folded = op.module.fold(cast(nn.BatchNorm1d, op.norm), op.fires)
+        return self.matrix(op.module, folded.sign, _parameter_bits(folded.bias, folded.threshold))
 
     def shortcut(self, branch: nn.Module) -> Matrix:
         """Its format is fixed."""
@@ -64,7 +66,12 @@ class _Shapes:
                 ((HIDDEN_TOP * int(part.sum())) << row.fmt.fraction_bits) + bias
                 for part in (values.clamp(max=0), values.clamp(min=0))
             )
-            return self.matrix(selector.score), signed_bits(min(low, 0), max(high, 0)), int(selector.shift)
+            bits = _parameter_bits(selector.score_bias())
+            return (
+                self.matrix(selector.score, parameters=bits),
+                signed_bits(min(low, 0), max(high, 0)),
+                int(selector.shift),
+            )
         if self.formats is None:
             return self.matrix(selector.score), 0, 0
         fmt, weight = self.formats[self.paths[id(selector.score)]], selector.score.weight
@@ -73,13 +80,17 @@ class _Shapes:
         return matrix, signed_bits(-bound, bound), 0
 
 
-def _shape(weight: Tensor, fmt: WeightFormat | None) -> Matrix:
+def _parameter_bits(biases: Tensor, thresholds: Tensor | None = None) -> int:
+    return parameter_bits(biases.long().tolist(), () if thresholds is None else thresholds.long().tolist())
+
+
+def _shape(weight: Tensor, fmt: WeightFormat | None, parameters: int = 0) -> Matrix:
     outputs, inputs = weight.shape[:2]
     kept = int(weight.count_nonzero())
     taps = weight.numel() // (inputs * outputs)
     if fmt is None:
         return Matrix(outputs, inputs, kept, taps)
-    return Matrix(outputs, inputs, kept, taps, fmt.scheme, fmt.bits, fmt.fraction_bits)
+    return Matrix(outputs, inputs, kept, taps, fmt.scheme, fmt.bits, fmt.fraction_bits, parameters)
 
 
 def _tell(told: Description, op: GraphOp, shapes: _Shapes, bound: dict[str, int]) -> None:
@@ -99,12 +110,16 @@ def _tell(told: Description, op: GraphOp, shapes: _Shapes, bound: dict[str, int]
         bound[op.name] = total if op.limit is None else min(total, op.limit)
         told.add(op.name, *op.reads, planes=bound[op.name].bit_length())
     elif op.kind == "attention":
-        told.attention(op.name, *op.reads, heads=op.heads)
+        levels = torch.as_tensor(cast(LIF, op.neuron).levels()).round().reshape(-1)
+        bits = _parameter_bits(torch.zeros(1), levels)
+        told.attention(op.name, *op.reads, heads=op.heads, parameter_bits=bits)
     elif op.kind == "select":
         bound[op.name] = bound[op.reads[0]]
         _tell_selector(told, op, shapes)
     else:
-        told.head(op.name, op.reads[0], shapes.matrix(op.part))
+        head = op.part
+        bits = _parameter_bits(head.integer_bias()) if isinstance(head, QuantHead) else 0
+        told.head(op.name, op.reads[0], shapes.matrix(head, parameters=bits))
 
 
 def _tell_selector(told: Description, op: GraphOp, shapes: _Shapes) -> None:
@@ -113,7 +128,8 @@ def _tell_selector(told: Description, op: GraphOp, shapes: _Shapes) -> None:
     if not isinstance(selector, TokenSelector):
         told.select(op.name, op.reads[0], keep=selector.keep, mlp=None)
         return
-    hidden = shapes.matrix(selector.hidden)
+    bits = _parameter_bits(selector.hidden_bias()) if isinstance(selector, QuantSelector) else 0
+    hidden = shapes.matrix(selector.hidden, parameters=bits)
     score, bits, shift = shapes.score(selector)
     told.select(op.name, op.reads[0], keep=selector.keep, mlp=(hidden, score), shift=shift, score_bits=bits)
 

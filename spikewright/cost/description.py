@@ -12,7 +12,10 @@ IMAGE = "input"
 
 @dataclass(frozen=True)
 class Matrix:
-    """Weights of a layer: channels, taps, how many are not zero, their format, fraction bits of what they sum into."""
+    """Weights of a layer: channels, taps, how many are not zero, their format, fraction bits of what they sum into.
+
+    parameter_bits: of its widest bias or threshold on that grid; 0: not known yet.
+    """
 
     outputs: int
     inputs: int
@@ -21,6 +24,7 @@ class Matrix:
     scheme: Scheme = "uniform"
     bits: int = 32
     fraction_bits: int = 0
+    parameter_bits: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Op:
     matrix: Matrix | None = None
     score: Matrix | None = None
     heads: int = 1
+    parameter_bits: int = 0
     keep: int = 0
     shift: int = 0
     score_bits: int = 0
@@ -94,12 +99,13 @@ class Description:
     def add(self, name: str, stream: str, spikes: str, *, planes: int) -> None:
         """Residual addition, done where the op that makes ``spikes`` writes; planes: of the sum."""
         a, b = self.values[stream], self.values[spikes]
-        self._put(Op("add", name, (stream, spikes)), replace(a, grid=a.grid and b.grid, planes=planes, spikes=False))
+        value = replace(a, grid=a.grid and b.grid, planes=planes, spikes=a.spikes and b.spikes and planes == 1)
+        self._put(Op("add", name, (stream, spikes)), value)
 
-    def attention(self, name: str, query: str, key: str, value: str, *, heads: int) -> None:
-        """(q·kᵀ)·v and neurons."""
+    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, parameter_bits: int = 0) -> None:
+        """(q·kᵀ)·v and neurons; parameter_bits: of its widest bias or threshold, whole numbers; 0: not known yet."""
         made = replace(self.values[query], channels=self.values[value].channels, grid=None)
-        self._put(Op("attention", name, (query, key, value), heads=heads), made)
+        self._put(Op("attention", name, (query, key, value), heads=heads, parameter_bits=parameter_bits), made)
 
     def select(
         self,

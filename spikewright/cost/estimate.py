@@ -16,7 +16,7 @@ from spikewright.cost.rom import ROW_ENTRIES, RomBits, Widths, neuron_bits
 from spikewright.cost.shape import Shape, bits_for
 from spikewright.cost.work import Layer
 
-#: Bits of a bias or threshold where nothing is known of them.
+#: Bits of a bias or threshold as long as nothing is known of them: before a network is quantised.
 PARAMETER_BITS = 16
 
 _NORMAL = NormalDist()
@@ -72,12 +72,13 @@ def estimate_widths(layers: Sequence[Layer], shape: Shape) -> Widths:
         shape.bank_rows(layer.inputs) * layer.walk.tile[0] * layer.walk.width(shape) * layer.planes
         * shape.tiles(layer.walk.slots) * shape.groups(layer.walk.steps) for layer in layers
     )  # fmt: skip
+    parameters = max(layer.parameter_bits or PARAMETER_BITS for layer in layers if neuron_rows(layer, shape))
     return Widths(
         code=max([2, *(layer.bits for layer in weighted)]),
         offset=max((offset_bits(layer, shape) for layer in weighted), default=1),
         count=bits_for(max((longest_list(layer, shape) for layer in weighted), default=1)),
         # what is read and what is written live side by side
-        neuron=neuron_bits(PARAMETER_BITS, bits_for(2 * words - 1), shape.banks),
+        neuron=neuron_bits(parameters, bits_for(2 * words - 1), shape.banks),
     )
 
 

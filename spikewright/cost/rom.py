@@ -6,18 +6,24 @@ the lists of all layers follow one another. Every field has one width for all la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.cost.shape import Shape, bits_for
+from spikewright.cost.shape import Shape, bits_for, signed_bits
 
 Counts = NDArray[np.int64]
 
 #: Weight entries in one ROM row: the silence filter looks at two entries a cycle.
 ROW_ENTRIES = 2
+
+
+def parameter_bits(biases: Iterable[int], thresholds: Iterable[int] = ()) -> int:
+    """Bits of a field that holds each of these biases, signed, and each threshold with two bits to spare."""
+    held = [*(signed_bits(bias, bias) for bias in biases), *(t.bit_length() + 2 for t in thresholds)]
+    return max(held, default=1)
 
 
 def neuron_bits(parameter: int, address: int, banks: int) -> int:

@@ -33,7 +33,7 @@ def average_bits(layers: Iterable[Layer]) -> float:
 
 
 def compression(layers: Sequence[Layer], *, total: int | None = None, leaks: int = 0) -> Compression:
-    """The three numbers of a network; stored bits as a program for an engine of the usual shape needs them.
+    """The three numbers of a network; stored bits by estimate, for an engine of the usual shape.
 
     total: weights of the dense network, where the compressed one has other shapes; leaks: channels whose neurons have a
     leak of their own, which is stored too.

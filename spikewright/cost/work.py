@@ -67,7 +67,8 @@ class Layer:
     inputs, outputs: channels; taps: weights between an input and an output channel (9 for a 3×3 convolution);
     places: output positions or tokens; steps: how often the papers compute it for an image, T, or 1 where the steps are
     summed first; planes: bits of its input; spikes: the input is 0 or 1; weights: of the dense matrix; kept: not zero;
-    scheme, bits: of a weight code (32: not quantised). heads: of attention, whose ``inputs`` are q's channels,
+    scheme, bits: of a weight code (32: not quantised); parameter_bits: of the widest bias or threshold on the engine's
+    grid (0: not known). heads: of attention, whose ``inputs`` are q's channels,
     ``outputs`` v's. walk: the engine's way, which may differ from the papers'.
     """
 
@@ -84,6 +85,7 @@ class Layer:
     kept: int = 0
     scheme: Scheme = "uniform"
     bits: int = 32
+    parameter_bits: int = 0
     heads: int = 1
     walk: Walk = Walk()
 

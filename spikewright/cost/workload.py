@@ -75,13 +75,17 @@ class _Derivation:
         if name in self.halos:
             yield self.copy("halo", name)
 
+    def shifted(self, bits: int, fraction_bits: int = 0) -> int:
+        """Bits of a parameter that is shifted from a layer's grid to the engine's; 0 stays 0: not known."""
+        return bits and bits + self.told.fraction_bits - fraction_bits
+
     def layer(self, name: str, kind: Kind, source: str, matrix: Matrix | None) -> Layer:
         assert matrix is not None
         x = self.values[source]
         return Layer(
             name, kind, matrix.inputs, matrix.outputs, x.tokens, self.told.steps, matrix.taps, x.planes, x.spikes,
             matrix.outputs * matrix.inputs * matrix.taps, matrix.kept, matrix.scheme, matrix.bits,
-            walk=self.walk(source),
+            self.shifted(matrix.parameter_bits, matrix.fraction_bits), walk=self.walk(source),
         )  # fmt: skip
 
     def neurons(self, op: Op, kind: Kind) -> Layer:
@@ -95,8 +99,8 @@ class _Derivation:
     def attention(self, op: Op) -> Layer:
         query, value = self.values[op.inputs[0]], self.values[op.inputs[2]]
         return Layer(
-            op.name, "attention", query.channels, value.channels, query.tokens, self.told.steps, heads=op.heads,
-            walk=self.walk(op.inputs[0]),
+            op.name, "attention", query.channels, value.channels, query.tokens, self.told.steps,
+            parameter_bits=self.shifted(op.parameter_bits), heads=op.heads, walk=self.walk(op.inputs[0]),
         )  # fmt: skip
 
     def select(self, op: Op) -> Iterator[Layer | Copy]:

@@ -62,9 +62,17 @@ def test_a_still_image_is_summed_once_where_the_step_lanes_hold_positions() -> N
 
 def test_attention_multiplies_nothing() -> None:
     layer = Layer("attn", "attention", 32, 32, 16, 4, heads=4, walk=Walk(16, steps=4))
-    energy = layer_energy(layer, Activity((0.2, 0.1, 0.3), 0.2))
+    energy = layer_energy(layer, Activity((0.2, 0.1, 0.3), 0.2), Shape(), WIDTHS)
     assert energy.float_pj == pytest.approx(4 * 16 * 16 * (32 * 0.2 + 32 * 0.3) * AC_PJ)
-    assert layer_energy(layer, 0.0).add_pj < energy.add_pj
+    elements, count = 4 * 8 * 8, 5  # of K^T V, each a count of at most 16 tokens
+    additions = elements * 16 * 4 * (0.1 * 0.3 * count + 0.2 * adder_bits(layer))  # K and V both 1; Q gates the counts
+    neurons = 2 * 32 * 16 * 4 * adder_bits(layer)
+    assert energy.add_pj == pytest.approx((additions + neurons) * ADD_PJ_A_BIT)
+    products = elements * 4 * count * 2  # of each step, written and read
+    assert energy.weight_pj == pytest.approx((products + 32 * 40) * ACCESS_PJ_A_BIT)
+    # key words once a head, two rows of the banks for each of the value's eight; query words once an element
+    words = 4 * (8 + 8 * 2) + elements + 32
+    assert energy.spike_pj == pytest.approx(words * 64 * ACCESS_PJ_A_BIT)
     whole = total_energy([layer, LAYER], {"attn": 0.2, "fc": 0.2})
     parts = [layer_energy(layer, 0.2), layer_energy(LAYER, 0.2)]
     assert whole.float_pj == pytest.approx(sum(part.float_pj for part in parts))
