@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from cells_lottery import BASE, LOTTERY, dense
-from predicted import network_cycles, package_cycles, three_numbers, without_leaks
+from predicted import network_cycles, package_cycles, stored_bits, three_numbers
 from protocol import RETRAIN_EPOCHS, Answer, Cell, begin, gathering, judged
+from torch import Tensor
 
+from spikewright.compress.account import layers_of
 from spikewright.compress.build import quantised_from
 from spikewright.compress.export import export_package
 from spikewright.compress.masks import pruned_share
@@ -14,6 +17,7 @@ from spikewright.compress.stages.masks import masks_stage
 from spikewright.compress.stages.neuron import neuron_stage
 from spikewright.compress.stages.run import State, student
 from spikewright.compress.stages.structure import structure_stage
+from spikewright.models.graph import SpikingNetwork, graph_of
 from spikewright.models.package import write_package
 
 SPARSITIES = (0.8, 0.85, 0.9, 0.95)
@@ -74,9 +78,30 @@ def slif(fold: int) -> Answer:
         run = begin(text, fold)
         shaped, _ = structure_stage(run, dense(run), {})
         state, masks = masks_stage(run, shaped, {})
+        before = student(run, state)
         state = neuron_stage(run, state, masks)
-        result[case] = judged(run, gathering(student(run, state, plastic=True), state))
+        network = gathering(student(run, state, plastic=True), state)
+        result[case] = {"classes": judged(run, network), "moved": _moved(network, before)}
     return result
+
+
+def _moved(network: SpikingNetwork, before: SpikingNetwork) -> dict[str, list[int]]:
+    """How many leaks, and how many thresholds behind attention, are others on the engine's grids; and of how many.
+
+    In front of other thresholds a batch norm stands, so nothing is learned by theirs that it could not learn.
+    """
+    moved = {"leaks": [0, 0], "thresholds": [0, 0]}
+    for now, then in zip(graph_of(network).ops, graph_of(before).ops, strict=True):
+        if now.neuron is not None and then.neuron is not None:
+            _count(moved["leaks"], now.neuron.sixteenths() != then.neuron.sixteenths())
+        if now.kind == "attention":
+            _count(moved["thresholds"], torch.as_tensor(now.fires.levels() != then.fires.levels()))
+    return moved
+
+
+def _count(counts: list[int], others: Tensor) -> None:
+    counts[0] += int(others.sum())
+    counts[1] += others.numel()
 
 
 def together(fold: int) -> Answer:
@@ -85,12 +110,13 @@ def together(fold: int) -> Answer:
     final: State = run_stages(run)[1]
     network = quantised_from(run.recipe, final)
     package = export_package(network, run.recipe, run.task)
+    total = sum(layer.weights for layer in layers_of(run.teacher))
     write_package(package, run.checkpoints.folder / f"together-{fold}.safetensors")
     return {
         "classes": judged(run, network, double=True),
         "gone": pruned_share(network),
-        "compression": three_numbers(run, network),
-        "cycles": {"package": package_cycles(without_leaks(package)), "dense": network_cycles(run, run.teacher)},
+        "compression": three_numbers(run, network) | {"stored": 32 * total / stored_bits(package)},
+        "cycles": {"package": package_cycles(package), "dense": network_cycles(run, run.teacher)},
     }
 
 
@@ -98,5 +124,5 @@ CELLS = {
     "l1p": Cell(l1p, L1P),
     "dsp": Cell(dsp, DSP),
     "slif": Cell(slif, SLIF),
-    "together": Cell(together, {"": TOGETHER}),
+    "together": Cell(together, {"": TOGETHER}, counted=2),
 }

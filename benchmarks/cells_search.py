@@ -102,6 +102,6 @@ def search_events(fold: int) -> Answer:
 
 
 CELLS = {
-    "search-digits": Cell(search_digits, RECIPES["digits"]),
-    "search-events": Cell(search_events, RECIPES["events"], FEW_FOLDS),
+    "search-digits": Cell(search_digits, RECIPES["digits"], counted=2),
+    "search-events": Cell(search_events, RECIPES["events"], FEW_FOLDS, counted=2),
 }

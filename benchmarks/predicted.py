@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from spikewright.compiler.importer import import_package
+from spikewright.compiler.lowered import Lowered
 from spikewright.compiler.lowering import lower
 from spikewright.compiler.passes import run_passes
+from spikewright.compiler.program import assemble
 from spikewright.compress.account import compression_of, workload_of
 from spikewright.compress.rehearsal import stored_as
 from spikewright.compress.stages.run import Run
 from spikewright.cost.latency import descriptor_cycles
 from spikewright.cost.shape import Shape
+from spikewright.cost.storage import LEAK_BITS
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.package import Network, Package
 
@@ -25,13 +28,19 @@ def shape_text(shape: Shape) -> str:
 
 
 def three_numbers(run: Run, network: SpikingNetwork) -> dict[str, float]:
-    """How much smaller a network is than the dense one in 32 bits."""
+    """How much smaller a network is than the dense one in 32 bits; its stored bits by the cost model's estimate."""
     return asdict(compression_of(network, run.teacher, run.recipe.input_bits, frames=run.task.frames))
+
+
+def stored_bits(package: Package) -> int:
+    """Bits that a program stores, as the compiler counts them; leaks by channel as the engine would have to."""
+    leaks = sum(tensor.size for name, tensor in package.tensors.items() if name.endswith(".leak"))
+    return assemble(_lowered(package, USUAL)).rom_bits.total + LEAK_BITS * leaks
 
 
 def package_cycles(package: Package, shape: Shape = USUAL) -> int:
     """Cycles of an image by the compiler's schedule."""
-    return sum(step.cycles for step in lower(run_passes(import_package(package)), shape).steps)
+    return sum(step.cycles for step in _lowered(package, shape).steps)
 
 
 def network_cycles(run: Run, network: SpikingNetwork, shape: Shape = USUAL) -> int:
@@ -45,8 +54,12 @@ def estimated_cycles(run: Run, network: SpikingNetwork, shape: Shape = USUAL) ->
     return sum(cycles for _, cycles in descriptor_cycles(work, shape))
 
 
-def without_leaks(package: Package) -> Package:
-    """The package with every leak 1/2, for its cycles only: the engine's leak is fixed, and no cycle depends on it."""
+def _lowered(package: Package, shape: Shape) -> Lowered:
+    return lower(run_passes(import_package(_without_leaks(package))), shape)
+
+
+def _without_leaks(package: Package) -> Package:
+    """The package with every leak 1/2, for counts only: the engine has no other yet, and no cycle depends on it."""
     whole = package.network.model_dump(mode="json")
     for op in whole["ops"]:
         if op.get("neuron"):

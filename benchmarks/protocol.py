@@ -51,17 +51,21 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Cell:
-    """What computes a fold's result, from what recipes (with FOLD for the fold), on which folds."""
+    """What computes a fold's result, from what recipes (with FOLD for the fold), on which folds.
+
+    counted: raised where the cell counts something of its networks, bits say, in another way than before.
+    """
 
     compute: Callable[[int], Answer]
     recipes: Mapping[str, str]
     folds: range = FOLDS
     schedule: Schedule = FINISH
+    counted: int = 1
 
     def key(self, fold: int) -> str:
-        """Content hash of all recipes and of how networks are finished."""
+        """Content hash of all recipes, of how networks are finished, and of how they are counted."""
         keys = [stage_key(recipe_of(text, fold), "grid") for _, text in sorted(self.recipes.items())]
-        return hashlib.sha256(json.dumps([keys, self.schedule]).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps([keys, self.schedule, self.counted]).encode()).hexdigest()[:16]
 
 
 def recipe_of(text: str, fold: int) -> Recipe:

@@ -39,18 +39,27 @@ def _controls(key: str, name: str, cells: list[Answer]) -> list[Row]:
             if other not in cells[0]:
                 continue
             found = compared(cells, lambda c, t=target: c[f"search-{t}"]["classes"], lambda c, o=other: c[o]["classes"])
+            ours, theirs = ([cell[variant] for cell in cells] for variant in (f"search-{target}", other))
             energy = {
                 which: round(
-                    mean([c[f"search-{target}"]["energy"][which] / c[other]["energy"][which] for c in cells]), 3
+                    mean([a["energy"][which] / b["energy"][which] for a, b in zip(ours, theirs, strict=True)]), 3
                 )
                 for which in ("a", "b")
             }
             result.append(
                 Row(f"3.search-{key}-{target}-against-{control}", COMMAND, found["difference"],
                     f"points over {control} at {target} bits", "no worse (accuracy kept against it)",
-                    bool(found["kept"]), seeds(name), f"{said(found)}; energy against it: {energy}")
+                    bool(found["kept"]), seeds(name),
+                    f"{said(found)}; {_sizes(ours)} against {_sizes(theirs)}; energy against it: {energy}")
             )  # fmt: skip
     return result
+
+
+def _sizes(answers: list[Answer]) -> str:
+    """Average bits and stored bits, which the widest code of all layers decides: the means of the folds."""
+    bits = mean([answer["average_bits"] for answer in answers])
+    stored = mean([answer["compression"]["stored"] for answer in answers])
+    return f"{bits:.3f} bits on average and {stored:.2f}x fewer stored"
 
 
 def _chosen(key: str, name: str, cells: list[Answer]) -> list[Row]:

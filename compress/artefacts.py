@@ -100,6 +100,8 @@ def stage_key(recipe: Recipe, stage: str, told: dict[str, Any] | None = None) ->
     whole["version"] += not isinstance(recipe.data, str)  # since a user's training images are mixed
     reach = order.index(own) + 1 if own in order else 0
     whole["constraints"] = {name: constraints[name] for name in order[:reach] if name in constraints}
+    if (neuron := recipe.constraints.neuron) is not None and "neuron" in whole["constraints"]:
+        whole["version"] += neuron.kind != "lif"  # since leaks and thresholds have a rate of their own
     masks = recipe.constraints.masks
     if masks is not None and masks.method != "lottery" and "masks" in whole["constraints"]:
         whole["constraints"]["masks"]["method"] = masks.method  # each class' own default

@@ -234,7 +234,16 @@ class Neuron(Constraint):
 
     kind: Kind = Field(default="slif", description="slif; threshold or leak alone; lif: only trained as long")
     epochs: int = Field(default=10, ge=1)
-    rate: float = Field(default=1e-3, gt=0)
+    rate: float = Field(default=1e-3, gt=0, description="peak learning rate of all but the neurons")
+    neuron_rate: float = Field(
+        default=1e-2, gt=0, description="peak learning rate of leaks, and of thresholds as parts of what they begin at"
+    )
+
+    @model_validator(mode="after")
+    def _plain_neurons_learn_nothing(self) -> Neuron:
+        if self.kind == "lif" and self.neuron_rate != type(self).model_fields["neuron_rate"].default:
+            raise ValueError("neuron_rate is of neurons that learn; lif has nothing to learn")
+        return self
 
 
 class LayerFormat(Part):

@@ -50,6 +50,7 @@ class Phase:
     label: str
     epochs: int
     rate: float
+    neuron_rate: float | None = None  #: of leaks, and of thresholds as parts of their first values; rate, if not given
     soft: bool = False  #: token selectors sample masks; else they gather
     frozen_norms: bool = False
     masks: Masks = field(default_factory=dict)
@@ -113,11 +114,13 @@ def reestimate_norms(network: SpikingNetwork, task: Task, settings: Settings, la
     network.eval()
 
 
-def _optimiser(network: nn.Module, settings: Settings, rate: float) -> torch.optim.AdamW:
+def _optimiser(network: nn.Module, settings: Settings, phase: Phase) -> torch.optim.AdamW:
+    rate = phase.rate
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     steps = [p for n, p in named if n.endswith(".step") or ".steps." in n]
     logits = [p for n, p in named if n.endswith(".logits")]
-    apart = {id(p) for p in (*steps, *logits)}
+    neurons = [] if phase.neuron_rate is None else _neurons(named, phase.neuron_rate)
+    apart = {id(p) for p in (*steps, *logits, *(p for p, _ in neurons))}
     weights = [p for _, p in named if p.dim() > 1 and id(p) not in apart]
     others = [p for _, p in named if p.dim() <= 1 and id(p) not in apart]
     groups = [
@@ -128,7 +131,15 @@ def _optimiser(network: nn.Module, settings: Settings, rate: float) -> torch.opt
         # The search's logits begin at 0 and must part by some units in a few hundred updates.
         {"params": logits, "lr": rate * 20.0, "factor": 20.0, "weight_decay": 0.0},
     ]
+    groups += [{"params": [p], "lr": lr, "factor": lr / rate, "weight_decay": 0.0} for p, lr in neurons]
     return torch.optim.AdamW([g for g in groups if g["params"]])
+
+
+def _neurons(named: list[tuple[str, nn.Parameter]], rate: float) -> list[tuple[nn.Parameter, float]]:
+    """Leaks and thresholds with their peak rates: a threshold may be of any size, so its rate is a part of it."""
+    leaks = [(p, rate) for n, p in named if n.endswith(".leak")]
+    levels = [(p, rate * float(p.detach().mean())) for n, p in named if n.endswith(".level")]
+    return leaks + levels
 
 
 def train(
@@ -148,7 +159,7 @@ def train(
     apply_masks(network, phase.masks)
     ranks = Ranks.current()
     loss_of = ranks.parallel(network, objective)
-    optimiser = _optimiser(network, settings, phase.rate)
+    optimiser = _optimiser(network, settings, phase)
     batch, device = settings.batch, device_of(network)
     log: list[Record] = []
     done = 0

@@ -19,7 +19,7 @@ def neuron_stage(run: Run, start: State, masks: Masks) -> State:
         make_plastic(model, neuron.kind)
         soft = bool(run.recipe.selector_blocks())
         lesson = run.lesson(neuron, lambda: student(run, start))
-        phase = Phase("neuron", neuron.epochs, neuron.rate, soft=soft, masks=masks)
+        phase = Phase("neuron", neuron.epochs, neuron.rate, neuron_rate=neuron.neuron_rate, soft=soft, masks=masks)
         log = run.train(fast(model), phase, lesson=lesson)
         log += run.settle(model, "neuron", lesson)
         return copy_of(model), log

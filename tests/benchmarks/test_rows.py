@@ -18,6 +18,7 @@ from rows_compression import rows
 
 IMAGES = 300
 LABELS = [image % 10 for image in range(IMAGES)]
+MOVED = {"leaks": [30, 120], "thresholds": [1, 8]}
 COMPRESSION = {"bits": 4.0, "weights": 35.0, "stored": 20.0}
 
 
@@ -50,7 +51,7 @@ def made_up(gone: float = 0.91, wrong: int = 0, bits: float = 3.6, area: float =
         "selector": {method: {"classes": answers(0), "area": [0.9, 0.8, 0.2]} for method in CONTROLS},
         "l1p": {case: entry(wrong) for case in L1P},
         "dsp": {case: entry(wrong) for case in DSP},
-        "slif": {case: answers(9 if case.endswith(":lif") else wrong) for case in SLIF},
+        "slif": {case: {"classes": answers(9 if case.endswith(":lif") else wrong), "moved": MOVED} for case in SLIF},
         "together": entry(wrong) | {"gone": gone, "cycles": {"package": 100, "dense": 400}},
         "balanced": {number: entry(wrong) | priced for number in ("8", "10")},
         "clip": {"clip": entry(wrong) | priced},
@@ -81,7 +82,7 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
         "3.lottery-control-10", "3.lottery-control-11",
         "3.l1p-80", "3.l1p-85", "3.l1p-90", "3.l1p-95", "3.dsp-25", "3.dsp-50", "3.dsp-75",
         *(f"3.slif-{case}{end}" for case in HARD for end in ("", *(f"-{kind}" for kind in KINDS[1:]))),
-        "3.together-accuracy", "3.together-compression", "3.together-cycles",
+        "3.slif-elsewhere", "3.together-accuracy", "3.together-compression", "3.together-cycles",
         *(f"3.{name}-{what}" for name in ("balanced-8", "balanced-10", "clip", "fill") for what in
           ("accuracy", "cycles")),
         *(f"3.search-{key}" for key in ("digits", "events")),
@@ -97,6 +98,7 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
     assert found["3.lottery"].seeds == "folds 0 to 4, seeds 1 to 5"
     assert found["3.lottery-control-10"].value == 1.0
     assert found["3.slif-l1p-0.95-threshold"].value == 3.0
+    assert "25.0 % of the leaks moved, and 12.5 % of the thresholds" in found["3.slif-l1p-0.95-threshold"].note
     assert found["3.together-cycles"].value == 4.0
     assert found["3.fill-cycles"].value == 2.0
     assert found["3.lottery-gflops"].value == 25.0
@@ -139,10 +141,27 @@ def test_whether_there_is_a_loss_to_recover_is_said(
     wrong: int, lost: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cells = made_up()
-    cells["slif"] = {case: answers(wrong) for case in SLIF}
+    cells["slif"] = {case: {"classes": answers(wrong), "moved": MOVED} for case in SLIF}
     found = rows_of(monkeypatch, cells)["3.slif-dsp-0.75"]
     assert found.unit.startswith(f"points of LIF, trained as long: {said}")
     assert found.value == lost
+
+
+def test_a_loss_for_which_no_neuron_was_tried_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = made_up()
+    assert rows_of(monkeypatch, cells)["3.slif-elsewhere"].met
+    cells["dsp"] = cells["dsp"] | {"0.5": entry(6)}
+    found = rows_of(monkeypatch, cells)["3.slif-elsewhere"]
+    assert (found.value, found.met) == (-2.0, False)
+    assert "dsp-0.5" in found.unit
+
+
+def test_a_control_that_stores_less_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = made_up()
+    less = cells["search-digits"]["fixed-3"] | {"average_bits": 3.0, "compression": COMPRESSION | {"stored": 23.5}}
+    cells["search-digits"] = cells["search-digits"] | {"fixed-3": less}
+    note = rows_of(monkeypatch, cells)["3.search-digits-3-against-fixed"].note
+    assert "3.600 bits on average and 20.00x fewer stored against 3.000 bits on average and 23.50x fewer stored" in note
 
 
 @pytest.mark.parametrize("missing", list(CELLS))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from spikewright.compress.constraints import Neuron
 from spikewright.compress.masks import apply_masks, magnitude_masks, prunable
 from spikewright.compress.objective import Objective
 from spikewright.compress.plastic import make_plastic
@@ -13,6 +14,10 @@ from spikewright.models.neurons import LIF, PlasticLIF
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
 
 CONFIG = SpikformerConfig(dim=16, depth=1, heads=2, steps=3, mlp_ratio=2)
+
+
+def plastic(model: Spikformer) -> list[PlasticLIF]:
+    return [m for m in model.modules() if isinstance(m, PlasticLIF)]
 
 
 def network() -> Spikformer:
@@ -52,9 +57,25 @@ def test_thresholds_and_leaks_learn_together_with_masked_weights() -> None:
     assert "block.0.attn.attn_lif.level" in moved
     assert "patch_embed.proj_lif3.leak" in moved
     assert all((p[~masks[n]] == 0).all() for n, p in model.named_parameters() if n in masks)
-    for neuron in model.modules():
-        if isinstance(neuron, PlasticLIF):
-            m = neuron.sixteenths()
-            assert torch.equal(m, m.round())
-            assert float(m.min()) >= 0
-            assert float(m.max()) <= 16
+    for neuron in plastic(model):
+        m = neuron.sixteenths()
+        assert torch.equal(m, m.round())
+        assert float(m.min()) >= 0
+        assert float(m.max()) <= 16
+
+
+def test_neurons_step_off_their_grids_in_as_many_updates_as_weights_need() -> None:
+    """A leak counts in sixteenths, a threshold behind attention in whole products: at the weights' rate none moves."""
+    task = make_task(load("digits"), limit=128)
+    moved = {}
+    for rate in (None, Neuron().neuron_rate):
+        model = network()
+        make_plastic(model, "slif")
+        train(model, task, Settings(seed=1, batch=8), Phase("t", 5, Neuron().rate, neuron_rate=rate), Objective())
+        leaks = torch.cat([neuron.sixteenths() for neuron in plastic(model)])
+        levels = torch.cat([neuron.levels().detach() for neuron in plastic(model) if neuron.whole])
+        moved[rate] = float((leaks != 8).double().mean()), int((levels != 8).sum())
+    assert moved[None] == (0.0, 0)
+    share, thresholds = moved[Neuron().neuron_rate]
+    assert share > 0.25
+    assert thresholds >= 1

@@ -172,6 +172,10 @@ def test_a_wrong_scheme_is_told_with_the_nearest(wrong: str, text: str) -> None:
             "tokens: temperature is of a learned selector; random has nothing",
         ),
         ("tokens: {method: random, ratio_weight: 1}", "tokens: ratio_weight is of a learned selector; random has"),
+        (
+            "neuron: {kind: lif, neuron_rate: 0.1}",
+            "neuron: neuron_rate is of neurons that learn; lif has nothing to learn",
+        ),
     ],
 )
 def test_a_key_that_would_do_nothing_is_refused(constraint: str, text: str) -> None:
