@@ -111,7 +111,7 @@ def _tell(told: Description, op: GraphOp, shapes: _Shapes, bound: dict[str, int]
         told.add(op.name, *op.reads, planes=bound[op.name].bit_length())
     elif op.kind == "attention":
         levels = torch.as_tensor(cast(LIF, op.neuron).levels()).round().reshape(-1)
-        bits = _parameter_bits(torch.zeros(1), levels)
+        bits = parameter_bits((), levels.long().tolist())
         told.attention(op.name, *op.reads, heads=op.heads, parameter_bits=bits)
     elif op.kind == "select":
         bound[op.name] = bound[op.reads[0]]

@@ -149,24 +149,24 @@ class Checkpoints:
         """RecipeError where one of these stages has a checkpoint that is another recipe's, before others are made."""
         for stage in stages:
             if self.path(stage).exists():
-                self._about(stage, None)
+                self._log(stage)
 
     def read(self, stage: str) -> tuple[dict[str, Tensor], list[dict[str, Any]]] | None:
         """Tensors and log of a finished stage; None if there is none. RecipeError if it is another recipe's."""
-        if not self.path(stage).exists():
+        path = self.path(stage)
+        if not path.exists():
             return None
-        tensors: dict[str, Tensor] = {}
-        return tensors, self._about(stage, tensors)
+        log = self._log(stage)
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, log  # noqa: SIM118
 
-    def _about(self, stage: str, into: dict[str, Tensor] | None) -> list[dict[str, Any]]:
-        """The stage's log; its tensors into a mapping, if there is one."""
+    def _log(self, stage: str) -> list[dict[str, Any]]:
+        """The stage's log, from a checkpoint that is whole and the recipe's; else RecipeError."""
         path = self.path(stage)
         try:
             with safe_open(path, framework="pt") as file:
                 about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
-                made_by, log = about.get("recipe"), about.get("log")
-                if into is not None:
-                    into.update((name, file.get_tensor(name)) for name in file.keys())  # noqa: SIM118
+            made_by, log = about.get("recipe"), about.get("log")
         except (SafetensorError, OSError, ValueError, AttributeError) as error:
             raise RecipeError(f"{path}: not a whole checkpoint ({error}); remove it to train the stage again") from None
         if made_by != self.key(stage):

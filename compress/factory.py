@@ -62,7 +62,7 @@ def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
         try:
             network = build(**config.arguments)
         except (Exception, SystemExit) as error:
-            raise FactoryError(f"factory {config.factory!r} failed: {_said(error)}") from None
+            raise FactoryError(f"factory {config.factory!r} failed: {said(error)}") from None
     if not isinstance(network, SpikingNetwork):
         raise FactoryError(
             f"factory {config.factory!r}: must return a spikewright.models.graph.SpikingNetwork, not "
@@ -132,14 +132,14 @@ def _function(name: str) -> Callable[..., Any]:
     except ImportError as error:
         raise FactoryError(f"factory {name!r}: {module} cannot be imported ({_text(error)})") from None
     except (Exception, SystemExit) as error:
-        raise FactoryError(f"factory {name!r}: {module} cannot be imported, it raises {_said(error)}") from None
+        raise FactoryError(f"factory {name!r}: {module} cannot be imported, it raises {said(error)}") from None
     if not hasattr(found, function):
         raise FactoryError(f"factory {name!r}: {module} has no {function}")
     build: Callable[..., Any] = getattr(found, function)
     return build
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """Type and text of an error, in one line."""
     return f"{type(error).__name__}: {_text(error)}"
 

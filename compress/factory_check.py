@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spikewright.compress.factory import FactoryError
+from spikewright.compress.factory import FactoryError, said
 from spikewright.compress.masks import prunable
 from spikewright.compress.parallel import process_count
 from spikewright.compress.synapses import synapses
@@ -99,9 +99,7 @@ def check_network(network: SpikingNetwork, factory: str) -> None:
 
 
 def _told(factory: str, error: Exception) -> FactoryError:
-    text = " ".join(str(error).split())
-    kind = "" if isinstance(error, FactoryError) else f"{type(error).__name__}: "
-    return FactoryError(f"factory {factory!r}: {kind}{text}")
+    return FactoryError(f"factory {factory!r}: {error if isinstance(error, FactoryError) else said(error)}")
 
 
 def check_training(build: Callable[[], SpikingNetwork], images: Tensor, labels: Tensor, factory: str) -> None:
@@ -129,5 +127,7 @@ def check_training(build: Callable[[], SpikingNetwork], images: Tensor, labels: 
             for name, parameter in network.named_parameters():
                 if parameter.requires_grad and parameter.grad is None:
                     raise FactoryError(f"no gradient reaches {name}; with several processes, remove or freeze it")
+    except NotImplementedError:
+        raise FactoryError(f"factory {factory!r}: its network must have run, which training calls") from None
     except Exception as error:
         raise _told(factory, error) from None

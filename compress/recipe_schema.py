@@ -98,7 +98,7 @@ class Recipe(Part):
                     trained = "; trained weights go in by teacher.checkpoint" if family == "factory" else ""
                     raise ValueError(f"{name} works on the blocks of a spikformer, not on a {family}{trained}")
             return self
-        self._shrinks(self.model)
+        self._check_structure(self.model)
         for block in (tokens.before or ()) if tokens else ():
             if not 0 < block < self.model.depth:
                 raise ValueError(f"tokens.before must name blocks from 1 to {self.model.depth - 1}, not {block}")
@@ -118,7 +118,7 @@ class Recipe(Part):
             raise ValueError(f"tokens.fill {tokens.fill} would keep all {self.model.tokens} tokens")
         return self
 
-    def _shrinks(self, model: SpikformerConfig) -> None:
+    def _check_structure(self, model: SpikformerConfig) -> None:
         """ValueError where the structure constraint, or its stream_limit, would change nothing."""
         structure = self.constraints.structure
         if structure is None:

@@ -17,7 +17,7 @@ from spikewright.compress.account import layers_of
 from spikewright.compress.build import exact, layer_names, quantise, student_model
 from spikewright.compress.constraints import ConvertedMasks, FixedQuantisers, L1PMasks, LotteryMasks
 from spikewright.compress.export import export_package
-from spikewright.compress.factory import FactoryConfig
+from spikewright.compress.factory import FactoryConfig, said
 from spikewright.compress.fractions import with_fractions
 from spikewright.compress.guided import density_masks
 from spikewright.compress.masks import (
@@ -75,8 +75,8 @@ def rehearsed_package(recipe: Recipe, task: Task) -> Package:
     except Exception as error:
         if not isinstance(recipe.model, FactoryConfig):
             raise
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise RecipeError(f"the quantised network of factory {recipe.model.factory!r} fails: {text}") from None
+        text = f"the quantised network of factory {recipe.model.factory!r} fails: {said(error)}"
+        raise RecipeError(text) from None
 
 
 def stored_as(network: SpikingNetwork, recipe: Recipe, task: Task) -> Package:

@@ -61,7 +61,7 @@ ONE = Own()
         (AnswersTensor, "run must return a spikewright.models.graph.Result, not Tensor"),
         (AnswersSteps, "run answers scores [1, 2, 10]; allowed is [2, 10]"),
         (Raises, "RuntimeError: shapes that do not meet"),
-        (OnlyForward, "NotImplementedError: "),
+        (OnlyForward, "its network must have run, which training calls"),
         (frozen, "none of its parameters can be trained; leave requires_grad on"),
         (doubled, "patch_embed.proj_conv.weight is torch.float64; allowed is torch.float32"),
         (lambda: ONE, "it returns the same network again; each call must build one"),
