@@ -68,9 +68,9 @@ def portable(recipe: Recipe, *, defaults: bool = True) -> dict[str, Any]:
     return whole
 
 
-def recipe_hash(recipe: Recipe) -> str:
-    """Content hash of everything that determines the result."""
-    text = json.dumps(portable(recipe), sort_keys=True)
+def recipe_hash(told: dict[str, Any]) -> str:
+    """Content hash of everything that determines the result, as :func:`portable` tells it."""
+    text = json.dumps(told, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

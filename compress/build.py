@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spikewright.compress.channels import thinned
 from spikewright.compress.constraints import ConvertedMasks
-from spikewright.compress.factory import build_from_factory, load_checkpoint
+from spikewright.compress.factory import FactoryConfig, build_from_factory, load_checkpoint
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, WeightFormat, quantised_layer
 from spikewright.compress.recipe import layer_formats
@@ -44,10 +44,12 @@ def dense_model(recipe: Recipe) -> SpikingNetwork:
 
 
 def untrained_teacher(recipe: Recipe) -> SpikingNetwork:
-    """:func:`dense_model` as its training begins: with the teacher's checkpoint, if there is one."""
+    """:func:`dense_model` as its training begins: with the weights of the recipe's checkpoint, if there is one."""
     network = dense_model(recipe)
-    if recipe.teacher.checkpoint is not None:
-        load_checkpoint(network, Path(recipe.teacher.checkpoint))
+    own = recipe.model.checkpoint if isinstance(recipe.model, FactoryConfig) else None
+    for checkpoint in (own, recipe.teacher.checkpoint):
+        if checkpoint is not None:
+            load_checkpoint(network, Path(checkpoint))
     return network
 
 

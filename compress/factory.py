@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_core import to_json
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -48,15 +47,24 @@ class FactoryConfig(BaseModel):
     @field_validator("arguments")
     @classmethod
     def _are_plain(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            to_json(value)
-        except ValueError:
-            raise ValueError("must hold numbers, texts, lists and mappings only") from None
+        if not _is_plain(value):
+            raise ValueError("must hold numbers, texts, lists and mappings by text only")
         return value
 
 
+def _is_plain(value: object, inside: tuple[int, ...] = ()) -> bool:
+    """Whether JSON gives the same value again; ``inside``: the lists and mappings around it."""
+    if id(value) in inside:
+        return False
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(one, (*inside, id(value))) for key, one in value.items())
+    if isinstance(value, list):
+        return all(_is_plain(one, (*inside, id(value))) for one in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
 def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
-    """The network, with the checkpoint's weights if there is one; FactoryError where it cannot be had."""
+    """The network as its factory initialises it, without the checkpoint's weights; FactoryError if it cannot be had."""
     with current_folder():
         build = _function(config.factory)
         try:
@@ -68,15 +76,13 @@ def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
             f"factory {config.factory!r}: must return a spikewright.models.graph.SpikingNetwork, not "
             f"{type(network).__name__}"
         )
-    if config.checkpoint is not None:
-        load_checkpoint(network, Path(config.checkpoint))
     return network
 
 
 def structure_of(config: FactoryConfig) -> str:
     """Content hash of what the factory builds: modules with their settings, shapes, and the graph; not the weights."""
     with torch.random.fork_rng():
-        network = build_from_factory(config.model_copy(update={"checkpoint": None}))
+        network = build_from_factory(config)
     ops = [(op.kind, op.name, op.reads, op.function, op.heads, op.limit) for op in graph_of(network).ops]
     shapes = [(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()]
     return hashlib.sha256(repr((network, tuple(network.size), ops, shapes)).encode()).hexdigest()[:16]
@@ -108,7 +114,7 @@ def _unfit(tensor: Tensor, like: Tensor) -> str:
         return "is not stored as plain numbers"
     if like.is_floating_point() and not tensor.is_floating_point():
         return f"is {str(tensor.dtype).removeprefix('torch.')}; allowed are floating-point numbers"
-    if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+    if tensor.is_floating_point() and not bool(tensor.float().isfinite().all()):
         return "holds what is no finite number"
     return ""
 

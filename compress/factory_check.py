@@ -18,8 +18,6 @@ from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.neurons import LIF
 from spikewright.models.spikformer import Head
 
-#: Of parameters and buffers; norms count batches in whole numbers.
-_NUMBERS = (torch.float32, torch.int64)
 #: What the synapse of each kind of op may be.
 _SYNAPSES: dict[str, tuple[type, ...]] = {"conv": (Conv3,), "linear": (Dense, Pointwise), "head": (Head,)}
 
@@ -85,15 +83,16 @@ def _check_size(size: object) -> None:
 
 def check_network(network: SpikingNetwork, factory: str) -> None:
     """FactoryError where the network of ``factory`` cannot tell its size or graph, or holds what is not known here."""
+    kind = type(network)
     try:
+        if kind.size is SpikingNetwork.size or kind.describe is SpikingNetwork.describe:
+            raise FactoryError("its network must have a size and describe its graph")
         _check_size(network.size)
         ops = graph_of(network).ops
         for op in ops:
             _check(op)
         _check_sharing(ops)
         _check_use(network)
-    except NotImplementedError:
-        raise FactoryError(f"factory {factory!r}: its network must have a size and describe its graph") from None
     except Exception as error:
         raise _told(factory, error) from None
 
@@ -109,11 +108,9 @@ def check_training(build: Callable[[], SpikingNetwork], images: Tensor, labels: 
     """
     try:
         network = build()
-        if build() is network:
-            raise FactoryError("it returns the same network again; each call must build one")
-        others = [name for name, tensor in network.state_dict().items() if tensor.dtype not in _NUMBERS]
-        if others:
-            raise FactoryError(f"{others[0]} is {network.state_dict()[others[0]].dtype}; allowed is torch.float32")
+        if type(network).run is SpikingNetwork.run:
+            raise FactoryError("its network must have run, which training calls")
+        _check_tensors(network, build())
         if not any(parameter.requires_grad for parameter in network.parameters()):
             raise FactoryError("none of its parameters can be trained; leave requires_grad on")
         result = network.train().run(images)
@@ -127,7 +124,28 @@ def check_training(build: Callable[[], SpikingNetwork], images: Tensor, labels: 
             for name, parameter in network.named_parameters():
                 if parameter.requires_grad and parameter.grad is None:
                     raise FactoryError(f"no gradient reaches {name}; with several processes, remove or freeze it")
-    except NotImplementedError:
-        raise FactoryError(f"factory {factory!r}: its network must have run, which training calls") from None
+        _check_double(network, images)
     except Exception as error:
         raise _told(factory, error) from None
+
+
+def _check_tensors(network: SpikingNetwork, again: SpikingNetwork) -> None:
+    """FactoryError where numbers are of another type than training's, or two networks of a factory have one tensor."""
+    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    others = {id(tensor) for tensor in (*again.parameters(), *again.buffers())}
+    for name, tensor in tensors.items():
+        if id(tensor) in others:
+            raise FactoryError(f"{name} is the same in two networks that it builds; each call must build its own")
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            raise FactoryError(f"{name} is {tensor.dtype}; allowed is torch.float32")
+
+
+def _check_double(network: SpikingNetwork, images: Tensor) -> None:
+    """FactoryError where the network cannot be judged, which is done in float64, so that sums are exact."""
+    try:
+        with torch.no_grad():
+            logits = network.double().eval()(images.double())
+    except Exception as error:
+        raise FactoryError(f"run must take float64 too, in which networks are judged: {said(error)}") from None
+    if logits.dtype != torch.float64:
+        raise FactoryError(f"run answers {logits.dtype} to a network and images of float64, in which it is judged")

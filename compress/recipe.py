@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -47,17 +45,22 @@ def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, WeightFormat]:
     return formats
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as :func:`yaml.safe_load` reads it, but a key that stands twice is a fault: the first would be lost."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+def _check_keys(node: yaml.Node | None, known: set[int]) -> None:
+    """MarkedYAMLError for a key that stands twice in one mapping, of which YAML would forget the first."""
+    if node is None or id(node) in known:  # an alias is the node that it names
+        return
+    known.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for one in node.value:
+            _check_keys(one, known)
+    if isinstance(node, yaml.MappingNode):
         seen = set()
-        for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if (key.tag, key.value) in seen:
+                    raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+                seen.add((key.tag, key.value))
+            _check_keys(value, known)
 
 
 def parse_recipe(text: str, folder: Path | str = ".", name: str | None = None) -> Recipe:
@@ -67,7 +70,8 @@ def parse_recipe(text: str, folder: Path | str = ".", name: str | None = None) -
     recipe that has none.
     """
     try:
-        raw = yaml.load(text, _Loader)
+        _check_keys(yaml.compose(text, yaml.SafeLoader), set())
+        raw = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, where YAML sees one
         raise RecipeError(f"not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):

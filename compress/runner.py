@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -35,9 +36,14 @@ from spikewright.compress.training import Record, TrainingError, accuracy, predi
 from spikewright.cost.work import dense_macs
 from spikewright.models.package import write_package
 
+#: Raises where a network is not what it describes.
+Witness = Callable[[Recipe, Task], None]
 
-def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: list[Record], out: Path) -> None:
-    """Judge both models on the test images, once, and write the run's files."""
+
+def _finish(
+    recipe: Recipe, told: dict[str, Any], task: Task, dense_state: State, state: State, log: list[Record], out: Path
+) -> None:
+    """Judge both models on the test images, once, and write the run's files; ``told``: the recipe as it is portable."""
     dense = dense_model(recipe)
     dense.load_state_dict(dense_state)
     model = quantised_from(recipe, state)
@@ -55,7 +61,7 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     metrics: dict[str, Any] = {
         "name": recipe.name,
         "data": task.data.name,
-        "recipe": recipe_hash(recipe),
+        "recipe": recipe_hash(told),
         "seed": recipe.seed,
         "accuracy": {rung: {"correct": n, "count": count} for rung, n in correct.items()},
         "validation": {
@@ -70,7 +76,7 @@ def _finish(recipe: Recipe, task: Task, dense_state: State, state: State, log: l
     }
     records = {"record.labels": test.labels.astype(np.int16)}
     records |= {f"record.{rung}": classes.astype(np.int16) for rung, classes in answers.items()}
-    provenance = {"recipe": portable(recipe), "metrics": metrics}
+    provenance = {"recipe": told, "metrics": metrics}
     package = export_package(model, recipe, task, records=records, provenance=provenance)
     save_tensors(out / "dense.safetensors", dense_state)
     save_tensors(out / "quantised.safetensors", state)
@@ -104,13 +110,16 @@ def _check_processes(recipe: Recipe, task: Task) -> None:
         )
 
 
-def checked(path: Path | str) -> tuple[Recipe, Task]:
-    """A recipe that a run can end well with, and its data; RecipeError with what stands in its way, before training."""
+def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, Task]:
+    """A recipe that a run can end well with, and its data; RecipeError with what stands in its way, before training.
+
+    witness: asked at last, as in :func:`run_recipe`.
+    """
     recipe = load_recipe(path)
     tokens = recipe.constraints.tokens
+    network = untrained_teacher(recipe)  # a checkpoint that does not fit is refused now
     if isinstance(recipe.model, FactoryConfig):
-        check_network(build_from_factory(recipe.model), recipe.model.factory)
-    untrained_teacher(recipe)  # a checkpoint that does not fit is refused now
+        check_network(network, recipe.model.factory)
     try:
         if tokens is not None and tokens.method != "learned":
             raise RecipeError(f"tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it")
@@ -121,18 +130,25 @@ def checked(path: Path | str) -> tuple[Recipe, Task]:
             labels = torch.from_numpy(few.labels[:2])
             check_training(build, task.inputs(few.images[:2]), labels, recipe.model.factory)
         rehearsed_package(recipe, task)
+        if witness is not None:
+            witness(recipe, task)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
     return recipe, task
 
 
-def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None = None) -> Path:
+def run_recipe(
+    path: Path | str, out_dir: Path | str, *, console: Console | None = None, witness: Witness | None = None
+) -> Path:
     """Train what the recipe says and return the path of the package, ``out_dir/package.safetensors``.
 
     Beside it: dense.safetensors, quantised.safetensors, recipe.yaml (resolved), log.jsonl, metrics.json, and a
-    checkpoint per stage in ``stages/``, from which an interrupted run continues to the same result.
+    checkpoint per stage in ``stages/``, from which an interrupted run continues to the same result. A user's files are
+    what they are when the run begins. witness: raises where the recipe's network is not what it describes; the command
+    asks the golden model, which this folder does not know.
     """
-    (recipe, task), out = checked(path), Path(out_dir)
+    (recipe, task), out = checked(path, witness), Path(out_dir)
+    told = portable(recipe)
     console = console or Console(stderr=True)
     columns = (
         TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
@@ -158,5 +174,5 @@ def run_recipe(path: Path | str, out_dir: Path | str, *, console: Console | None
         run = Run(recipe, checkpoints, task, tick)
         dense, state = run_stages(run)
         if first:
-            _finish(recipe, task, dense, state, run.log, out)
+            _finish(recipe, told, task, dense, state, run.log, out)
     return out / "package.safetensors"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spikewright.compress.quantise import QuantHead
 from spikewright.models.data import Images
-from spikewright.models.graph import SpikingNetwork, graph_of
+from spikewright.models.graph import GraphOp, SpikingNetwork, graph_of
 from spikewright.models.package import Package
 from spikewright.sim.golden import run as golden
 
@@ -21,7 +21,8 @@ class WitnessError(ValueError):
 def assert_same(network: SpikingNetwork, package: Package, images: Images, inputs: Tensor) -> dict[str, float]:
     """Firing rate by op, where spikes and scores of ``network`` (float64, on the grid) are the golden model's.
 
-    inputs: the images as the network reads them. WitnessError names the first op whose spikes are others.
+    inputs: the images as the network reads them. WitnessError names the first op whose spikes are others, or do not
+    come as :func:`_by_token` knows them.
     """
     ops = graph_of(network.eval()).ops
     spikes: dict[str, Tensor] = {}
@@ -36,12 +37,13 @@ def assert_same(network: SpikingNetwork, package: Package, images: Images, input
     for hook in hooks:
         hook.remove()
     wanted = golden(package, images)
-    for name, found in spikes.items():
-        mine = found.flatten(3).transpose(2, 3) if found.dim() == 5 else found  # a grid of pixels to tokens
-        if name.endswith(".attn"):  # heads apart: [T, B, heads, N, width]
-            mine = found.transpose(2, 3).flatten(3) if found.dim() == 5 else found
-        if not torch.equal(mine.transpose(0, 1).to(torch.int64), wanted.values[name].to(torch.int64)):
-            raise WitnessError(f"the spikes of {name} are not those of the graph that it describes")
+    for op in ops:
+        if op.neuron is not None:
+            if op.name not in spikes:
+                raise WitnessError(f"the neuron of {op.name} is never called")
+            theirs = wanted.values[op.name].transpose(0, 1)
+            if not torch.equal(_by_token(spikes[op.name], op, theirs.shape).to(torch.int64), theirs.to(torch.int64)):
+                raise WitnessError(f"the spikes of {op.name} are not those of the graph that it describes")
     head = cast(QuantHead, next(op.module for op in ops if op.kind == "head"))
     before = next(op.input for op in package.network.ops if op.kind == "head")
     steps, tokens = wanted.values[before].shape[1:3]
@@ -49,3 +51,21 @@ def assert_same(network: SpikingNetwork, package: Package, images: Images, input
     if not torch.equal(logits, wanted.scores.double() * lsb):
         raise WitnessError("its class scores are not those of the graph that it describes")
     return {name: float(found.mean()) for name, found in spikes.items()}
+
+
+def _by_token(spikes: Tensor, op: GraphOp, shape: torch.Size) -> Tensor:
+    """A neuron's spikes as ``shape``, [T, B, N, C]; they come so, as [T, B, C, H, W], or with heads apart.
+
+    Heads apart are [T, B, heads, N, C / heads]. Neighbouring axes may be one, as [T, B·N, C].
+    """
+    steps, images, tokens, channels = shape
+    if op.kind == "attention" and spikes.shape == (steps, images, op.heads, tokens, channels // op.heads):
+        return spikes.transpose(2, 3).flatten(3)
+    if spikes.dim() == 5 and spikes.shape[2] == channels and spikes[0, 0, 0].numel() == tokens:
+        return spikes.flatten(3).transpose(2, 3)
+    if spikes.numel() == shape.numel() and (spikes.shape[0], spikes.shape[-1]) == (steps, channels):
+        return spikes.reshape(shape)
+    raise WitnessError(
+        f"the neuron of {op.name} answers spikes of shape {list(spikes.shape)}; allowed is {list(shape)}, of steps, "
+        "images, tokens and channels, or a grid of pixels behind the channels"
+    )

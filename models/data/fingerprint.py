@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,18 +16,26 @@ from spikewright.models.formats.files import within
 def fingerprint(path: Path | str) -> str:
     """SHA-256 of a file's content; of a folder, which may be large, of its files' names and sizes, sorted.
 
-    Hidden files and folders are passed over, as by whoever reads the folder.
+    Hidden files and folders are passed over and links followed, as by whoever reads the folder; a link to a folder
+    around it is not.
     """
     path = Path(path)
     if not path.is_dir():
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    found = []
-    for folder, inner, names in os.walk(path):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        for file_path in (Path(folder, name) for name in names if not name.startswith(".")):
-            found.append(f"{file_path.relative_to(path).as_posix()}\0{file_path.stat().st_size}\n")
+    found = [f"{one.relative_to(path).as_posix()}\0{one.stat().st_size}\n" for one in _files(path)]
     return f"sha256:{hashlib.sha256(os.fsencode(''.join(sorted(found)))).hexdigest()}"
+
+
+def _files(folder: Path, around: tuple[Path, ...] = ()) -> Iterator[Path]:
+    within = (*around, folder.resolve())
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if not path.is_dir():
+            yield path
+        elif path.resolve() not in within:
+            yield from _files(path, within)
 
 
 @cache

@@ -24,7 +24,6 @@ def compress(
     Example: spikewright compress recipes/clutter-digits.yaml -o runs/clutter-digits
     """
     from spikewright.boards.registry import load_board
-    from spikewright.commands.described import check_described
     from spikewright.compress.parallel import is_first
     from spikewright.compress.recipe import load_recipe
 
@@ -33,16 +32,16 @@ def compress(
     out.quiet = not is_first()  # under torchrun all processes train, one speaks
     if not dry_run and output is None:
         raise UserError("--output is missing: the folder of the run (or --dry-run, which writes nothing)")
-    check_described(recipe)
     if dry_run:
         from spikewright.commands.dry_run import rehearse
 
         rehearse(recipe, board)
         return
+    from spikewright.commands.described import check_described
     from spikewright.compress.runner import run_recipe
 
     assert output is not None
-    package = run_recipe(recipe, output, console=err)
+    package = run_recipe(recipe, output, console=err, witness=check_described)
     out.print(f"package: {escape(show(package))}")
     if board is not None and is_first():
         from spikewright.commands.tried import draw

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
-from spikewright.commands.common import UserError
 from spikewright.compress.export import export_package
-from spikewright.compress.factory import FactoryConfig
-from spikewright.compress.recipe import load_recipe
+from spikewright.compress.factory import FactoryConfig, FactoryError, said
+from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.rehearsal import rehearse
-from spikewright.compress.runner import checked
+from spikewright.compress.task import Task
 from spikewright.compress.training import norms
 from spikewright.sim.witness import WitnessError, assert_same
 
@@ -19,16 +16,14 @@ from spikewright.sim.witness import WitnessError, assert_same
 FEW = 4
 
 
-def check_described(path: Path) -> None:
-    """UserError where ``run`` of a recipe's own network and the graph that it describes differ; others pass.
+def check_described(recipe: Recipe, task: Task) -> None:
+    """FactoryError where ``run`` of a recipe's own network and the graph that it describes differ; others pass.
 
     The package is made of the graph, and accuracies are measured with ``run``: were they two networks, the package
     would be another one than was trained.
     """
-    if not isinstance(load_recipe(path).model, FactoryConfig):
+    if not isinstance(recipe.model, FactoryConfig):
         return
-    recipe, task = checked(path)
-    assert isinstance(recipe.model, FactoryConfig)
     network = rehearse(recipe)
     with torch.no_grad():
         for norm in norms(network):  # weights of chance hardly fire without
@@ -37,6 +32,7 @@ def check_described(path: Path) -> None:
     try:
         assert_same(network, export_package(network, recipe, task), images, task.inputs(images))
     except WitnessError as error:
-        raise UserError(
-            f"{path}: factory {recipe.model.factory!r}: run and describe tell two networks: {error}"
-        ) from None
+        text = f"run and describe tell two networks: {error}"
+        raise FactoryError(f"factory {recipe.model.factory!r}: {text}") from None
+    except Exception as error:
+        raise FactoryError(f"factory {recipe.model.factory!r}: {said(error)}") from None

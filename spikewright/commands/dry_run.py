@@ -9,6 +9,7 @@ from pathlib import Path
 from spikewright.boards.registry import load_board
 from spikewright.boards.schema import Board
 from spikewright.commands.common import out, table
+from spikewright.commands.described import check_described
 from spikewright.commands.fitting import price
 from spikewright.compress.account import compression_of, layers_of, workload_of
 from spikewright.compress.artefacts import Checkpoints
@@ -31,7 +32,7 @@ USUAL_BOARD = "ulx3s-85f"
 
 def rehearse(path: Path, board: Board | None) -> None:
     """Print order, epochs, expected size, work and cycles, and an estimate of the time; nothing is written."""
-    recipe, task = checked(path)
+    recipe, task = checked(path, check_described)
     plan = planned(recipe)
     out.print(f"[bold]{recipe.name}[/]: {len(plan)} stages in this order")
     stages = table("stage", "epochs")

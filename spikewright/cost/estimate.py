@@ -72,7 +72,8 @@ def estimate_widths(layers: Sequence[Layer], shape: Shape) -> Widths:
         shape.bank_rows(layer.inputs) * layer.walk.tile[0] * layer.walk.width(shape) * layer.planes
         * shape.tiles(layer.walk.slots) * shape.groups(layer.walk.steps) for layer in layers
     )  # fmt: skip
-    parameters = max(layer.parameter_bits or PARAMETER_BITS for layer in layers if neuron_rows(layer, shape))
+    neurons = [layer for layer in layers if neuron_rows(layer, shape)]
+    parameters = max((layer.parameter_bits or PARAMETER_BITS for layer in neurons), default=PARAMETER_BITS)
     return Widths(
         code=max([2, *(layer.bits for layer in weighted)]),
         offset=max((offset_bits(layer, shape) for layer in weighted), default=1),

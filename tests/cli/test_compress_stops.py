@@ -88,7 +88,7 @@ def test_a_network_that_is_not_what_it_describes(does, op, options, stopped, tmp
     monkeypatch.syspath_prepend(str(tmp_path))
     said = stopped(RECIPE.replace(MODEL, f'{{factory: "{name}:build"}}'), *options)
     rest = "are not those of the graph that it describes"
-    assert said == f"recipe.yaml: factory '{name}:build': run and describe tell two networks: {op} {rest}"
+    assert said == f"factory '{name}:build': run and describe tell two networks: {op} {rest}"
     assert not (tmp_path / "run").exists()
 
 

@@ -44,15 +44,46 @@ class OnlyForward(Own):
     run = SpikingNetwork.run
 
 
+class FollowsNoType(Own):
+    def run(self, images: torch.Tensor) -> Result:
+        return super().run(images.float())
+
+
+class AnswersSingle(Own):
+    def run(self, images: torch.Tensor) -> Result:
+        result = super().run(images)
+        return Result(result.logits.float(), result.choices)
+
+
+class Fails(Own):
+    def run(self, images: torch.Tensor) -> Result:
+        return super().run(torch.nn.Module()(images))
+
+
+ONE = Own()
+
+
+class Shares(Own):
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = ONE.block
+
+
+class Notes(Own):
+    """Buffers may be of any type that is no number of training's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("which", torch.ones(16, dtype=torch.bool))
+        self.register_buffer("places", torch.arange(16, dtype=torch.int32))
+
+
 def frozen() -> Spikformer:
     return Own().requires_grad_(False)
 
 
 def doubled() -> Spikformer:
     return Own().double()
-
-
-ONE = Own()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +95,25 @@ ONE = Own()
         (OnlyForward, "its network must have run, which training calls"),
         (frozen, "none of its parameters can be trained; leave requires_grad on"),
         (doubled, "patch_embed.proj_conv.weight is torch.float64; allowed is torch.float32"),
-        (lambda: ONE, "it returns the same network again; each call must build one"),
+        (
+            lambda: ONE,
+            "patch_embed.proj_conv.weight is the same in two networks that it builds; each call must build its own",
+        ),
+        (
+            Shares,
+            "block.0.attn.q_linear.weight is the same in two networks that it builds; each call must build its own",
+        ),
+        (
+            FollowsNoType,
+            "run must take float64 too, in which networks are judged: RuntimeError: Input type (torch.FloatTensor) "
+            "and weight type (torch.DoubleTensor) should be the same or input should be a MKLDNN tensor and weight is "
+            "a dense tensor",
+        ),
+        (AnswersSingle, "run answers torch.float32 to a network and images of float64, in which it is judged"),
+        (
+            Fails,
+            'NotImplementedError: Module [Module] is missing the required "forward" function',
+        ),
     ],
 )
 def test_a_network_that_cannot_be_trained(build: Callable[[], SpikingNetwork], text: str) -> None:
@@ -74,6 +123,7 @@ def test_a_network_that_cannot_be_trained(build: Callable[[], SpikingNetwork], t
 
 def test_a_network_that_can_be_trained() -> None:
     check_training(Own, IMAGES, LABELS, "a:b")
+    check_training(Notes, IMAGES, LABELS, "a:b")
 
 
 def test_a_parameter_that_no_gradient_reaches_is_no_fault_but_among_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +156,7 @@ def test_a_size_that_is_none(size: Size) -> None:
     [
         (lambda t: torch.full_like(t, torch.nan), "holds what is no finite number"),
         (lambda t: torch.full_like(t, torch.inf), "holds what is no finite number"),
+        (lambda t: torch.full_like(t, torch.nan).to(torch.float8_e4m3fn), "holds what is no finite number"),
         (lambda t: t.to(torch.int8), "is int8; allowed are floating-point numbers"),
         (lambda t: t.to_sparse(), "is not stored as plain numbers"),
     ],

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from spikewright.compress.build import add_selectors, dense_model, layer_names
+from spikewright.compress.factory import FactoryConfig
 from spikewright.compress.recipe import RecipeError, layer_formats, load_recipe, parse_recipe
 from spikewright.compress.stages import planned
 
@@ -272,6 +273,27 @@ def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
         load_recipe(tmp_path / "bytes.yaml")
 
 
+def with_arguments(arguments: str) -> str:
+    """A recipe whose network is a factory's."""
+    model = f"{{factory: 'a:b', arguments: {arguments}}}"
+    return GOOD.replace("{dim: 16, heads: 2}", model).replace("  tokens: {keep: 0.7}\n", "")
+
+
+def test_a_key_of_merged_mappings_may_stand_again() -> None:
+    def arguments(text: str) -> dict[str, object]:
+        model = parse_recipe(with_arguments(text)).model
+        assert isinstance(model, FactoryConfig)
+        return model.arguments
+
+    merged = {"k": 2}
+    assert arguments("{a: {q: &B {<<: {k: 1}, k: 2}}, b: {<<: *B, z: 1}, c: *B}") == {
+        "a": {"q": merged}, "b": merged | {"z": 1}, "c": merged,
+    }  # fmt: skip
+    for text in ("{a: {k: 1, k: 1}}", "{a: [{k: 1, k: 1}]}"):
+        with pytest.raises(RecipeError, match=r"^not YAML: 'k' stands twice in"):
+            arguments(text)
+
+
 @pytest.mark.parametrize("name", ["digits", "clutter-digits"])
 def test_committed_recipes_are_valid_and_use_both_schemes(name: str) -> None:
     recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml")
@@ -331,8 +353,7 @@ def test_what_says_nothing_or_two_things_is_refused(old: str, new: str, text: st
 
 
 def test_arguments_of_a_factory_are_plain() -> None:
-    for arguments in ("{x: !!binary gIGC}", "&again {x: *again}"):
-        model = f"{{factory: 'a:b', arguments: {arguments}}}"
-        text = GOOD.replace("{dim: 16, heads: 2}", model).replace("  tokens: {keep: 0.7}\n", "")
-        with pytest.raises(RecipeError, match=r"^model\.arguments: must hold numbers, texts, lists and mappings only$"):
-            parse_recipe(text)
+    for arguments in ("{x: !!binary gIGC}", "&again {x: *again}", "{x: 2020-01-01}", "{x: !!set {a}}", "{x: {1: 2}}"):
+        text = r"^model\.arguments: must hold numbers, texts, lists and mappings by text only$"
+        with pytest.raises(RecipeError, match=text):
+            parse_recipe(with_arguments(arguments))

@@ -170,7 +170,7 @@ def test_a_run_knows_its_files_by_their_content(tmp_path: Path) -> None:
         put_cifar10(tmp_path / place / "data")
         for name in ("npz mine.npz", "cifar10"):
             recipe = load_recipe(put_recipe(tmp_path / place, *SOURCES[name][1:]))
-            keys[place, name] = stage_key(recipe, "teacher"), recipe_hash(recipe)
+            keys[place, name] = stage_key(recipe, "teacher"), recipe_hash(portable(recipe))
             assert str(tmp_path) not in json.dumps(portable(recipe))
     assert keys["a", "cifar10"] == keys["b", "cifar10"] != keys["a", "npz mine.npz"] == keys["b", "npz mine.npz"]
     by_content.cache_clear()
@@ -196,6 +196,19 @@ def test_hidden_files_are_no_part_of_a_folder(tmp_path: Path) -> None:
     assert fingerprint(tmp_path) == before
     (tmp_path / "cat" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"1")
     assert fingerprint(tmp_path) != before
+
+
+def test_linked_folders_are_part_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "1.png").write_bytes(b"1")
+    (tmp_path / "set" / "cat").symlink_to(tmp_path / "real")
+    before = fingerprint(tmp_path / "set")
+    (tmp_path / "real" / "again").symlink_to(tmp_path / "set")  # around and around
+    (tmp_path / "real" / "here").symlink_to(tmp_path / "real")
+    assert fingerprint(tmp_path / "set") == before
+    (tmp_path / "real" / "2.png").write_bytes(b"1")
+    assert fingerprint(tmp_path / "set") != before
 
 
 def test_a_run_is_known_by_the_files_that_it_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ def test_the_density_alone_tells_the_committed_packages_to_six_percent(name: str
     assert exact.total == pytest.approx(program.rom_bits.total, rel=0.005)
     widths = estimate_widths(work.layers, shape)
     assert (widths.code, widths.offset) == (program.structure.code_bits, program.structure.offset_bits)
+    assert max(layer.parameter_bits for layer in work.layers) == program.structure.parameter_bits
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -45,6 +46,11 @@ def test_widths_of_sums_are_near_the_interval_analysis(name: str) -> None:
         interval = getattr(op, "accumulator", None)
         if interval is not None:
             assert -1 <= adder_bits(layers[op.name]) - signed_bits(interval.low, interval.high) <= 2, op.name
+
+
+def test_a_shortcut_alone_has_widths_too() -> None:
+    branch = Layer("a.shortcut", "shortcut", 16, 32, 16, 4, weights=512, kept=512, bits=8, walk=Walk(16, steps=4))
+    assert estimate_widths([branch], Shape()).code == 8
 
 
 def test_greatest_values_of_codes() -> None:
