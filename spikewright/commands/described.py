@@ -28,9 +28,9 @@ def check_described(recipe: Recipe, task: Task) -> None:
     with torch.no_grad():
         for norm in norms(network):  # weights of chance hardly fire without
             norm.bias.fill_(1.0)
-    images = task.data.validation.images[:FEW]
+    images, package = task.data.validation.images[:FEW], export_package(network, recipe, task)
     try:
-        assert_same(network, export_package(network, recipe, task), images, task.inputs(images))
+        assert_same(network, package, images, task.inputs(images))
     except WitnessError as error:
         text = f"run and describe tell two networks: {error}"
         raise FactoryError(f"factory {recipe.model.factory!r}: {text}") from None
