@@ -132,6 +132,13 @@ def control(fold: int) -> Answer:
     return result
 
 
+def longer(fold: int) -> Answer:
+    """The dense network finished as those with tokens are: what the longer training alone is worth."""
+    run = begin(BASE, fold)
+    network = student(run, dense(run))
+    return {"classes": judged(run, finished(run, network, {}, "teacher"))}
+
+
 def selector(fold: int) -> Answer:
     """Selectors without anything learned, trained and finished as the learned one is."""
     result: Answer = {}
@@ -149,4 +156,5 @@ CELLS = {
     "ninety": Cell(ninety, {"": LOTTERY}, schedule=LONG),
     "control": Cell(control, {"": LOTTERY}),
     "selector": Cell(selector, CONTROLS),
+    "longer": Cell(longer, {"": BASE}),
 }

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 
 from cells import CELLS
-from protocol import Answer, paired, read_cell
+from protocol import Answer, paired, read_cell, unseen
 from results import Row
 
 COMMAND = "python benchmarks/compression.py --all && python benchmarks/run.py compression"
+#: What :func:`protocol.paired` finds; ``apart``: the difference on the digits that no setting was chosen on.
 Found = dict[str, float | bool]
 
 
 def gathered(name: str) -> list[Answer] | None:
-    """A cell on all its folds, or None where one is missing."""
-    cells = [read_cell(name, fold, CELLS[name].key(fold)) for fold in CELLS[name].folds]
-    return None if any(cell is None for cell in cells) else [cell for cell in cells if cell is not None]
+    """A cell on all its folds, each with its number, or None where one is missing."""
+    found = {fold: read_cell(name, fold, CELLS[name].key(fold)) for fold in CELLS[name].folds}
+    cells = [cell | {"fold": fold} for fold, cell in found.items() if cell is not None]
+    return cells if len(cells) == len(found) else None
 
 
 def seeds(name: str) -> str:
@@ -29,7 +32,10 @@ def compared(
 ) -> Found:
     """Paired difference of what each cell answers to its dense teacher, or to ``dense``."""
     other = dense or (lambda cell: cell["dense"])
-    return paired([other(c) for c in base], [answers(c) for c in base], [c["labels"] for c in base])
+    whole = [other(c) for c in base], [answers(c) for c in base], [c["labels"] for c in base]
+    masks = [unseen(c["fold"]) for c in base]
+    rest = [[list(compress(part, mask)) for part, mask in zip(parts, masks, strict=True)] for parts in whole]
+    return paired(*whole) | {"apart": paired(*rest)["difference"]}
 
 
 def reported(key: str, value: float, unit: str, of: str, note: str) -> Row:
@@ -41,7 +47,8 @@ def said(found: Found) -> str:
     """A paired difference in words."""
     return (
         f"{found['accuracy']} % against {found['dense']} %: {found['difference']:+} points "
-        f"[{found['low']}, {found['high']}], one-sided bound {found['bound']}"
+        f"[{found['low']}, {found['high']}], one-sided bound {found['bound']}; "
+        f"{found['apart']:+} on the digits that no setting was chosen on"
     )
 
 

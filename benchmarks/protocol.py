@@ -25,6 +25,7 @@ from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.stages.run import Lesson, Run, Stage, State, copy_of
 from spikewright.compress.tokens import selectors, set_mode
 from spikewright.compress.training import Phase, Record, predict
+from spikewright.models.data.digits import split_indices
 from spikewright.models.graph import SpikingNetwork
 
 HERE = Path(__file__).parent
@@ -137,6 +138,12 @@ def read_cell(name: str, fold: int, key: str) -> Answer | None:
     if found["key"] != key:
         sys.exit(f"error: {path} was made with other settings: remove it, and compute it again")
     return found
+
+
+def unseen(fold: int) -> list[bool]:
+    """Of each test digit of a fold: it is not among the validation digits of folds 0 and 1, which settings fit."""
+    chosen_on = {int(i) for choosing in (0, 1) for i in split_indices(choosing)[1]}
+    return [int(i) not in chosen_on for i in split_indices(fold)[2]]
 
 
 def paired(dense: list[list[int]], other: list[list[int]], labels: list[list[int]]) -> dict[str, float | bool]:

@@ -10,7 +10,7 @@ from results import Row
 
 def rows() -> list[Row]:
     """Every row whose cells are there."""
-    return [*lottery_rows(), *ninety_rows(), *selector_rows(), *control_rows()]
+    return [*lottery_rows(), *ninety_rows(), *selector_rows(), *longer_rows(), *control_rows()]
 
 
 def lottery_rows() -> list[Row]:
@@ -34,6 +34,11 @@ def lottery_rows() -> list[Row]:
             reported(f"lottery-round-{number:02d}", found["difference"],
                      f"points with {100 * pruned:.2f} % of the weights gone", of, f"{said(found)}; {times}")
         )  # fmt: skip
+    alone = compared(cells, lambda cell: cell["rounds"]["8"]["classes"], lambda cell: cell["tokens"])
+    result.append(
+        reported("lottery-masks-alone", alone["difference"],
+                 "points by round 8 over tokens alone, finished as long", of, said(alone))
+    )  # fmt: skip
     return result
 
 
@@ -73,7 +78,23 @@ def selector_rows() -> list[Row]:
         part = mean([cell[method]["area"][-1] for cell in others])
         found = compared(joined(learned, others), lambda cell, m=method: cell[m]["classes"])
         result.append(reported(f"selector-area-{method}", round(part, 3), "of the digit's area", of, said(found)))
+        both = [one | {"other": other[method]["classes"]} for one, other in zip(learned, others, strict=True)]
+        gain = compared(both, lambda cell: cell["tokens"], lambda cell: cell["other"])
+        result.append(
+            reported(f"selector-against-{method}", gain["difference"],
+                     f"points of learned selectors over {method} ones", of, said(gain))
+        )  # fmt: skip
     return result
+
+
+def longer_rows() -> list[Row]:
+    """What the dense network itself gains by the training that finishes the others."""
+    cells, longer, of = gathered("lottery"), gathered("longer"), seeds("longer")
+    if cells is None or longer is None:
+        return []
+    both = joined(cells, longer)
+    found = compared(both, lambda cell: cell["classes"])
+    return [reported("dense-finished", found["difference"], "points by finishing the dense network", of, said(found))]
 
 
 def control_rows() -> list[Row]:

@@ -27,14 +27,14 @@ from spikewright.models.data import by_content, fingerprint
 #: Key of a checkpoint's metadata.
 _ABOUT = "stage"
 #: Of a stage's key: raised when a default or the arithmetic of training changes; of constraints that changed later.
-_VERSION, _LATER = 2, {"quantisers": 3}
+_VERSION, _LATER = 2, {"quantisers": 4}
 #: Constraints of the stages that are not called after theirs.
 _OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers", "search": "quantisers"}
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write ``data`` so that no reader ever sees half a file."""
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")  # two runs may share a store of checkpoints
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)
@@ -98,6 +98,8 @@ def stage_key(recipe: Recipe, stage: str, told: dict[str, Any] | None = None) ->
     own = _OWNERS.get(stage, stage.partition("-")[0])
     whole["version"] = _LATER.get(own, _VERSION)
     whole["version"] += not isinstance(recipe.data, str)  # since a user's training images are mixed
+    whole["version"] += str(recipe.data).startswith("event-digits")  # since one sensor records all digits
+    whole["version"] += recipe.model.family == "vgg"  # since no convolution of it works on one pixel
     reach = order.index(own) + 1 if own in order else 0
     whole["constraints"] = {name: constraints[name] for name in order[:reach] if name in constraints}
     if (neuron := recipe.constraints.neuron) is not None and "neuron" in whole["constraints"]:

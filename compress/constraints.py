@@ -20,7 +20,7 @@ FRACTION_LIMIT = 14
 
 
 class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Training(Part):
@@ -282,7 +282,7 @@ class SearchedQuantisers(_Quantisers):
     """A scheme and a width for each layer are searched first (paper 2)."""
 
     method: Literal["search"] = "search"
-    target_bits: float = Field(ge=2, le=8, description="average width, reached from below to within a layer")
+    target_bits: float = Field(ge=2, le=8, description="average width, reached to within 0.01 if layers allow")
     fraction_bits: int | None = Field(
         default=None,
         ge=0,
@@ -298,11 +298,11 @@ class SearchedQuantisers(_Quantisers):
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> SearchedQuantisers:
-        formats = candidates(self.schemes, self.widths)
-        if not formats:
-            schemes, widths = (", ".join(map(str, given)) for given in (self.schemes, self.widths or ()))
-            raise ValueError(f"no format of the schemes {schemes} has one of the widths {widths}")
-        least = min(fmt.bits for fmt in formats)
+        had = sorted({fmt.bits for fmt in candidates(self.schemes)})
+        if strange := [width for width in self.widths or () if width not in had]:
+            some, schemes = (", ".join(map(str, values)) for values in (had, self.schemes))
+            raise ValueError(f"widths must be among {some}, those of {schemes}, not {strange[0]}")
+        least = min(self.widths or had)
         if self.target_bits < least:
             raise ValueError(f"target_bits must be at least {least}, the smallest width, not {self.target_bits!r}")
         return self

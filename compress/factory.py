@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from spikewright.models.graph import SpikingNetwork, graph_of
 from spikewright.models.spikformer import PUBLISHED_UNUSED, Spikformer
 
 #: How PyTorch refuses a pickle's call of something that is no tensor's; a file that is no pickle it refuses otherwise.
-_PICKLED = ("Unsupported global", "Unsupported class", "Trying to call reduce", "Can only build")
+_PICKLED = ("unsupported global", "unsupported class", "trying to call reduce", "can only build")
 
 
 class FactoryError(ValueError):
@@ -38,7 +39,7 @@ class FactoryConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: Literal["factory"] = "factory"
-    factory: str = Field(pattern=r"^[\w.]+:\w+$", description="module:function that returns a SpikingNetwork")
+    factory: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="module:function that returns a SpikingNetwork")
     arguments: dict[str, Any] = Field(default_factory=dict, description="of the function, by name")
     checkpoint: UserPath | None = Field(
         default=None, description="its weights: .safetensors, or tensors saved by torch"
@@ -164,11 +165,12 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         except SafetensorError as error:
             raise FactoryError(f"{path}: not a whole safetensors file ({error})") from None
     try:
-        with torch.serialization.safe_globals([Namespace]):  # the arguments of training, in published checkpoints
+        # the arguments of training, in published checkpoints; old pickles warn before they are refused
+        with torch.serialization.safe_globals([Namespace]), warnings.catch_warnings(action="ignore"):
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         text = " ".join(str(error).split())
-        if any(sign in text for sign in _PICKLED):
+        if any(sign in text.lower() for sign in _PICKLED):
             raise FactoryError(
                 f"{path}: holds pickled objects beside tensors, which could run code: save the state_dict alone, "
                 "best as safetensors"

@@ -35,14 +35,15 @@ class ThresholdError(ValueError):
 def attention_maps(network: ConvNet, images: Tensor) -> list[Tensor]:
     """One map a stage, ``[B, H·W]``: |activation|² summed over channels, the mean over steps, of length 1.
 
-    Zagoruyko and Komodakis' activation-based maps, taken in front of every pool and at the end.
+    Zagoruyko and Komodakis' activation-based maps, taken in front of every pool and at the end, but for a lone pixel,
+    whose map is always 1.
     """
     _, stages = network.stages(images)
-    return [F.normalize(x.square().sum(2).mean(0).flatten(1), dim=1) for x in stages]
+    return [F.normalize(x.square().sum(2).mean(0).flatten(1), dim=1) for x in stages if x[0, 0, 0].numel() > 1]
 
 
 class AttentionTransfer(nn.Module):
-    """A term of the objective: ``weight · mean over stages of mean ‖map_student − map_meta‖²``."""
+    """A term of the objective: ``weight · mean (map_student − map_meta)²``, over images, pixels, then stages."""
 
     def __init__(self, meta: ConvNet, weight: float = 1000.0) -> None:
         super().__init__()

@@ -2,8 +2,9 @@
 
 VGG-11 and -16 as published for CIFAR (two hidden layers of 512 in front of the classifier); ResNet-12, -18 and -20 as
 in the SNN literature (DIET-SNN): a stem of 3, 1, 3 convolutions, four stages of 1, 2, 2 blocks each, a linear layer. A
-stage begins with a pool, so that every convolution has stride 1. A block's sum meets before its neuron (a membrane
-shortcut): the identity, or a 1×1 matrix where channels change. All widths are scaled by one factor.
+stage begins with a pool, so that every convolution has stride 1, but for images so small that the pool would leave one
+pixel: eight of nine weights of the stage's convolutions would never meet a value. A block's sum meets before its neuron
+(a membrane shortcut): the identity, or a 1×1 matrix where channels change. All widths are scaled by one factor.
 """
 
 from __future__ import annotations
@@ -80,12 +81,12 @@ class UnitPlan(BaseModel):
 
 
 def plan(config: ConvNetConfig) -> list[UnitPlan]:
-    """The units in execution order. Pools stop where a grid could not be halved."""
+    """The units in execution order. Pools stop where a grid could not be halved, or a 3×3 would see one pixel."""
     height, width = config.height, config.width
 
-    def halve() -> bool:
+    def halve(least: int = 2) -> bool:
         nonlocal height, width
-        if height % 2 or width % 2:
+        if height % 2 or width % 2 or min(height, width) // 2 < least:
             return False
         height, width = height // 2, width // 2
         return True
@@ -96,9 +97,9 @@ def plan(config: ConvNetConfig) -> list[UnitPlan]:
     units: list[UnitPlan] = []
     if config.family == "vgg":
         pool = False
-        for channels in VGG[config.depth]:
+        for i, channels in enumerate(VGG[config.depth]):
             if not channels:
-                pool = halve()
+                pool = halve(2 if VGG[config.depth][i + 1 :] else 1)
                 continue
             units.append(UnitPlan(kind="conv", outputs=scaled(channels), pool=pool))
             pool = False

@@ -11,7 +11,7 @@ from spikewright.compress.fractions import with_fractions
 from spikewright.compress.masks import Masks
 from spikewright.compress.quantise import WeightFormat, candidates
 from spikewright.compress.recipe import layer_formats
-from spikewright.compress.search import assign, begin_search, end_search, masks_in_search
+from spikewright.compress.search import assign, begin_search, cool, end_search, masks_in_search
 from spikewright.compress.search_cost import hardware_cost
 from spikewright.compress.stages.run import Lesson, Run, Stage, State, copy_of, fast, student
 from spikewright.compress.tokens import selectors, set_mode
@@ -43,6 +43,7 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     def gather() -> Stage:
         phase = Phase("gather", quantisers.gather_epochs, quantisers.rate, masks=masks)
         log = run.train(model, phase, lesson=lesson())
+        log += run.settle(model, "gather", lesson())
         return copy_of(model), log
 
     def grid() -> Stage:
@@ -81,6 +82,7 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
         mixtures = begin_search(model, candidates(quantisers.schemes, quantisers.widths))
         phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks, mixtures))
         phase.soft = bool(recipe.selector_blocks())
+        phase.after_epoch = lambda done: cool(mixtures, done, quantisers.search_epochs)
         cost = hardware_cost(model, mixtures, target, activity, input_bits=recipe.input_bits, frames=few.dim() == 5)
         lesson = run.lesson(quantisers, lambda: student(run, start, plastic=True))
         log = run.train(model, phase, (cost,), lesson)

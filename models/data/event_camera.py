@@ -22,18 +22,25 @@ Float = NDArray[np.float32]
 class Camera:
     """The sensor and its movement.
 
-    threshold: contrast, in natural-log intensity; mismatch: its relative spread over pixels and polarities;
-    floor: intensity of a black pixel, white is 1; saccade_us, reach: length of one of the three movements, in µs, and
-    how far it goes, in pixels; step_us: time between two looks at the intensity, between which an event's time is
-    interpolated.
+    threshold: contrast, in natural-log intensity; mismatch: its relative spread over pixels and polarities, which is
+    the sensor's own, the same in all recordings; sensor: the seed that it is drawn from; floor: intensity of a black
+    pixel, white is 1; saccade_us, reach: length of one of the three movements, in µs, and how far it goes, in pixels;
+    step_us: time between two looks at the intensity, between which an event's time is interpolated.
     """
 
     threshold: float = 0.25
     mismatch: float = 0.03
+    sensor: int = 20233
     floor: float = 0.1
     saccade_us: int = 100_000
     reach: float = 4.0
     step_us: int = 4_000
+
+    def thresholds(self, height: int, width: int) -> Float:
+        """Of every pixel, ``[2, H, W]``: for OFF, for ON."""
+        spread = np.random.default_rng(self.sensor).standard_normal((2, height, width)).astype(np.float32)
+        thresholds: Float = (self.threshold * np.clip(1 + self.mismatch * spread, 0.5, 1.5)).astype(np.float32)
+        return thresholds
 
     def path(self) -> NDArray[np.float64]:
         """Where the picture stands, (rows, columns) from its place, at each look: a triangle, closed."""
@@ -59,13 +66,12 @@ def moved(pictures: Float, rows: float, columns: float) -> Float:
     return result.astype(np.float32)
 
 
-def record(pictures: NDArray[np.uint8], rng: np.random.Generator, camera: Camera | None = None) -> list[Events]:
+def record(pictures: NDArray[np.uint8], camera: Camera | None = None) -> list[Events]:
     """The events of each picture, uint8 ``[n, H, W]``, in the order of their time; t in µs from the first look."""
     camera = camera or Camera()
     n, height, width = pictures.shape
     light = (pictures / 255 * (1 - camera.floor)).astype(np.float32)
-    spread = 1 + camera.mismatch * rng.standard_normal((2, n, height, width)).astype(np.float32)
-    thresholds = camera.threshold * np.clip(spread, 0.5, 1.5)  # OFF, ON
+    thresholds = np.broadcast_to(camera.thresholds(height, width)[:, None], (2, *pictures.shape))
     path = camera.path()
     before = np.log(camera.floor + moved(light, *path[0]))
     level = before.copy()

@@ -21,18 +21,17 @@ from spikewright.models.formats.events import Events, to_frames
 from spikewright.models.formats.nbin import read_nbin, write_nbin
 
 SENSOR, SCALE, STEPS = 64, 5, 8
-_SEED = 20233
 #: Frames of the training split move by up to so many pixels, each epoch anew.
 REACH = 4
 BATCH = 100
 
 
 def digit_events(start: int) -> list[Events]:
-    """The events of the batch of digits that begins with number ``start`` in load_digits' order, and seeds it."""
+    """The events of the batch of digits that begins with number ``start`` in load_digits' order."""
     native = native_digits()[0][start : start + BATCH]
     margin = (SENSOR - 8 * SCALE) // 2
     pictures = np.pad(native.repeat(SCALE, axis=1).repeat(SCALE, axis=2), ((0, 0), (margin, margin), (margin, margin)))
-    return record(pictures, np.random.default_rng([_SEED, start]))
+    return record(pictures)
 
 
 @cache

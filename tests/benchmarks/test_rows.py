@@ -47,6 +47,7 @@ def made_up(gone: float = 0.91, wrong: int = 0, bits: float = 3.6, area: float =
             "rounds": {str(number): entry(wrong) | {"gone": gone} for number in ROUNDS},
         },
         "ninety": entry(wrong) | {"gone": gone},
+        "longer": {"classes": answers(0)},
         "control": {"10": answers(3), "11": answers(3)},
         "selector": {method: {"classes": answers(0), "area": [0.9, 0.8, 0.2]} for method in CONTROLS},
         "l1p": {case: entry(wrong) for case in L1P},
@@ -66,6 +67,7 @@ def made_up(gone: float = 0.91, wrong: int = 0, bits: float = 3.6, area: float =
 def rows_of(monkeypatch: pytest.MonkeyPatch, cells: dict[str, dict[str, Any]]) -> dict[str, Row]:
     """Rows by id, drawn from these cells."""
     monkeypatch.setattr(protocol, "_RESAMPLES", 100)  # the bootstrap has tests of its own
+    monkeypatch.setattr(from_cells, "unseen", lambda fold: [image > 1 for image in range(IMAGES)])
     monkeypatch.setattr(from_cells, "read_cell", lambda name, fold, key: cells.get(name))
     found = rows()
     assert len({row.id for row in found}) == len(found)
@@ -79,6 +81,7 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
     assert set(found) == {
         "3.lottery", "3.lottery-gflops", "3.tokens", *(f"3.lottery-round-{number:02d}" for number in ROUNDS),
         "3.selector-area", "3.selector-area-firing-rate", "3.selector-area-random",
+        "3.selector-against-firing-rate", "3.selector-against-random", "3.lottery-masks-alone", "3.dense-finished",
         "3.lottery-control-10", "3.lottery-control-11",
         "3.l1p-80", "3.l1p-85", "3.l1p-90", "3.l1p-95", "3.dsp-25", "3.dsp-50", "3.dsp-75",
         *(f"3.slif-{case}{end}" for case in HARD for end in ("", *(f"-{kind}" for kind in KINDS[1:]))),

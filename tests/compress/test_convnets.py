@@ -34,6 +34,23 @@ def test_depth_counts_the_layers_with_weights(family: str, depth: int) -> None:
     assert network(images).shape == (2, 10)
 
 
+@pytest.mark.parametrize("family", ["vgg", "resnet"])
+@pytest.mark.parametrize("side", [4, 8, 16, 32])
+def test_every_weight_of_a_convolution_meets_a_value(family: str, side: int) -> None:
+    """On one pixel eight of nine weights would only ever see the padding, and would count as weights all the same."""
+    torch.manual_seed(0)
+    depth = 11 if family == "vgg" else 18
+    config = ConvNetConfig(family=family, depth=depth, width_factor=0.1, height=side, width=side)  # type: ignore[arg-type]
+    network = ConvNet(config)
+    for unit in network.unit:
+        unit.neuron = torch.nn.Identity()  # type: ignore[assignment]
+    network(torch.rand(4, 1, side, side)).square().sum().backward()
+    for name, parameter in network.named_parameters():
+        if parameter.dim() == 4:
+            assert parameter.grad is not None
+            assert bool(parameter.grad.ne(0).flatten(2).any(0).any(0).all()), name
+
+
 def test_the_published_widths_and_sizes() -> None:
     assert [p.outputs for p in plan(ConvNetConfig(family="vgg", depth=16))][:13] == [
         64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512

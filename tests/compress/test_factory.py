@@ -1,6 +1,7 @@
 """A user's own network: found where the user is, and refused in one sentence whatever is wrong with it."""
 
 import importlib
+import os
 import re
 import sys
 from argparse import Namespace
@@ -345,17 +346,25 @@ class Runs:
     def __init__(self, path: Path) -> None:
         self.path = str(path)
 
-    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
         return open, (self.path, "w")
 
 
+class Commands(Runs):
+    """Of a module that PyTorch blocks by name."""
+
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return os.system, (f"touch {self.path}",)
+
+
 @pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("what", ["code", "network"])
+@pytest.mark.parametrize("what", ["code", "command", "network"])
 def test_a_checkpoint_with_pickled_objects_is_refused_and_nothing_of_it_runs(
     what: str, zipped: bool, tmp_path: Path
 ) -> None:
     path, trace = tmp_path / "best.pt", tmp_path / "ran"
-    whole = small() if what == "network" else {"state_dict": small().state_dict(), "more": Runs(trace)}
+    run = (Commands if what == "command" else Runs)(trace)
+    whole = small() if what == "network" else {"state_dict": small().state_dict(), "more": run}
     torch.save(whole, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(FactoryError) as caught:
         given(path)

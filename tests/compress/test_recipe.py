@@ -80,6 +80,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("keep: 0.7", "before: []", "constraints.tokens.before: must name at least one block, each once"),
         ("keep: 0.7", "before: [1, 1]", "constraints.tokens.before: must name at least one block, each once"),
         ("name: t", "name: t\nseed: 99999999999", "seed: Input should be less than 2147483648"),
+        ("name: t", "name: t\nteacher: {rate: .inf}", "teacher.rate: Input should be a finite number, not inf"),
         ("name: t", "name: t\nteacher: {epochs: 0}", "teacher.epochs may be 0 only where a checkpoint is the teacher"),
         (
             "layers:",
@@ -134,7 +135,8 @@ def test_a_wrong_choice_is_told_with_the_nearest(constraint: str, text: str) -> 
         ("target_bits: 1.9", ".target_bits: Input should be greater than or equal to 2, not 1.9"),
         ("target_bits: 2.5, schemes: [pot]", ": target_bits must be at least 3, the smallest width, not 2.5"),
         ("target_bits: 3, widths: [4, 8]", ": target_bits must be at least 4, the smallest width, not 3.0"),
-        ("target_bits: 3, widths: [7]", ": no format of the schemes uniform, pot has one of the widths 7"),
+        ("target_bits: 3, widths: [3, 7]", ": widths must be among 2, 3, 4, 5, 6, 8, those of uniform, pot, not 7"),
+        ("target_bits: 3, schemes: [pot], widths: [3, 8]", ": widths must be among 3, 4, those of pot, not 8"),
         ("target_bits: 3, schemes: []", ".schemes: Tuple should have at least 1 item after validation, not 0, not []"),
     ],
 )

@@ -98,6 +98,16 @@ def test_the_metrics_give_the_three_compressions(run_folder: Path, recipe_path: 
     assert found["weights"] > dense / everything / 0.3
 
 
+def test_norms_are_estimated_anew_before_they_freeze(run_folder: Path, recipe_path: Path) -> None:
+    """On the gathered tokens of all images: the batches of two passes, not what the last few batches left."""
+    state = load_file(run_folder / "stages" / "gather.safetensors")
+    batches = -(-len(task_of(load_recipe(recipe_path)).epoch(np.random.default_rng(0))) // 16)
+    assert {int(state[n]) for n in state if n.endswith("num_batches_tracked")} == {2 * batches}
+    assert batches > 1
+    last = load_file(run_folder / "stages" / "grid.safetensors")
+    assert all(torch.equal(state[n], last[n]) for n in state if "running" in n)
+
+
 def test_selectors_rest_while_tokens_are_gathered(run_folder: Path) -> None:
     before, after = (load_file(run_folder / "stages" / f"{s}.safetensors") for s in ("quantisers", "grid"))
     moved = {n for n in before if not torch.equal(before[n], after[n])}

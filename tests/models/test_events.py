@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from spikewright.models.data import augment
 from spikewright.models.data.digits import native_digits
@@ -38,7 +39,7 @@ def test_moving_by_whole_pixels_moves_and_by_half_averages() -> None:
 
 def test_events_account_for_the_change_of_log_intensity() -> None:
     camera = Camera(mismatch=0.0)
-    events = record(square(), np.random.default_rng(0), camera)[0]
+    events = record(square(), camera)[0]
     assert (np.diff(events.t) >= 0).all()
     assert events.t[0] >= 0
     assert events.t[-1] < 3 * camera.saccade_us
@@ -55,12 +56,22 @@ def test_events_account_for_the_change_of_log_intensity() -> None:
 
 
 def test_a_higher_threshold_gives_fewer_events_and_a_still_picture_none() -> None:
-    rng = np.random.default_rng(1)
-    counts = [len(record(square(), rng, Camera(threshold=c))[0]) for c in (0.1, 0.2, 0.4)]
+    counts = [len(record(square(), Camera(threshold=c))[0]) for c in (0.1, 0.2, 0.4)]
     assert counts[0] > counts[1] > counts[2] > 0
     black = np.zeros((1, 16, 16), np.uint8)
-    assert len(record(np.concatenate([black, square()]), rng)[0]) == 0
-    assert len(record(black, rng)[0]) == 0
+    assert len(record(np.concatenate([black, square()]))[0]) == 0
+    assert len(record(black)[0]) == 0
+
+
+def test_all_pictures_are_seen_by_one_sensor() -> None:
+    """Pixels differ, ON from OFF as well, but a pixel is the same in every recording."""
+    spread = Camera(threshold=0.2, mismatch=0.1).thresholds(64, 64) / 0.2
+    assert spread.std() == pytest.approx(0.1, rel=0.05)
+    assert not np.array_equal(spread[0], spread[1])
+    both = record(np.concatenate([square(), square()]))
+    assert np.array_equal(both[0].t, both[1].t)
+    assert np.array_equal(both[0].x, record(square())[0].x)
+    assert not np.array_equal(both[0].t, record(square(), Camera(sensor=1))[0].t)
 
 
 def test_event_digits_survive_the_format(tmp_path: Path) -> None:
