@@ -34,6 +34,8 @@ STORE = HERE.parent / "build" / "compression"
 FOLDS = range(5)
 #: Event cameras and convolutional families.
 FEW_FOLDS = range(3)
+#: Folds on whose validation digits settings were chosen.
+CHOOSING = (0, 1, 2)
 #: "Accuracy kept": the mean difference to the dense teacher, and the one-sided 95 % lower bound, in points.
 KEPT_MEAN, KEPT_BOUND = -0.5, -1.0
 _RESAMPLES = 10_000
@@ -141,8 +143,8 @@ def read_cell(name: str, fold: int, key: str) -> Answer | None:
 
 
 def unseen(fold: int) -> list[bool]:
-    """Of each test digit of a fold: it is not among the validation digits of folds 0 and 1, which settings fit."""
-    chosen_on = {int(i) for choosing in (0, 1) for i in split_indices(choosing)[1]}
+    """Of each test digit of a fold: it is not among the validation digits of a fold that settings were chosen on."""
+    chosen_on = {int(i) for choosing in CHOOSING for i in split_indices(choosing)[1]}
     return [int(i) not in chosen_on for i in split_indices(fold)[2]]
 
 

@@ -7,6 +7,8 @@ import protocol
 import pytest
 from protocol import Cell, paired, read_cell, write_cell
 
+from spikewright.models.data.digits import split_indices
+
 TEXT = """
 data: "digits:FOLD"
 model: {dim: 16, depth: 1, heads: 2}
@@ -86,3 +88,11 @@ def test_a_cell_of_other_settings_ends_the_program(tmp_path: Path, monkeypatch: 
         read_cell("lottery", 3, "other")
     assert str(caught.value).startswith(f"error: {tmp_path}/cells/lottery-3.json was made with other settings: remove ")
     assert json.loads((tmp_path / "cells" / "lottery-3.json").read_text())["dense"] == [1, 2]
+
+
+def test_digits_that_settings_were_chosen_on_are_told_apart() -> None:
+    chosen = set().union(*(split_indices(fold)[1].tolist() for fold in protocol.CHOOSING))
+    for fold in protocol.FOLDS:
+        test = split_indices(fold)[2].tolist()
+        assert protocol.unseen(fold) == [number not in chosen for number in test]
+    assert sum(not one for fold in protocol.FOLDS for one in protocol.unseen(fold)) == len(chosen) > 180
