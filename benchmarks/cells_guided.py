@@ -25,8 +25,8 @@ constraints:
     {method: METHOD, sparsity: SPARSITY, epochs: 30, rate: 0.003, final_epochs: EPOCHS, final_rate: RATE, leak: 0.75,
     surrogate: atan}
 """
-#: Of the sparse SNN: epochs, peak rate; VGG's chosen on the validation digits of folds 0 and 1.
-FINAL = {"vgg": (480, 0.008), "resnet": (120, 0.005)}
+#: Of the sparse SNN: epochs, peak rate; chosen on the validation digits of folds 0 and 1.
+FINAL = (480, 0.008)
 CHANNELS_FINAL = (40, 0.003)
 METHODS = {"attention-guided": "attention-guided, attention: 100", "magnitude": "magnitude"}
 #: 33.4 times fewer weights.
@@ -44,7 +44,7 @@ def _variants() -> dict[str, str]:
     found = {}
     for family in FAMILIES:
         for method, keys in METHODS.items():
-            found[f"{family}:{method}"] = _recipe(family, keys, IRREGULAR, FINAL[family])
+            found[f"{family}:{method}"] = _recipe(family, keys, IRREGULAR, FINAL)
     for times in CHANNELS:
         for method, keys in METHODS.items():
             text = _recipe("vgg", f"{keys}, channels: true", 1 - 1 / times, CHANNELS_FINAL)
