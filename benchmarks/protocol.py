@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewright.compress.artefacts import Checkpoints, stage_key, write_whole
+from spikewright.compress.artefacts import VERSION, Checkpoints, write_whole
 from spikewright.compress.masks import Masks
 from spikewright.compress.recipe import parse_recipe
 from spikewright.compress.recipe_schema import Recipe
@@ -66,9 +66,11 @@ class Cell:
     counted: int = 1
 
     def key(self, fold: int) -> str:
-        """Content hash of all recipes, of how networks are finished, and of how they are counted."""
-        keys = [stage_key(recipe_of(text, fold), "grid") for _, text in sorted(self.recipes.items())]
-        return hashlib.sha256(json.dumps([keys, self.schedule, self.counted]).encode()).hexdigest()[:16]
+        """Content hash of what all recipes say, of how networks are finished, and of how they are counted."""
+        said = [recipe_of(text, fold).model_dump(mode="json", exclude_unset=True)
+                for _, text in sorted(self.recipes.items())]  # fmt: skip
+        whole = json.dumps([said, self.schedule, self.counted], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 def recipe_of(text: str, fold: int) -> Recipe:
@@ -125,9 +127,9 @@ def gathering(network: SpikingNetwork, state: State) -> SpikingNetwork:
 
 
 def write_cell(name: str, fold: int, key: str, result: Answer) -> None:
-    """Store a cell's result with the key of what made it."""
+    """Store a cell's result with the key of what made it, and the version of the training."""
     CELLS.mkdir(exist_ok=True)
-    text = json.dumps({"key": key, **result}, sort_keys=True)
+    text = json.dumps({"key": key, "version": VERSION, **result}, sort_keys=True)
     write_whole(CELLS / f"{name}-{fold}.json", (text + "\n").encode())
 
 

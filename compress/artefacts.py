@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from spikewright.compress.constraints import Constraints, ConvertedMasks, LotteryMasks
+from spikewright.compress.constraints import Constraints, LotteryMasks
 from spikewright.compress.factory import FactoryConfig, structure_of
 from spikewright.compress.parallel import process_count
 from spikewright.compress.recipe import RecipeError
@@ -26,8 +26,8 @@ from spikewright.models.data import by_content, fingerprint
 
 #: Key of a checkpoint's metadata.
 _ABOUT = "stage"
-#: Of a stage's key: raised when a default or the arithmetic of training changes; of constraints that changed later.
-_VERSION, _LATER = 2, {"quantisers": 4}
+#: Of the training, in every stage's key: raised when a default or the arithmetic of training changes.
+VERSION = 10
 #: Constraints of the stages that are not called after theirs.
 _OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers", "search": "quantisers"}
 
@@ -96,18 +96,12 @@ def stage_key(recipe: Recipe, stage: str, told: dict[str, Any] | None = None) ->
         whole["processes"] = processes
     order = list(Constraints.model_fields)
     own = _OWNERS.get(stage, stage.partition("-")[0])
-    whole["version"] = _LATER.get(own, _VERSION)
-    whole["version"] += not isinstance(recipe.data, str)  # since a user's training images are mixed
-    whole["version"] += str(recipe.data).startswith("event-digits")  # since one sensor records all digits
-    whole["version"] += recipe.model.family == "vgg"  # since no convolution of it works on one pixel
+    whole["version"] = VERSION
     reach = order.index(own) + 1 if own in order else 0
     whole["constraints"] = {name: constraints[name] for name in order[:reach] if name in constraints}
-    if (neuron := recipe.constraints.neuron) is not None and "neuron" in whole["constraints"]:
-        whole["version"] += neuron.kind != "lif"  # since leaks and thresholds have a rate of their own
     masks = recipe.constraints.masks
     if masks is not None and masks.method != "lottery" and "masks" in whole["constraints"]:
         whole["constraints"]["masks"]["method"] = masks.method  # each class' own default
-        whole["version"] += isinstance(masks, ConvertedMasks)  # since their leaks come back from their bounds
     if own == "masks" and not (isinstance(masks, LotteryMasks) and _ends_otherwise(masks, stage)):
         whole["constraints"].get("masks", {}).pop("stop_after", None)  # a longer trajectory has the same rounds
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
@@ -173,7 +167,7 @@ class Checkpoints:
             raise RecipeError(f"{path}: not a whole checkpoint ({error}); remove it to train the stage again") from None
         if made_by != self.key(stage):
             raise RecipeError(
-                f"{path}: made by another recipe, or by another number of processes; choose another folder or remove "
-                "this one"
+                f"{path}: made by another recipe, another version of spikewright, or another number of processes; "
+                "choose another folder or remove this one"
             )
         return cast("list[dict[str, Any]]", log)

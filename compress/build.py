@@ -141,6 +141,22 @@ def set_exact(model: nn.Module, exact: bool) -> None:
             module.exact = exact
 
 
+def on_the_grid(network: SpikingNetwork) -> None:
+    """Ready a quantised network for training as its package computes, in place; hold its norms in evaluation mode.
+
+    Thresholds and biases lie on the exact membrane grid; what decides the grid (norms' gains, steps, thresholds before
+    folding, leaks) learns no more, tokens are gathered.
+    """
+    set_exact(network, True)
+    set_mode(network, hard=True)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.weight.requires_grad_(False)
+    for name, parameter in network.named_parameters():
+        if name.endswith((".step", ".level", ".leak")):
+            parameter.requires_grad_(False)
+
+
 def load_dense(recipe: Recipe, path: Path | str) -> SpikingNetwork:
     """The dense model of a checkpoint, in evaluation mode."""
     model = dense_model(recipe)

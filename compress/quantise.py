@@ -121,7 +121,8 @@ def integer_values(weight: Tensor, step: Tensor, fmt: WeightFormat) -> Tensor:
 def best_step(weight: Tensor, fmt: WeightFormat, *, per_channel: bool) -> Tensor:
     """The step of least squared error over the non-zero weights, searched on a geometric grid.
 
-    ``weight [out, ...]`` → ``[out, 1, ...]`` or all-ones shape; 1 for rows with no weights.
+    ``weight [out, ...]`` → ``[out, 1, ...]`` or all-ones shape. A row without weights has the median of the others, so
+    that pruned rows do not decide how fast the others' steps learn; 1 where no row has any.
     """
     flat = weight.detach().double().flatten(1) if per_channel else weight.detach().double().reshape(1, -1)
     peak = flat.abs().amax(1, keepdim=True)
@@ -132,6 +133,8 @@ def best_step(weight: Tensor, fmt: WeightFormat, *, per_channel: bool) -> Tensor
         error = (fmt.values(fmt.codes(flat / step)) * step - flat).square().sum(1, keepdim=True)
         better = (error < best_error) & (peak > 0)
         best_error, best = torch.where(better, error, best_error), torch.where(better, step, best)
+    if bool((peak > 0).any()):
+        best = torch.where(peak > 0, best, best[peak > 0].median())
     shape = (weight.shape[0] if per_channel else 1, *([1] * (weight.dim() - 1)))
     return best.reshape(shape).to(weight.dtype)
 

@@ -43,7 +43,7 @@ Constraints persist: each stage trains with all that came before it. Their order
 | `tokens` | `compress/tokens.py`; controls in `compress/selector_controls.py` | `compress/stages/tokens.py` |
 | `masks` | `compress/masks.py` (lottery, l1p, banks); `guided.py`, `channels.py` | `compress/stages/masks.py` |
 | `neuron` | `compress/plastic.py` | `compress/stages/neuron.py` |
-| `quantisers` | `compress/quantise.py`; `compress/search.py`, `search_cost.py` | `compress/stages/quantisers.py` |
+| `quantisers` | `compress/quantise.py`; `format_search.py`, `search.py` | `compress/stages/quantisers.py` |
 
 A run folder ends with `package.safetensors`, `metrics.json`, `log.jsonl`, the resolved `recipe.yaml`, the checkpoints
 `dense.safetensors` and `quantised.safetensors`, those of every stage in `stages/`, and, where the recipe has a

@@ -138,6 +138,8 @@ def hardware_cost(
         layer.name: layer
         for layer in layers_of(network, input_bits, frames=frames, formats=dict.fromkeys(mixtures, _EIGHT))
     }
-    layers = {synapse.path: found[synapse.op] for synapse in synapses(network)}
+    # what a network holds just now is a sample of the mixtures; its widest candidate keeps what 8 bits would
+    layers = {path: replace(found[op], kept=round(found[op].weights * max(mixtures[path].kept())))
+              for path, op in ((synapse.path, synapse.op) for synapse in synapses(network))}  # fmt: skip
     fixed = [layer.bits for layer in found.values() if layer.kind == "shortcut" for _ in range(layer.weights)]
     return HardwareCost(mixtures, layers, activity, target_bits, fixed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from spikewright.compress.devices import device_of
 from spikewright.compress.masks import Masks, apply_masks
 from spikewright.compress.objective import Objective
 from spikewright.compress.parallel import Ranks
+from spikewright.compress.parameters import parameter_groups, step_floors
 from spikewright.compress.task import Task
 from spikewright.compress.tokens import selectors, set_mode
 from spikewright.models.data import Split
@@ -25,13 +26,6 @@ from spikewright.models.graph import SpikingNetwork
 Record = dict[str, Any]
 #: Of network, optimiser, masks, the epoch that has ended (1 …), and the number of epochs.
 Adapt = Callable[[nn.Module, torch.optim.Optimizer, Masks, int, int], None]
-
-
-#: Peak rates, as factors of the phase's: of quantisers' steps, as parts of their first values, as a step may be of any
-#: size and Adam's updates are about the rate itself; of the search's logits.
-STEP_RATE, LOGIT_RATE = 2.0, 100.0
-#: A step keeps at least this part of its first value: one that crossed 0 would make its channel a constant.
-STEP_FLOOR = 0.125
 
 
 class TrainingError(RuntimeError):
@@ -68,9 +62,8 @@ class Phase:
 
 def seeds(seed: int, label: str) -> np.random.Generator:
     """Seed torch for the unit of work ``label`` and return a NumPy generator for it."""
-    code = zlib.crc32(label.encode())
-    torch.manual_seed(seed * 2**32 + code)
-    return np.random.default_rng([seed, code])
+    torch.manual_seed(zlib.crc32(f"{seed}/{label}".encode()))  # PyTorch's generator takes 32 bits, no more
+    return np.random.default_rng([seed, zlib.crc32(label.encode())])
 
 
 def predict(
@@ -121,38 +114,6 @@ def reestimate_norms(network: SpikingNetwork, task: Task, settings: Settings, la
     network.eval()
 
 
-def _optimiser(network: nn.Module, settings: Settings, phase: Phase) -> torch.optim.AdamW:
-    rate = phase.rate
-    named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
-    steps = _steps(named)
-    logits = [p for n, p in named if n.endswith(".logits")]
-    own = [(p, rate * STEP_RATE * float(p.detach().median())) for p in steps]
-    own += [] if phase.neuron_rate is None else _neurons(named, phase.neuron_rate)
-    apart = {id(p) for p in (*logits, *(p for p, _ in own))}
-    weights = [p for _, p in named if p.dim() > 1 and id(p) not in apart]
-    others = [p for _, p in named if p.dim() <= 1 and id(p) not in apart]
-    groups = [
-        {"params": weights, "lr": rate, "factor": 1.0, "weight_decay": settings.weight_decay},
-        {"params": others, "lr": rate, "factor": 1.0, "weight_decay": 0.0},
-        # The search's logits begin at 0 and must part by some units in a few hundred updates.
-        {"params": logits, "lr": rate * LOGIT_RATE, "factor": LOGIT_RATE, "weight_decay": 0.0},
-    ]
-    groups += [{"params": [p], "lr": lr, "factor": lr / rate, "weight_decay": 0.0} for p, lr in own]
-    return torch.optim.AdamW([g for g in groups if g["params"]])
-
-
-def _steps(named: Iterable[tuple[str, nn.Parameter]]) -> list[nn.Parameter]:
-    """Quantisers' learned steps."""
-    return [p for n, p in named if n.endswith(".step") or ".steps." in n]
-
-
-def _neurons(named: list[tuple[str, nn.Parameter]], rate: float) -> list[tuple[nn.Parameter, float]]:
-    """Leaks and thresholds with their peak rates: a threshold may be of any size, so its rate is a part of it."""
-    leaks = [(p, rate) for n, p in named if n.endswith(".leak")]
-    levels = [(p, rate * float(p.detach().mean())) for n, p in named if n.endswith(".level")]
-    return leaks + levels
-
-
 def train(
     network: SpikingNetwork,
     task: Task,
@@ -170,8 +131,10 @@ def train(
     apply_masks(network, phase.masks)
     ranks = Ranks.current()
     loss_of = ranks.parallel(network, objective)
-    optimiser = _optimiser(network, settings, phase)
-    floors = [(p, p.detach() * STEP_FLOOR) for p in _steps(network.named_parameters()) if p.requires_grad]
+    optimiser = torch.optim.AdamW(
+        parameter_groups(network, phase.rate, neuron_rate=phase.neuron_rate, weight_decay=settings.weight_decay)
+    )
+    hold_steps = step_floors(network)
     batch, device = settings.batch, device_of(network)
     log: list[Record] = []
     done = 0
@@ -197,9 +160,7 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             apply_masks(network, phase.masks)
-            with torch.no_grad():
-                for parameter, floor in floors:
-                    parameter.clamp_(min=floor)
+            hold_steps()
             losses += ranks.mean(float(loss.detach()))
             done += 1
         for name, parameter in network.named_parameters():

@@ -16,20 +16,19 @@ import torch
 import torch.nn.functional as F
 
 from spikewright.compress.account import compression_of
-from spikewright.compress.activity import measured_activity
-from spikewright.compress.build import exact, quantise
+from spikewright.compress.build import exact, on_the_grid, quantise
 from spikewright.compress.export import export_network
+from spikewright.compress.format_search import FormatSearch
 from spikewright.compress.fractions import fitting
 from spikewright.compress.guided import AttentionTransfer, Regrowth, density_masks, set_thresholds
 from spikewright.compress.lottery import LotteryTickets
 from spikewright.compress.masks import apply_masks, prunable
+from spikewright.compress.parameters import parameter_groups, step_floors
 from spikewright.compress.plastic import make_plastic
-from spikewright.compress.quantise import candidates
-from spikewright.compress.search import assign, begin_search, end_search, masks_in_search
-from spikewright.compress.search_cost import hardware_cost
 from spikewright.compress.structure import choose, shrink, shrunk_config, significance
 from spikewright.compress.task import make_task
 from spikewright.compress.tokens import TokenSelector, ratio_loss, set_mode
+from spikewright.compress.training import Settings, norms, reestimate_norms
 from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
 from spikewright.models.data import Split, load
 from spikewright.models.package import write_package
@@ -42,11 +41,17 @@ task = make_task(load("digits"))
 train = Split(task.data.train.images[:IMAGES], task.data.train.labels[:IMAGES])
 
 
-def fit(network, masks=None, terms=(), adapt=None, epochs=2):
-    """Your training loop: any optimiser, any loss; after each step the masks once more."""
-    optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], 2e-3)
+def fit(network, masks=None, terms=(), adapt=None, after_epoch=None, frozen_norms=False, epochs=2):
+    """Your training loop: any optimiser, any loss; after each step the masks once more, and steps held above 0.
+
+    Steps, thresholds, leaks and a search's choices need rates of their own, which parameter_groups knows.
+    """
+    optimiser = torch.optim.AdamW(parameter_groups(network, 2e-3, neuron_rate=1e-2))
+    hold_steps = step_floors(network)
     for epoch in range(epochs):
         network.train()
+        for norm in norms(network) if frozen_norms else ():
+            norm.eval()
         for first in range(0, IMAGES, 16):
             images = task.inputs(train.images[first : first + 16])
             labels = torch.from_numpy(train.labels[first : first + 16])
@@ -56,6 +61,9 @@ def fit(network, masks=None, terms=(), adapt=None, epochs=2):
             loss.backward()
             optimiser.step()
             apply_masks(network, masks or {})
+            hold_steps()
+        if after_epoch is not None:
+            after_epoch(epoch + 1)
         if adapt is not None:
             adapt(network, optimiser, masks, epoch + 1, epochs)
     network.eval()
@@ -91,17 +99,17 @@ def transformer() -> Spikformer:
     fit(network, masks, [ratio])
 
     # Search (paper 2): every weight a mixture of formats, the engine's own cost in the loss.
-    activity = measured_activity(network, task.inputs(train.images[:16]))
-    mixtures = begin_search(network, candidates())
-    cost = hardware_cost(network, mixtures, 3.5, activity)
-    fit(network, masks_in_search(masks, mixtures), [ratio, cost])
-    formats = assign(mixtures, {name: cost.layers[name].weights for name in mixtures}, 3.5)
-    end_search(network)
+    search = FormatSearch(network, 3.5, task.inputs(train.images[:16]))
+    fit(network, search.masks(masks), [ratio, search], after_epoch=lambda done: search.cool(done, 2))
+    formats = search.finish()
 
-    # Quantisation-aware training, then the package's own integer grid.
+    # Quantisation-aware training with tokens gathered, norms as inference sees them, then the package's integer grid.
     quantise(network, fitting(network, formats, finest=5))
     set_mode(network, hard=True)
     fit(network, masks)
+    reestimate_norms(network, task, Settings(batch=16), "example")
+    on_the_grid(network)
+    fit(network, masks, frozen_norms=True)
     return exact(network)
 
 

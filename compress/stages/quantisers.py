@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from spikewright.compress.activity import measured_activity
-from spikewright.compress.build import FORMAT, format_tensors, formats_from, layer_names, quantise, set_exact
+from spikewright.compress.build import FORMAT, format_tensors, formats_from, layer_names, on_the_grid, quantise
 from spikewright.compress.constraints import FixedQuantisers, SearchedQuantisers
+from spikewright.compress.format_search import FormatSearch
 from spikewright.compress.fractions import with_fractions
 from spikewright.compress.masks import Masks
 from spikewright.compress.quantise import WeightFormat, candidates
 from spikewright.compress.recipe import layer_formats
-from spikewright.compress.search import assign, begin_search, cool, end_search, masks_in_search
-from spikewright.compress.search_cost import hardware_cost
 from spikewright.compress.stages.run import Lesson, Run, Stage, State, copy_of, fast, student
-from spikewright.compress.tokens import selectors, set_mode
-from spikewright.compress.training import Phase, norms
+from spikewright.compress.tokens import selectors
+from spikewright.compress.training import Phase
 
 #: Training images on which firing rates are measured for the search's cost.
 IMAGES = 64
@@ -47,7 +45,6 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
         return copy_of(model), log
 
     def grid() -> Stage:
-        set_exact(model, True)
         phase = Phase("grid", quantisers.grid_epochs, quantisers.rate * 0.5, frozen_norms=True, masks=masks)
         log = run.train(model, phase, lesson=lesson())
         return copy_of(model), log
@@ -56,12 +53,7 @@ def quantisers_stage(run: Run, start: State, masks: Masks) -> State:
     for selector in selectors(model):
         selector.requires_grad_(False)  # hard gathering gives them no gradient; decay alone must not move them
     model.load_state_dict(run.stage("gather", gather))
-    for norm in norms(model):
-        norm.weight.requires_grad_(False)
-    for name, parameter in model.named_parameters():
-        if name.endswith((".step", ".level", ".leak")):
-            parameter.requires_grad_(False)
-    set_mode(model, hard=True)
+    on_the_grid(model)
     state = run.stage("grid", grid)
     if isinstance(quantisers, SearchedQuantisers):
         state |= {FORMAT + name: tensor for name, tensor in format_tensors(formats).items()}
@@ -73,23 +65,19 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
     recipe, quantisers = run.recipe, run.recipe.constraints.quantisers
     if isinstance(quantisers, FixedQuantisers):
         return layer_formats(recipe, layer_names(student(run, start, plastic=True))), start
-    target = quantisers.target_bits
 
     def search() -> Stage:
         model = fast(student(run, start, plastic=True))
         few = run.task.inputs(run.task.data.train.images[:IMAGES])
-        activity = measured_activity(model, few, recipe.input_bits)
-        mixtures = begin_search(model, candidates(quantisers.schemes, quantisers.widths))
-        phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=masks_in_search(masks, mixtures))
+        formats = candidates(quantisers.schemes, quantisers.widths)
+        choice = FormatSearch(model, quantisers.target_bits, few, formats, input_bits=recipe.input_bits)
+        phase = Phase("search", quantisers.search_epochs, quantisers.rate, masks=choice.masks(masks))
         phase.soft = bool(recipe.selector_blocks())
-        phase.after_epoch = lambda done: cool(mixtures, done, quantisers.search_epochs)
-        cost = hardware_cost(model, mixtures, target, activity, input_bits=recipe.input_bits, frames=few.dim() == 5)
+        phase.after_epoch = lambda done: choice.cool(done, quantisers.search_epochs)
         lesson = run.lesson(quantisers, lambda: student(run, start, plastic=True))
-        log = run.train(model, phase, (cost,), lesson)
-        chosen = assign(mixtures, {name: cost.layers[name].weights for name in mixtures}, target, fixed=cost.fixed)
-        end_search(model)
-        formats = with_fractions(model, recipe, chosen)
-        return copy_of(model) | {FORMAT + n: t for n, t in format_tensors(formats).items()}, log
+        log = run.train(model, phase, (choice,), lesson)
+        found = with_fractions(model, recipe, choice.finish())
+        return copy_of(model) | {FORMAT + n: t for n, t in format_tensors(found).items()}, log
 
     tensors = run.stage("search", search)
     formats = formats_from({n.removeprefix(FORMAT): t for n, t in tensors.items() if n.startswith(FORMAT)})

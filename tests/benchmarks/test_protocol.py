@@ -7,6 +7,7 @@ import protocol
 import pytest
 from protocol import Cell, paired, read_cell, write_cell
 
+from spikewright.compress.artefacts import VERSION
 from spikewright.models.data.digits import split_indices
 
 TEXT = """
@@ -82,7 +83,7 @@ def test_a_cell_of_other_settings_ends_the_program(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(protocol, "CELLS", tmp_path / "cells")
     assert read_cell("lottery", 3, "k") is None
     write_cell("lottery", 3, "k", {"dense": [1, 2]})
-    assert read_cell("lottery", 3, "k") == {"key": "k", "dense": [1, 2]}
+    assert read_cell("lottery", 3, "k") == {"key": "k", "version": VERSION, "dense": [1, 2]}
     assert read_cell("lottery", 2, "k") is None
     with pytest.raises(SystemExit) as caught:
         read_cell("lottery", 3, "other")

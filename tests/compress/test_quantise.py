@@ -54,6 +54,15 @@ def test_lsq_step_gradient() -> None:
     assert float(step.grad) == pytest.approx(((1 - 1.4) + 3) / (2 * 3) ** 0.5, rel=1e-5)
 
 
+def test_each_rows_step_has_a_gradient_of_its_own_scaled_by_its_own_weights() -> None:
+    fmt = WeightFormat("pot", 3)  # 0, 1, 2, 4
+    weight, step = torch.tensor([[0.14, 0.9], [0.3, -3.4]]), torch.tensor([[0.1], [1.0]], requires_grad=True)
+    fake_quantise(weight, step, fmt).sum().backward()
+    assert step.grad is not None
+    by_hand = [(1 - 1.4) + 4, (0 - 0.3) + (-4 + 3.4)]  # 0.9 is nine steps, over the top
+    assert step.grad.flatten().tolist() == pytest.approx([by / (2 * 4) ** 0.5 for by in by_hand], rel=1e-5)
+
+
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 def test_best_step_recovers_weights_that_lie_on_a_grid(fmt: WeightFormat) -> None:
     generator = torch.Generator().manual_seed(1)
@@ -63,7 +72,8 @@ def test_best_step_recovers_weights_that_lie_on_a_grid(fmt: WeightFormat) -> Non
     assert step.shape == (3, 1)
     error = (fake_quantise(weight, step, fmt) - weight).square().sum(1) / weight.square().sum(1).clamp(min=1e-9)
     assert float(error.max()) < 0.02
-    assert float(step[2]) == 1.0
+    assert float(step[2]) == float(step[:2].min()), "the lower median of the rows that have weights"
+    assert best_step(torch.zeros(2, 5), fmt, per_channel=True).tolist() == [[1.0], [1.0]]
 
 
 @pytest.mark.parametrize(("scheme", "bits"), [("uniform", 1), ("uniform", 9), ("pot", 2), ("pot", 5)])

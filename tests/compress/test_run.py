@@ -14,6 +14,7 @@ from spikewright.compress.account import layers_of
 from spikewright.compress.artefacts import Checkpoints, stage_key, write_whole
 from spikewright.compress.build import dense_model, load_quantised
 from spikewright.compress.masks import prunable, survivors
+from spikewright.compress.quantise import Quantised
 from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
 from spikewright.compress.runner import run_recipe
 from spikewright.compress.stages import run as stages
@@ -21,6 +22,7 @@ from spikewright.compress.stages.run import Lesson, Run, copy_of, task_of
 from spikewright.compress.stages.teacher import teacher_stage
 from spikewright.compress.stages.tokens import tokens_stage
 from spikewright.compress.tokens import selectors
+from spikewright.compress.training import Phase
 from spikewright.cost.storage import compression
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.package import read_package
@@ -113,6 +115,30 @@ def test_selectors_rest_while_tokens_are_gathered(run_folder: Path) -> None:
     moved = {n for n in before if not torch.equal(before[n], after[n])}
     assert not any(n.startswith("selector.") for n in moved)
     assert "head.weight" in moved
+
+
+def test_the_last_phase_trains_on_the_packages_grid_with_all_that_makes_it_at_rest(
+    run_folder: Path, recipe_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run_folder, tmp_path / "run")
+    (tmp_path / "run" / "stages" / "grid.safetensors").unlink()
+    real, phases = Run.train, []
+
+    def train(run: Run, model: SpikingNetwork, phase: Phase, *more: Any, **named: Any) -> Any:
+        phases.append(phase.label)
+        assert phase.frozen_norms
+        assert {m.exact for m in model.modules() if isinstance(m, Quantised)} == {True}
+        assert {s.mode for s in selectors(model)} == {"hard"}
+        learns = {n for n, p in model.named_parameters() if p.requires_grad}
+        assert not any(n.endswith(".step") or n.startswith("selector.") for n in learns)
+        assert not any(n.endswith("bn.weight") for n in learns)
+        assert {"head.weight", "block.0.attn.q_linear.weight", "block.0.attn.q_bn.bias"} <= learns
+        return real(run, model, phase, *more, **named)
+
+    monkeypatch.setattr(Run, "train", train)
+    run_recipe(recipe_path, tmp_path / "run")
+    assert phases == ["grid"]
+    assert (tmp_path / "run" / "package.safetensors").read_bytes() == (run_folder / "package.safetensors").read_bytes()
 
 
 def test_fake_quantised_and_golden_are_equal_in_every_class_score_and_spike(

@@ -10,6 +10,7 @@ from spikewright.compress.activity import measured_activity
 from spikewright.compress.build import layer_names
 from spikewright.compress.masks import apply_masks, magnitude_masks, prunable
 from spikewright.compress.objective import Objective
+from spikewright.compress.parameters import parameter_groups
 from spikewright.compress.quantise import WeightFormat, best_step, candidates, fake_quantise
 from spikewright.compress.search import (
     Mixture,
@@ -49,7 +50,7 @@ def activity_of(model: Spikformer) -> dict[str, Activity]:
 def test_the_candidates_are_those_that_make_sense() -> None:
     found = {(f.scheme, f.bits) for f in candidates()}
     assert found == {("uniform", b) for b in (2, 3, 4, 5, 6, 8)} | {("pot", 3), ("pot", 4)}
-    assert all(f.limit - 1 <= 7 for f in candidates(("pot",))), "shifts of at most 7"
+    assert [int(f.top) for f in candidates(("pot",))] == [4, 64], "shifts of 2 and 6, at most 7"
     assert [f.bits for f in candidates(("uniform",), (3, 4))] == [3, 4]
 
 
@@ -322,6 +323,38 @@ def test_steps_of_any_size_move_alike_and_never_cross_zero(rate: float, least: f
     by_format = [torch.cat([found[i].flatten() for found in parts.values()]) for i in range(len(candidates()))]
     assert all(float((part - 1).abs().mean()) > 0.001 for part in by_format), "each format's steps learn"
     assert min(float(part.min()) for part in by_format) >= 0.1249
+
+
+def test_the_cost_counts_what_eight_bits_keep_whatever_the_mixtures_show_just_now() -> None:
+    model = network()
+    activity = activity_of(model)
+    kept = []
+    for mode in (model.train, model.eval):
+        mixtures = begin_search(model, candidates())
+        mode()
+        layers = hardware_cost(model, mixtures, 3.5, activity).layers
+        kept.append({name: layer.kept for name, layer in layers.items()})
+        end_search(model)
+        model.load_state_dict(network().state_dict())
+    assert kept[0] == kept[1]
+    weight = network().get_parameter("block.0.mlp.fc1_linear.weight")
+    eight = WeightFormat("uniform", 8)
+    codes = eight.codes(weight.detach().double() / best_step(weight, eight, per_channel=True).double())
+    assert kept[0]["block.0.mlp.fc1_linear"] == int(codes.count_nonzero())
+
+
+def test_pruned_outputs_do_not_decide_how_fast_the_others_steps_learn() -> None:
+    rates = []
+    for dead in (0, 12):
+        model = network()
+        with torch.no_grad():
+            model.get_parameter("block.0.mlp.fc1_linear.weight")[32 - 2 * dead :] = 0
+        begin_search(model, candidates())
+        groups = parameter_groups(model, 1e-3)
+        steps = model.get_parameter("block.0.mlp.fc1_linear.parametrizations.weight.0.steps.3")
+        rates += [group["lr"] / float(steps.detach()[0]) for group in groups if group["params"][0] is steps]
+    assert rates[0] == pytest.approx(2e-3, rel=0.5)
+    assert rates[1] == pytest.approx(2e-3, rel=0.5)
 
 
 def test_a_selectors_mixtures_have_one_step_a_layer_as_its_integers_have() -> None:
