@@ -26,9 +26,10 @@ def channel_groups(network: ConvNet) -> list[list[int]]:
 
 
 def shrink_channels(network: ConvNet, share: float) -> ConvNet:
-    """A new network with that share of every layer's channels, those of the greatest |w| in and out; ties to the lower.
+    """A new network with that share of every layer's channels, those of the greatest significance; ties to the lower.
 
-    The significance is *ours*: the sum of |w| of a channel's own filter, over the units that share it.
+    The significance is *ours*: the sum of |w| of a channel's own filter, over the units that share it. Attention maps
+    guide the training afterwards, not the choice.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, not {share!r}")

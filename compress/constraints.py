@@ -5,7 +5,7 @@ Constraints persist, always in the order structure → tokens → masks → neur
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -21,6 +21,15 @@ FRACTION_LIMIT = 14
 
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_yes_for_a_number(cls, values: object) -> object:
+        for key, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(key)
+            if field and isinstance(value, bool) and bool not in (field.annotation, *get_args(field.annotation)):
+                raise ValueError(f"{key} must not be {value}, which is what YAML makes of yes, no, on and off")
+        return values
 
 
 class Training(Part):

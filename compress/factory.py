@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import pickletools
+import re
 import sys
 import warnings
 from argparse import Namespace
@@ -27,6 +29,9 @@ from spikewright.models.spikformer import PUBLISHED_UNUSED, Spikformer
 
 #: How PyTorch refuses a pickle's call of something that is no tensor's; a file that is no pickle it refuses otherwise.
 _PICKLED = ("unsupported global", "unsupported class", "trying to call reduce", "can only build")
+_HOLDS_OBJECTS = (
+    "holds pickled objects beside tensors, which could run code: save the state_dict alone, best as safetensors"
+)
 
 
 class FactoryError(ValueError):
@@ -39,11 +44,18 @@ class FactoryConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: Literal["factory"] = "factory"
-    factory: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="module:function that returns a SpikingNetwork")
+    factory: str = Field(description="module:function that returns a SpikingNetwork")
     arguments: dict[str, Any] = Field(default_factory=dict, description="of the function, by name")
     checkpoint: UserPath | None = Field(
         default=None, description="its weights: .safetensors, or tensors saved by torch"
     )
+
+    @field_validator("factory")
+    @classmethod
+    def _names_a_function(cls, value: str) -> str:
+        if not re.fullmatch(r"\w+(\.\w+)*:\w+", value):
+            raise ValueError(f"must be MODULE:FUNCTION, such as mypkg.net:build, not {value!r}")
+        return value
 
     @field_validator("arguments")
     @classmethod
@@ -137,7 +149,10 @@ def _function(name: str) -> Callable[..., Any]:
     try:
         found = importlib.import_module(module)
     except ImportError as error:
-        raise FactoryError(f"factory {name!r}: {module} cannot be imported ({_text(error)})") from None
+        raise FactoryError(
+            f"factory {name!r}: {module} cannot be imported from the current folder or what is installed "
+            f"({_text(error)})"
+        ) from None
     except (Exception, SystemExit) as error:
         raise FactoryError(f"factory {name!r}: {module} cannot be imported, it raises {said(error)}") from None
     if not hasattr(found, function):
@@ -155,6 +170,15 @@ def _text(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def _is_pickle(path: Path) -> bool:
+    """Whether a file begins with a whole pickle, which is looked through and not executed."""
+    try:
+        with path.open("rb") as file:
+            return sum(1 for _ in pickletools.genops(file)) > 1
+    except Exception:  # what is no pickle fails in many ways
+        return False
+
+
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """A state_dict from a file. Nothing is unpickled but tensors: a file with other objects is refused."""
     if not path.is_file():
@@ -163,6 +187,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except SafetensorError as error:
+            if _is_pickle(path):
+                raise FactoryError(f"{path}: {_HOLDS_OBJECTS}") from None
             raise FactoryError(f"{path}: not a whole safetensors file ({error})") from None
     try:
         # the arguments of training, in published checkpoints; old pickles warn before they are refused
@@ -170,12 +196,10 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         text = " ".join(str(error).split())
-        if any(sign in text.lower() for sign in _PICKLED):
-            raise FactoryError(
-                f"{path}: holds pickled objects beside tensors, which could run code: save the state_dict alone, "
-                "best as safetensors"
-            ) from None
-        raise FactoryError(f"{path}: not a whole checkpoint ({text[:100] or 'it is empty'})") from None
+        if any(sign in text.lower() for sign in _PICKLED) or _is_pickle(path):
+            raise FactoryError(f"{path}: {_HOLDS_OBJECTS}") from None
+        what = "it is empty" if not path.stat().st_size else "neither tensors saved by torch nor safetensors"
+        raise FactoryError(f"{path}: not a whole checkpoint ({what})") from None
     for key in ("state_dict", "model"):  # wrappers that are common
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]

@@ -31,17 +31,24 @@ def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, WeightFormat]:
     for pattern in quantisers.layers:
         if not any(fnmatchcase(name, pattern) for name in layers):
             raise RecipeError(f"quantisers.layers: {pattern!r} matches none of the layers {', '.join(layers)}")
-    formats = {}
+    formats, deciding = {}, set()
     for name in layers:
-        matches = [f for pattern, f in quantisers.layers.items() if fnmatchcase(name, pattern)]
+        matches = [pattern for pattern in quantisers.layers if fnmatchcase(name, pattern)]
         if not matches:
             raise RecipeError(f"quantisers.layers: no pattern matches layer {name!r}; add '*' as the first one")
-        last = matches[-1]
+        deciding.add(matches[-1])
+        last = quantisers.layers[matches[-1]]
         fraction_bits = default_fraction(recipe) if last.fraction_bits is None else last.fraction_bits
         try:
             formats[name] = WeightFormat(last.scheme, last.bits, fraction_bits)
         except ValueError as error:
             raise RecipeError(f"quantisers.layers: {name}: {error}") from None
+    for pattern in quantisers.layers:
+        if pattern not in deciding:
+            raise RecipeError(
+                f"quantisers.layers: {pattern!r} decides for no layer: the last pattern that matches a layer decides, "
+                "so '*' stands first"
+            )
     return formats
 
 

@@ -18,7 +18,7 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
     faults = error.errors()
     # a misspelt key explains why another one is missing
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    path, models = _follow(schema, fault["loc"])
+    path, models, here = _follow(schema, fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = list(dict.fromkeys(key for model in models for key in model.model_fields))
         near = difflib.get_close_matches(path[-1], known, 1)
@@ -34,25 +34,57 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         known = re.findall(r"'([^']*)'", str(fault["ctx"]["expected"]))
         return f"{where}: {unknown('value', fault['input'], known)}"
-    if fault["type"] in ("missing", "value_error"):
+    if fault["type"] == "value_error":
         return f"{where}: {message}"
+    if fault["type"] == "missing":
+        return f"{where}: is missing"
+    if (form := _FORMS.get(fault["type"])) is not None:
+        keys = dict.fromkeys(key for kind in here if _is_model(kind) for key in kind.model_fields)
+        of = f" with keys such as {', '.join(list(keys)[:4])}" if keys and form == _MAPPING else ""
+        given = "nothing" if fault["input"] is None else repr(fault["input"])
+        return f"{where}: must be {form}{of}, not {given}"
     return f"{where}: {message}, not {fault['input']!r}"
 
 
-def _follow(schema: type[BaseModel], location: Sequence[int | str]) -> tuple[list[str], list[type[BaseModel]]]:
-    """The location without the tags that chose among schemas, and the schemas that its last part was looked up in."""
+_MAPPING = "a mapping"
+#: What a value must look like, by pydantic's types of faults, whose own texts speak of Python.
+_FORMS = {
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "dict_type": _MAPPING,
+    "tuple_type": "a list, such as [1, 2]",
+    "list_type": "a list, such as [1, 2]",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+
+
+def _follow(
+    schema: type[BaseModel], location: Sequence[int | str]
+) -> tuple[list[str], list[type[BaseModel]], list[Any]]:
+    """The location without what chose among types, the schemas that its last part was looked up in, and its types."""
     here: list[Any] = [schema]
     models = [schema]
-    path = []
+    path: list[str] = []
+    tagged = False
     for part in location:
         chosen = [kind for kind in here if _is_model(kind) and part in _tags(kind)]
-        if chosen:  # the tag that chose the schema is no key of the recipe
-            here = chosen
+        if chosen and not tagged:  # the tag that chose the schema is no key of the recipe
+            here, tagged = chosen, True
             continue
+        tagged = False
+        if isinstance(part, str) and not any(_is_model(kind) or get_origin(kind) is dict for kind in here):
+            continue  # nor is the type of a union, float say, that a value was tried as
         models = [kind for kind in here if _is_model(kind)] or models
         path.append(str(part))
         here = [inner for kind in here for inner in _inside(kind, part)]
-    return path, models
+    return path, models, here
 
 
 def _is_model(kind: Any) -> bool:

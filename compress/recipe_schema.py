@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Annotated
 
@@ -27,7 +28,6 @@ class Recipe(Part):
     """Everything that determines a run's result."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9_.-]+$",
         description="of the network in the package",
         json_schema_extra={"default": "the recipe file's, without its suffix"},
     )
@@ -44,6 +44,13 @@ class Recipe(Part):
     teacher: Teacher = Teacher()
     constraints: Constraints
     target: Target | None = Field(default=None, description="draws what was tried: accuracy, cycles, size there")
+
+    @field_validator("name")
+    @classmethod
+    def _is_plain(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
+            raise ValueError(f"must be letters, digits, '.', '_' and '-' only, not {value!r}")
+        return value
 
     @field_validator("model", mode="before")
     @classmethod
@@ -72,6 +79,14 @@ class Recipe(Part):
                 else "a user's images have data.flip and data.shift"
             )
             raise ValueError(f"{jittered[0]}.jitter bends digits; {moves}")
+        return self
+
+    @model_validator(mode="after")
+    def _distils_from_someone(self) -> Recipe:
+        for name in Constraints.model_fields:
+            part = getattr(self.constraints, name)
+            if part is not None and part.teacher == "previous" and not self.training.distillation:
+                raise ValueError(f"{name}.teacher does nothing where training.distillation is 0")
         return self
 
     @model_validator(mode="after")

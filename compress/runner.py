@@ -137,17 +137,33 @@ def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, T
     return recipe, task
 
 
+def _check_folder(out: Path) -> None:
+    """RecipeError where a run would write among things that are not its own."""
+    if out.exists() and not out.is_dir():
+        raise RecipeError(f"{out} is a file: name a folder for the run")
+    if out.is_dir() and not (out / "stages").is_dir() and any(not p.name.startswith(".") for p in out.iterdir()):
+        raise RecipeError(f"{out} is a folder with other things in it: name a new one, or that of a run to go on with")
+
+
 def run_recipe(
-    path: Path | str, out_dir: Path | str, *, console: Console | None = None, witness: Witness | None = None
+    path: Path | str,
+    out_dir: Path | str,
+    *,
+    console: Console | None = None,
+    witness: Witness | None = None,
+    after: Callable[[Run], None] | None = None,
 ) -> Path:
     """Train what the recipe says and return the path of the package, ``out_dir/package.safetensors``.
 
     Beside it: dense.safetensors, quantised.safetensors, recipe.yaml (resolved), log.jsonl, metrics.json, and a
-    checkpoint per stage in ``stages/``, from which an interrupted run continues to the same result. A user's files are
-    what they are when the run begins. witness: raises where the recipe's network is not what it describes; the command
-    asks the golden model, which this folder does not know.
+    checkpoint per stage in ``stages/``, from which an interrupted run continues to the same result. A folder with other
+    things in it is refused. A user's files are what they are when the run begins. witness: raises where the recipe's
+    network is not what it describes; the command asks the golden model, which this folder does not know. after: called
+    with the run, all of whose stages have checkpoints, when the package is written.
     """
-    (recipe, task), out = checked(path, witness), Path(out_dir)
+    out = Path(out_dir)
+    _check_folder(out)
+    recipe, task = checked(path, witness)
     told = portable(recipe)
     console = console or Console(stderr=True)
     columns = (
@@ -175,4 +191,6 @@ def run_recipe(
         dense, state = run_stages(run)
         if first:
             _finish(recipe, told, task, dense, state, run.log, out)
+    if first and after is not None:
+        after(Run(recipe, checkpoints, task))
     return out / "package.safetensors"

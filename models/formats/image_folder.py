@@ -20,7 +20,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".t
 _DECODERS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 #: Pillow's kinds of pixel with 8 bits a sample or less; the wider ones would be clipped.
 _PIXELS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-_LISTED = 10
+#: Files that an error lists.
+_LISTED = 100
 
 
 def read_image_folder(
@@ -68,7 +69,7 @@ def read_images(
                     raise ValueError(f"{image.height}×{image.width} pixels; allowed are {size[0]}×{size[1]}")
                 pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"), np.uint8)
         except Exception as error:  # a decoder raises what it likes: OSError, SyntaxError, struct.error, …
-            faults.append(f"{_name(path, root)} ({_reason(error)})")
+            faults.append(f"{_name(path, root)} ({_reason(error, path)})")
             continue
         if images is None:
             images = np.empty((len(paths), *size, channels), np.uint8)
@@ -87,7 +88,9 @@ def _name(path: Path, root: Path) -> str:
     return name.replace("\n", "\\n")  # a list of names is one line
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: Path) -> str:
+    if isinstance(error, OSError) and "truncated" in str(error):
+        return f"cut off at byte {path.stat().st_size}"
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     if isinstance(error, OSError) and error.strerror:

@@ -23,12 +23,15 @@ def compress(
 
     Example: spikewright compress recipes/clutter-digits.yaml -o runs/clutter-digits
     """
-    from spikewright.boards.registry import load_board
+    from spikewright.boards.registry import BoardError, load_board
     from spikewright.compress.parallel import is_first
     from spikewright.compress.recipe import load_recipe
 
     target = load_recipe(recipe).target
-    board = None if target is None else load_board(target.board)  # an unknown one is refused before training
+    try:  # an unknown board is refused before training
+        board = None if target is None else load_board(target.board)
+    except BoardError as error:
+        raise UserError(f"{recipe}: target.board: {error}") from None
     out.quiet = not is_first()  # under torchrun all processes train, one speaks
     if not dry_run and output is None:
         raise UserError("--output is missing: the folder of the run (or --dry-run, which writes nothing)")
@@ -38,12 +41,18 @@ def compress(
         rehearse(recipe, board)
         return
     from spikewright.commands.described import check_described
+    from spikewright.commands.tried import draw
     from spikewright.compress.runner import run_recipe
+    from spikewright.compress.stages.run import Run
 
     assert output is not None
-    package = run_recipe(recipe, output, console=err, witness=check_described)
-    out.print(f"package: {escape(show(package))}")
-    if board is not None and is_first():
-        from spikewright.commands.tried import draw
+    folder, plots = output, []
 
-        out.print(f"tried: {escape(show(draw(recipe, output, board)))}")
+    def after(run: Run) -> None:
+        if board is not None:
+            plots.append(draw(run, folder, board))
+
+    package = run_recipe(recipe, folder, console=err, witness=check_described, after=after)
+    out.print(f"package: {escape(show(package))}")
+    for plot in plots:
+        out.print(f"tried: {escape(show(plot))}")

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from spikewright.boards.schema import Board
 from spikewright.commands.common import progress
 from spikewright.commands.fitting import price
-from spikewright.compress.artefacts import Checkpoints, to_json, write_whole
+from spikewright.compress.artefacts import to_json, write_whole
 from spikewright.compress.determinism import determinism
-from spikewright.compress.runner import checked
 from spikewright.compress.stages.run import Run
 from spikewright.compress.tried import Tried, tried
 
@@ -55,17 +54,15 @@ _SOURCES = {
 _CORNERS = ((-1, 1), (-1, -1), (1, -1), (1, 1))
 
 
-def draw(path: Path, folder: Path, board: Board) -> Path:
+def draw(run: Run, folder: Path, board: Board) -> Path:
     """Write ``tried.json`` and ``tried.svg`` into the folder of a run that has ended; returns the plot's path."""
-    recipe, task = checked(path)
-    run = Run(recipe, Checkpoints(folder / "stages", recipe), task)
     points: list[Point] = []
-    with determinism(recipe.threads), progress("what was tried", None):
+    with determinism(run.recipe.threads), progress("what was tried", None):
         points += [point_of(one, board) for one in tried(run)]
     points = [replace(point, best=is_best(point, points)) for point in points]
     write_whole(folder / "tried.json", to_json([asdict(point) for point in points]).encode())
     plot = folder / "tried.svg"
-    write_whole(plot, picture(points, f"{recipe.name} on {board.name}"))
+    write_whole(plot, picture(points, f"{run.recipe.name} on {board.name}"))
     return plot
 
 

@@ -14,6 +14,7 @@ from spikewright.boards.registry import board_names, load_board
 from spikewright.commands.dry_run import expected_cycles
 from spikewright.commands.fitting import fitted
 from spikewright.commands.tried import Point, is_best, picture
+from spikewright.compress import runner
 from spikewright.compress.account import layers_of
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import dense_model
@@ -116,6 +117,21 @@ def test_what_a_run_tried(recipe, run):
     assert select == {"teacher": False, "structure": False, "tokens": True, "masks-01": True, "grid": True}
 
 
+def test_a_recipe_that_changes_while_it_trains_does_not_change_the_run(recipe, run, monkeypatch):
+    real = runner.run_stages
+
+    def run_stages(one):
+        recipe.unlink()
+        return real(one)
+
+    monkeypatch.setattr(runner, "run_stages", run_stages)
+    result = run("compress", recipe, "-o", "run")
+    assert result.exit_code == 0, result.output
+    assert {"tried.json", "tried.svg", "package.safetensors"} <= {
+        path.name for path in (recipe.parent / "run").iterdir()
+    }
+
+
 def test_the_best_are_those_that_none_beats_in_everything():
     a = Point("a", 90.0, 1000, 500)
     faster, better, smaller = (dataclasses.replace(a, **change) for change in (
@@ -199,7 +215,10 @@ def test_what_the_accelerator_does_not_take_is_a_sentence():
 
 
 REFUSED = {
-    "board: ulx3s-25f": ("board: ulx4", f"unknown board 'ulx4': the boards are {', '.join(board_names())}"),
+    "board: ulx3s-25f": (
+        "board: ulx4",
+        f"PATH: target.board: unknown board 'ulx4': the boards are {', '.join(board_names())}",
+    ),
     "sparsity: 0.5": ("sparsity: 0.9999", r"PATH: constraints\.masks: masks must .*: prune less.*"),
     "tokens: {keep: [6], epochs: 1}": ("tokens: {method: random}", "PATH: tokens.method 'random' is a control for .*"),
     '"*"': ('"*.mlp"', r"PATH: quantisers\.layers: '\*\.mlp' matches none of the layers patch_embed.proj_conv, .*"),

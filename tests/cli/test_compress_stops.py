@@ -54,17 +54,31 @@ def test_a_folder_with_another_recipes_checkpoint(stopped, tmp_path):
     before = other.path("teacher").read_bytes()
     said = stopped(RECIPE)
     assert said == (
-        "run/stages/teacher.safetensors: made by another recipe, or by another number of processes; choose another "
-        "folder or remove this one"
+        "run/stages/teacher.safetensors: made by another recipe, another version of spikewright, or another number of "
+        "processes; choose another folder or remove this one"
     )
     assert other.path("teacher").read_bytes() == before
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["stages"]
 
 
+@pytest.mark.parametrize("folder", [".", "papers", "papers/thesis.tex"])
+def test_a_folder_with_other_things(folder, stopped, tmp_path):
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "thesis.tex").write_text("mine")
+    said = stopped(RECIPE, "-o", folder)
+    other = "is a folder with other things in it: name a new one, or that of a run to go on with"
+    assert said == f"{folder} {'is a file: name a folder for the run' if folder.endswith('tex') else other}"
+    assert (tmp_path / "recipe.yaml").read_text() == RECIPE
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["papers", "recipe.yaml", "thesis.tex"]
+
+
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
 def test_a_network_that_cannot_be_imported(options, stopped, tmp_path):
     said = stopped(RECIPE.replace(MODEL, '{factory: "nowhere.net:build"}'), *options)
-    assert said == "factory 'nowhere.net:build': nowhere.net cannot be imported (No module named 'nowhere')"
+    assert said == (
+        "factory 'nowhere.net:build': nowhere.net cannot be imported from the current folder or what is installed "
+        "(No module named 'nowhere')"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import pickle
 import re
 import sys
 from argparse import Namespace
@@ -108,7 +109,8 @@ def test_whatever_a_module_raises_is_one_sentence(text: str, said: str, put: Put
 
 def test_what_is_not_there_is_told(put: Put) -> None:
     assert refused("nowhere:build") == (
-        "factory 'nowhere:build': nowhere cannot be imported (No module named 'nowhere')"
+        "factory 'nowhere:build': nowhere cannot be imported from the current folder or what is installed (No module "
+        "named 'nowhere')"
     )
     name = put(NETWORK)
     assert refused(f"{name}:bild") == f"factory '{name}:bild': {name} has no bild"
@@ -373,6 +375,27 @@ def test_a_checkpoint_with_pickled_objects_is_refused_and_nothing_of_it_runs(
         "best as safetensors"
     )
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "best.ckpt"])
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_plain_pickle_is_refused_whatever_it_is_called_and_nothing_of_it_runs(
+    name: str, protocol: int, tmp_path: Path
+) -> None:
+    path, trace = tmp_path / name, tmp_path / "ran"
+    path.write_bytes(pickle.dumps({"head.weight": [1.0], "more": Runs(trace)}, protocol))
+    with pytest.raises(FactoryError) as caught:
+        given(path)
+    assert str(caught.value).startswith(f"{path}: holds pickled objects beside tensors, which could run code")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(("holds", "what"), [(b"", "it is empty"), (b"hello world", "neither tensors saved by torch")])
+def test_a_file_that_is_no_checkpoint_is_refused_in_words_of_its_own(holds: bytes, what: str, tmp_path: Path) -> None:
+    (tmp_path / "best.pt").write_bytes(holds)
+    with pytest.raises(FactoryError) as caught:
+        given(tmp_path / "best.pt")
+    assert str(caught.value).startswith(f"{tmp_path / 'best.pt'}: not a whole checkpoint ({what}")
 
 
 @pytest.mark.parametrize("name", ["best.safetensors", "best.pt"])

@@ -105,6 +105,35 @@ def test_faults_are_told_in_one_sentence(old: str, new: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("{dim: 16", "{factory: mypkg.net, dim: 16", "model.dim: unknown key; known keys are family, factory, "),
+        ("{dim: 16, heads: 2}", "{factory: mypkg.net}", "model.factory: must be MODULE:FUNCTION, such as "),
+        ("{dim: 16, heads: 2}", "{family: factory}", "model.factory: is missing"),
+        ("{dim: 16, heads: 2}", "{factory: 5}", "model.factory: must be text, not 5"),
+        ("{dim: 16, heads: 2}", "spikformer", "model: must be a mapping with keys such as family, height, "),
+        ("name: t", "name: t\ntarget: ulx3s", "target: must be a mapping with keys such as board, not 'ulx3s'"),
+        ("{keep: 0.7}", "learned", "constraints.tokens: must be a mapping with keys such as teacher, jitter, method, "),
+        ("keep: 0.7", "keep: half", "constraints.tokens.keep: must be a number, not 'half'"),
+        ("keep: 0.7", "before: 1", "constraints.tokens.before: must be a list, such as [1, 2], not 1"),
+        ("keep: 0.7", "epochs: yes", "constraints.tokens: epochs must not be True, which is what YAML makes of yes, "),
+        ("keep: 0.7", "epochs: 1.5", "constraints.tokens.epochs: must be a whole number, not 1.5"),
+        ("name: t", "name: a b", "name: must be letters, digits, '.', '_' and '-' only, not 'a b'"),
+        (GOOD[GOOD.index("constraints:") :], "constraints:", "constraints: must be a mapping with keys such as struc"),
+        ("keep: 0.7", "teacher: previous", "recipe: tokens.teacher does nothing where training.distillation is 0"),
+    ],
+)  # fmt: skip
+def test_what_has_another_form_is_told_what_form_it_has(old: str, new: str, text: str) -> None:
+    changed = GOOD.replace(old, new)
+    assert changed != GOOD
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(
+            changed.replace("name: t", "name: t\ntraining: {distillation: 0}") if "previous" in new else changed
+        )
+    assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize(
     ("constraint", "text"),
     [
         (
@@ -241,9 +270,9 @@ def test_a_recipe_without_a_name_has_its_files(tmp_path: Path) -> None:
     assert load_recipe(path).name == "own"
     path.rename(tmp_path / "my recipe.yaml")
     (tmp_path / "my recipe.yaml").write_text(EXAMPLE)
-    with pytest.raises(RecipeError, match=r"my recipe\.yaml: name: String should match pattern .*, not 'my recipe'$"):
+    with pytest.raises(RecipeError, match=r"my recipe\.yaml: name: must be letters, .* only, not 'my recipe'$"):
         load_recipe(tmp_path / "my recipe.yaml")
-    with pytest.raises(RecipeError, match=r"^name: Field required$"):
+    with pytest.raises(RecipeError, match=r"^name: is missing$"):
         parse_recipe(EXAMPLE)
     example = re.search(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "recipes.md").read_text(), re.MULTILINE | re.DOTALL)
     assert example is not None
@@ -256,6 +285,11 @@ def test_a_recipe_without_a_name_has_its_files(tmp_path: Path) -> None:
         ('"*.mlp.*"', '"*.mpl.*"', "'*.mpl.*' matches none of the layers patch_embed.proj_conv, "),
         ('"*": ', '"head": ', "no pattern matches layer 'patch_embed.proj_conv'"),
         ("bits: 3", "bits: 2", "bits of a pot layer must be one of [3, 4], not 2"),
+        (
+            '"*": ',
+            '"*.attn.*": {scheme: pot, bits: 4}, "*": ',
+            "'*.attn.*' decides for no layer: the last pattern",
+        ),
     ],
 )
 def test_formats_are_checked(old: str, new: str, text: str) -> None:

@@ -136,7 +136,7 @@ def test_an_ann_reads_no_frames(tmp_path: Path) -> None:
             "data: must be the name of a set at hand, or {npz: FILE}, {folder: DIR}, {set: NAME, folder: DIR}, not ",
         ),
         ("{set: cifar-10, folder: x}", "data.set: unknown set 'cifar-10'; did you mean 'cifar10'? All are cifar10, "),
-        ("{set: cifar10}", "data.folder: Field required"),
+        ("{set: cifar10}", "data.folder: is missing"),
         ("{set: cifar10, folder: x, frames: 4}", "data: frames is for event cameras; cifar10 has images, the same"),
         ("{set: n-mnist, folder: x}", "data: n-mnist needs frames: T, the number of frames that a recording is cut"),
         ("{set: n-mnist, folder: x, frames: 0}", "data.frames: Input should be greater than or equal to 1, not 0"),

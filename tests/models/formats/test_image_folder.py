@@ -58,10 +58,11 @@ def test_other_sizes_are_refused(folder: Path) -> None:
     refused(lambda: read_image_folder(folder), "1 of 5", "dog/b_11.png (5×7 pixels; allowed are 5×6)")
 
 
-def test_unreadable_images_are_listed_up_to_ten(folder: Path) -> None:
+def test_unreadable_images_are_listed(folder: Path) -> None:
     cut = folder / "dog" / "b_10.png"
     cut.write_bytes(cut.read_bytes()[:-30])
-    text = refused(lambda: read_image_folder(folder), "1 of 4 images cannot be read: dog/b_10.png (")
+    where = f"dog/b_10.png (cut off at byte {cut.stat().st_size})"
+    text = refused(lambda: read_image_folder(folder), f"1 of 4 images cannot be read: {where}")
     assert "more" not in text
     put(folder / "cat" / "notes.txt", b"words")
     (folder / "cat" / "nested.png").mkdir()
@@ -72,8 +73,12 @@ def test_unreadable_images_are_listed_up_to_ten(folder: Path) -> None:
     refused(lambda: read_image_folder(folder), "cat/empty.png (not an image)", "cat/program.gif (not an image)")
     for number in range(12):
         put(folder / "cat" / f"x{number}.jpg", b"\xff\xd8\xff\xe0")
-    text = refused(lambda: read_image_folder(folder), "17 of 20", "and 7 more")
-    assert text.count("(") == 10
+    text = refused(lambda: read_image_folder(folder), "17 of 20", "cat/x11.jpg")
+    assert text.count("(") == 17
+    assert "more" not in text
+    for number in range(12, 100):
+        put(folder / "cat" / f"x{number}.jpg", b"")
+    assert refused(lambda: read_image_folder(folder), "105 of 108", "and 5 more").count("(") == 100
 
 
 def test_wide_pixels_are_refused(folder: Path) -> None:
