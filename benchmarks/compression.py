@@ -1,5 +1,7 @@
 """Cells of the compression figures: python benchmarks/compression.py --cell lottery:0, or --all, two at a time.
 
+``--cell lottery`` means that cell on all its folds, one after the other.
+
 Each cell is one method on one fold of the protocol (protocol.py); a cell that has been computed is not computed again.
 ``python benchmarks/run.py compression`` draws the rows of docs/results.json from the cells that are there.
 """
@@ -18,12 +20,18 @@ from protocol import FOLDS, read_cell, write_cell
 from spikewright.compress.determinism import determinism
 
 
-def compute(text: str, again: bool) -> None:
-    """One cell, unless its result is there."""
+def folds_of(text: str) -> tuple[str, list[int]]:
+    """The cell that NAME or NAME:FOLD means, and its folds; ends the program where there is none."""
     name, _, number = text.partition(":")
-    if name not in CELLS or not number.isdecimal() or int(number) not in CELLS[name].folds:
-        sys.exit(f"error: there is no cell {text!r}: NAME:FOLD, as --list shows them")
-    cell, fold = CELLS[name], int(number)
+    folds = {str(fold): fold for fold in CELLS[name].folds} if name in CELLS else {}
+    if name not in CELLS or (text != name and number not in folds):
+        sys.exit(f"error: there is no cell {text!r}: NAME or NAME:FOLD, as --list shows them")
+    return name, list(folds.values()) if text == name else [folds[number]]
+
+
+def compute(name: str, fold: int, again: bool) -> None:
+    """One cell, unless its result is there."""
+    cell, text = CELLS[name], f"{name}:{fold}"
     if not again and read_cell(name, fold, cell.key(fold)) is not None:
         print(f"{text}: computed before", flush=True)
         return
@@ -33,8 +41,8 @@ def compute(text: str, again: bool) -> None:
     print(f"{text}: {time.monotonic() - start:.0f} s", flush=True)
 
 
-def compute_all(jobs: int) -> None:
-    """Every cell that is missing, fold by fold, ``jobs`` folds side by side."""
+def compute_all(jobs: int, again: bool) -> None:
+    """Every cell that is missing, or every cell, fold by fold, ``jobs`` folds side by side."""
     waiting = list(FOLDS)
     running: dict[int, subprocess.Popen[bytes]] = {}
     try:
@@ -47,7 +55,8 @@ def compute_all(jobs: int) -> None:
             while waiting and len(running) < jobs:
                 fold = waiting.pop(0)
                 cells = [part for name in CELLS if fold in CELLS[name].folds for part in ("--cell", f"{name}:{fold}")]
-                running[fold] = subprocess.Popen([sys.executable, str(Path(__file__)), *cells])
+                more = ["--again"] if again else []
+                running[fold] = subprocess.Popen([sys.executable, str(Path(__file__)), *cells, *more])
             time.sleep(1)
     finally:
         for process in running.values():
@@ -56,20 +65,21 @@ def compute_all(jobs: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--cell", action="append", default=[], metavar="NAME:FOLD", help="compute this cell")
+    parser.add_argument("--cell", action="append", default=[], metavar="NAME[:FOLD]", help="compute this cell")
     parser.add_argument("--all", action="store_true", help="compute every cell that is missing")
     parser.add_argument("--jobs", type=int, default=2, help="folds side by side with --all [2]")
-    parser.add_argument("--again", action="store_true", help="compute the named cells although they are there")
+    parser.add_argument("--again", action="store_true", help="compute cells although they are there")
     parser.add_argument("--list", action="store_true", help="show which cells are there")
     given = parser.parse_args()
     if given.list:
         for name, cell in CELLS.items():
             there = (f"{fold}:{'yes' if read_cell(name, fold, cell.key(fold)) else 'no'}" for fold in cell.folds)
             print(name, *there)
-    for cell in given.cell:
-        compute(cell, given.again)
+    for name, folds in [folds_of(text) for text in given.cell]:
+        for fold in folds:
+            compute(name, fold, given.again)
     if given.all:
-        compute_all(given.jobs)
+        compute_all(given.jobs, given.again)
 
 
 if __name__ == "__main__":

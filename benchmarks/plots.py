@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 Rows = Mapping[str, dict[str, Any]]
 #: A curve: rows by what their ids begin with.
 _CURVES = {
-    "lottery tickets and tokens, all weights": "3.lottery-round-",
-    "L1P, the blocks' weights": "3.l1p-",
-    "DSP, the blocks' dimensions": "3.dsp-",
-    "attention-guided, VGG, by channels, all weights": "3.guided-channels-",
+    "lottery tickets and tokens": "3.lottery-round-",
+    "L1P, in the blocks": "3.l1p-",
+    "DSP, in the blocks": "3.dsp-",
+    "attention-guided, VGG, by channels": "3.guided-channels-",
 }
 #: The search at a target, against each control, by data set.
 _SEARCH = r"3\.search-(\w+)-(\d)-against-(\w+)$"
@@ -34,7 +34,7 @@ def curves(rows: Rows) -> bytes | None:
     for label, points in found.items():
         if points:
             _errors(left, [p[0] for p in points], [p[1] for p in points], label)
-    left.set(xlabel="% gone", ylabel="points over the dense teacher of the same fold")
+    left.set(xlabel="% of all weights gone", ylabel="points over the dense teacher of the same fold")
     left.axhline(0, color="grey", linewidth=0.8)
     if left.get_legend_handles_labels()[0]:
         left.legend(fontsize=7)
@@ -59,8 +59,8 @@ def _points(rows: Rows, start: str) -> list[tuple[float, dict[str, Any]]]:
 
 
 def gone(unit: str) -> float:
-    """What share is gone, in percent, as a row's unit says it."""
-    share, times = (re.search(pattern, unit) for pattern in (r"with ([\d.]+) %", r"at ([\d.]+) times fewer"))
+    """What share of all weights is gone, in percent, as a row's unit says it."""
+    share, times = (re.search(pattern, unit) for pattern in (r"([\d.]+) % of all weights", r"at ([\d.]+) times fewer"))
     if share is not None:
         return float(share[1])
     assert times is not None, unit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_guided import CHANNELS, FAMILIES
-from from_cells import COMMAND, compared, gathered, mean, reported, said, seeds, three
+from from_cells import compared, gathered, mean, reported, said, three, with_bar
 from results import Row
 
 NAME = "guided"
@@ -11,7 +11,7 @@ NAME = "guided"
 
 def rows() -> list[Row]:
     """Every row whose cells are there."""
-    cells, of = gathered(NAME), seeds(NAME)
+    cells = gathered(NAME)
     if cells is None:
         return []
     result = []
@@ -24,9 +24,9 @@ def rows() -> list[Row]:
         numbers = [cell[f"{family}:attention-guided"]["compression"] for cell in cells]
         times = min(number["weights"] for number in numbers)
         result.append(
-            Row(f"3.guided-{family}", COMMAND, found["difference"], f"points at {times:.2f} times fewer weights, T = 4",
-                "at least 33.4 times, accuracy kept", bool(found["kept"]) and times >= 33.4, of,
-                f"{said(found)}; {three(numbers)}")
+            with_bar(NAME, f"guided-{family}", found["difference"], f"points at {times:.2f} times fewer weights, T = 4",
+                     "at least 33.4 times, accuracy kept", bool(found["kept"]) and times >= 33.4,
+                     f"{said(found)}; {three(numbers)}")
         )  # fmt: skip
         gain = compared(
             cells,
@@ -34,8 +34,8 @@ def rows() -> list[Row]:
             lambda c, f=family: c[f"{f}:magnitude"]["classes"],
         )
         result.append(
-            reported(f"guided-{family}-control", gain["difference"],
-                     "points of guiding and regrowth over plain magnitude", of, said(gain))
+            reported(NAME, f"guided-{family}-control", gain["difference"],
+                     "points of guiding and regrowth over plain magnitude", said(gain))
         )  # fmt: skip
     for times in CHANNELS:
         variant, control = f"vgg:channels-{times}:attention-guided", f"vgg:channels-{times}:magnitude"
@@ -44,8 +44,8 @@ def rows() -> list[Row]:
         numbers = [cell[variant]["compression"] for cell in cells]
         reached = mean([number["weights"] for number in numbers])
         result.append(
-            reported(f"guided-channels-{times}", found["difference"],
-                     f"points at {reached:.2f} times fewer weights by channels", of,
+            reported(NAME, f"guided-channels-{times}", found["difference"],
+                     f"points at {reached:.2f} times fewer weights by channels",
                      f"{said(found)}; {three(numbers)}; over the same without maps: {gain['difference']:+} points")
         )  # fmt: skip
     return result

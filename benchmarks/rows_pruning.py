@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_pruning import DSP, HARD, KINDS, L1P
-from from_cells import COMMAND, compared, gathered, joined, mean, reported, said, seeds, three
+from from_cells import compared, gathered, joined, mean, reported, said, three, with_bar
 from results import Row
 
 #: A loss of so many points is to be recovered.
@@ -25,17 +25,19 @@ def curve_rows() -> list[Row]:
             continue
         for case in cases:
             found = compared(joined(base, cells), lambda cell, c=case: cell[c]["classes"])
+            numbers = [cell[case]["compression"] for cell in cells]
+            whole = 100 * (1 - 1 / mean([number["weights"] for number in numbers]))
             result.append(
-                reported(f"{name}-{round(100 * float(case))}", found["difference"],
-                         f"points with {round(100 * float(case))} {what} gone", seeds(name),
-                         f"{said(found)}; {three([cell[case]['compression'] for cell in cells])}")
+                reported(name, f"{name}-{round(100 * float(case))}", found["difference"],
+                         f"points with {round(100 * float(case))} {what} gone, {whole:.2f} % of all weights",
+                         f"{said(found)}; {three(numbers)}")
             )  # fmt: skip
     return result
 
 
 def slif_rows() -> list[Row]:
     """What neurons that learn recover wherever LIF, trained as long, loses two points."""
-    base, cells, of = gathered("lottery"), gathered("slif"), seeds("slif")
+    base, cells = gathered("lottery"), gathered("slif")
     if base is None or cells is None:
         return []
     both = joined(base, cells)
@@ -44,7 +46,7 @@ def slif_rows() -> list[Row]:
         lost = compared(both, lambda cell, c=case: cell[f"{c}:lif"]["classes"])
         worth = "a loss to recover" if float(lost["difference"]) <= -WORTH else "no loss to recover"
         result.append(
-            reported(f"slif-{case}", lost["difference"], f"points of LIF, trained as long: {worth}", of, said(lost))
+            reported("slif", f"slif-{case}", lost["difference"], f"points of LIF, trained as long: {worth}", said(lost))
         )
         for kind in KINDS[1:]:
             gain = compared(
@@ -57,7 +59,8 @@ def slif_rows() -> list[Row]:
                 for what in ("leaks", "thresholds")
             }
             result.append(
-                reported(f"slif-{case}-{kind}", gain["difference"], f"points of {kind} over LIF trained as long", of,
+                reported("slif", f"slif-{case}-{kind}", gain["difference"],
+                         f"points of {kind} over LIF trained as long",
                          f"{said(gain)}; on the engine's grids {shares['leaks']} % of the leaks moved, and "
                          f"{shares['thresholds']} % of the thresholds behind attention")
             )  # fmt: skip
@@ -66,7 +69,7 @@ def slif_rows() -> list[Row]:
 
 def elsewhere_rows() -> list[Row]:
     """Whether a case for which no sLIF was trained loses so much that one should have been."""
-    base, l1p, dsp, of = gathered("lottery"), gathered("l1p"), gathered("dsp"), seeds("slif")
+    base, l1p, dsp = gathered("lottery"), gathered("l1p"), gathered("dsp")
     if base is None or l1p is None or dsp is None:
         return []
     losses = {}
@@ -77,25 +80,26 @@ def elsewhere_rows() -> list[Row]:
                 losses[f"{name}-{case}"] = float(found["difference"])
     worst = min(losses, key=lambda case: losses[case])
     return [
-        Row("3.slif-elsewhere", COMMAND, losses[worst], f"points, the least of the cases without sLIF ({worst})",
-            f"above -{WORTH:g}: no loss to recover", losses[worst] > -WORTH, of,
-            f"of LIF as pruned, not trained on: {losses}")
+        with_bar("l1p dsp", "slif-elsewhere", losses[worst],
+               f"points, the least of the cases without sLIF ({worst})",
+               f"above -{WORTH:g}: no loss to recover", losses[worst] > -WORTH,
+               "of LIF as pruned, not trained on: " + ", ".join(f"{case} {lost:+}" for case, lost in losses.items()))
     ]  # fmt: skip
 
 
 def together_rows() -> list[Row]:
     """Tokens, lottery, neurons that learn and the search in one recipe."""
-    base, cells, of = gathered("lottery"), gathered("together"), seeds("together")
+    base, cells = gathered("lottery"), gathered("together")
     if base is None or cells is None:
         return []
     found = compared(joined(base, cells), lambda cell: cell["classes"])
     cycles, dense = (round(mean([cell["cycles"][which] for cell in cells])) for which in ("package", "dense"))
     return [
-        reported("together-accuracy", found["difference"], "points, all four in one recipe", of, said(found)),
-        reported("together-compression", round(mean([cell["compression"]["stored"] for cell in cells]), 2),
-                 "x fewer stored bits", of,
+        reported("together", "together-accuracy", found["difference"], "points, all four in one recipe", said(found)),
+        reported("together", "together-compression", round(mean([cell["compression"]["stored"] for cell in cells]), 2),
+                 "x fewer stored bits",
                  f"{three([cell['compression'] for cell in cells])}, counted by the compiler"),
-        reported("together-cycles", round(dense / cycles, 3), "x fewer cycles than the dense network", of,
+        reported("together", "together-cycles", round(dense / cycles, 3), "x fewer cycles than the dense network",
                  f"{cycles} against {dense} predicted, 64 lanes, 4 banks, 1 stream, skipping off; the engine has no "
                  "leaks by channel yet, so its schedule is that of the same package without them"),
     ]  # fmt: skip

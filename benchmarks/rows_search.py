@@ -1,13 +1,17 @@
-"""Rows of paper 2: the search at its targets, against its controls, and what it chose."""
+"""Rows of paper 2: the search at its targets, against its controls, what it chose, and what powers of two bring."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cells_search import CONTROLS
-from from_cells import COMMAND, compared, gathered, mean, reported, said, seeds, three
+from from_cells import compared, gathered, mean, reported, said, three, with_bar
 from protocol import Answer
 from results import Row
 
 SETS = {"digits": "search-digits", "events": "search-events"}
+#: Models of energy, in the order of their figures.
+_MODELS = ("a", "b")
 
 
 def rows() -> list[Row]:
@@ -17,61 +21,85 @@ def rows() -> list[Row]:
         cells = gathered(name)
         if cells is not None:
             result += [_target(key, name, cells), *_controls(key, name, cells), *_chosen(key, name, cells)]
+            result += _powers(key, name, cells)
     return result
 
 
 def _target(key: str, name: str, cells: list[Answer]) -> Row:
-    bits = max(cell["search-3.67"]["average_bits"] for cell in cells)
+    bits = _widest(cells, "search-3.67")
     found = compared(cells, lambda cell: cell["search-3.67"]["classes"])
-    return Row(
-        f"3.search-{key}", COMMAND, found["difference"], f"points at {bits:.3f} bits on average or fewer",
-        "at most 3.67 bits, drop below 1 point (accuracy kept)", bool(found["kept"]) and bits <= 3.67, seeds(name),
-        said(found),
+    return with_bar(
+        name, f"search-{key}", found["difference"], f"points at {bits:.3f} bits on average or fewer",
+        "at most 3.67 bits, drop below 1 point (accuracy kept)", bool(found["kept"]) and bits <= 3.67, said(found),
     )  # fmt: skip
+
+
+def _widest(cells: list[Answer], variant: str) -> float:
+    """Average bits of the fold that has most of them."""
+    return max(float(cell[variant]["average_bits"]) for cell in cells)
 
 
 def _controls(key: str, name: str, cells: list[Answer]) -> list[Row]:
     """At exactly 3 and 4 bits the search shall be no worse than each control."""
     result = []
     for target in ("3", "4"):
+        ours = [cell[f"search-{target}"] for cell in cells]
         for control in CONTROLS:
-            other = f"{control}-{target}"
-            if other not in cells[0]:
-                continue
-            found = compared(cells, lambda c, t=target: c[f"search-{t}"]["classes"], lambda c, o=other: c[o]["classes"])
-            ours, theirs = ([cell[variant] for cell in cells] for variant in (f"search-{target}", other))
-            energy = {
-                which: round(
-                    mean([a["energy"][which] / b["energy"][which] for a, b in zip(ours, theirs, strict=True)]), 3
-                )
-                for which in ("a", "b")
-            }
+            theirs = [cell[f"{control}-{target}"] for cell in cells]
+            found = _between(cells, f"search-{target}", f"{control}-{target}")
             result.append(
-                Row(f"3.search-{key}-{target}-against-{control}", COMMAND, found["difference"],
-                    f"points over {control} at {target} bits", "no worse (accuracy kept against it)",
-                    bool(found["kept"]), seeds(name),
-                    f"{said(found)}; {_sizes(ours)} against {_sizes(theirs)}; energy against it: {energy}")
+                with_bar(name, f"search-{key}-{target}-against-{control}", found["difference"],
+                         f"points over {control} at {target} bits", "no worse (accuracy kept against it)",
+                         bool(found["kept"]) and _widest(cells, f"search-{target}") <= float(target),
+                         f"{said(found)}; {_sizes(ours)} against {_sizes(theirs)}; {_energies(ours, theirs)}")
             )  # fmt: skip
     return result
 
 
-def _sizes(answers: list[Answer]) -> str:
+def _between(cells: list[Answer], variant: str, other: str) -> dict[str, float | bool]:
+    return compared(cells, lambda cell: cell[variant]["classes"], lambda cell: cell[other]["classes"])
+
+
+def _sizes(answers: Sequence[Answer]) -> str:
     """Average bits and stored bits, which the widest code of all layers decides: the means of the folds."""
     bits = mean([answer["average_bits"] for answer in answers])
     stored = mean([answer["compression"]["stored"] for answer in answers])
     return f"{bits:.3f} bits on average and {stored:.2f}x fewer stored"
 
 
+def _energies(ours: Sequence[Answer], theirs: Sequence[Answer]) -> str:
+    """Energy of an image over that of another network, the mean of the folds, by both models."""
+    found = (
+        mean([a["energy"][which] / b["energy"][which] for a, b in zip(ours, theirs, strict=True)]) for which in _MODELS
+    )
+    return "energy {:.3f} of it by model a, {:.3f} by b".format(*found)
+
+
 def _chosen(key: str, name: str, cells: list[Answer]) -> list[Row]:
-    """How much of the weights the search gives to powers of two, and the compressions."""
+    """How much of the weights the search gives to powers of two, the compressions, and the energy of an image."""
     result = []
-    for variant in ("search-3", "search-3.67", "search-4"):
-        share = mean([cell[variant]["pot"] for cell in cells])
-        times = three([cell[variant]["compression"] for cell in cells])
-        energy = {which: round(mean([cell[variant]["energy"][which] for cell in cells])) for which in ("a", "b")}
+    for target in ("3", "3.67", "4"):
+        answers = [cell[f"search-{target}"] for cell in cells]
+        share = mean([answer["pot"] for answer in answers])
+        energy = {which: round(mean([one["energy"][which] for one in answers]) / 1e6, 3) for which in _MODELS}
+        result += [
+            reported(name, f"search-{key}-{target}-pot", round(100 * share, 1), "% of the weights are powers of two",
+                     three([answer["compression"] for answer in answers])),
+            reported(name, f"search-{key}-{target}-energy", energy, "µJ an image, by models a and b",
+                     "firing rates of the first 60 test images of each fold"),
+        ]  # fmt: skip
+    return result
+
+
+def _powers(key: str, name: str, cells: list[Answer]) -> list[Row]:
+    """Whether powers of two earn their place: PoT only against uniform only, both searched at the same average."""
+    result = []
+    for target in ("3", "4"):
+        pot, uniform = ([cell[f"{scheme}-{target}"] for cell in cells] for scheme in ("pot", "uniform"))
+        found = _between(cells, f"pot-{target}", f"uniform-{target}")
         result.append(
-            reported(variant.replace("search", f"search-{key}-pot"), round(100 * share, 1),
-                     "% of the weights are powers of two", seeds(name),
-                     f"{times}; energy in pJ an image {energy}")
+            reported(name, f"search-{key}-{target}-pot-over-uniform", found["difference"],
+                     f"points of powers of two alone over uniform alone at {target} bits",
+                     f"{said(found)}; {_sizes(pot)} against {_sizes(uniform)}; {_energies(pot, uniform)}")
         )  # fmt: skip
     return result

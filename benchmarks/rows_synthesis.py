@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common import BOARD, PACKAGE, WORK, command, reference_build
+from page import words
 from results import Row
 
 from spikewright.models import data
@@ -38,7 +39,7 @@ def rows_of(stem: str, build: BuildFolder, *, bar: bool = True) -> list[Row]:
     return [
         Row(f"2.{stem}-lut", COMMAND, result["lut"]["used"], "LUT", f"fits {BOARD}", fits, seed, name),
         Row(f"2.{stem}-block-ram", COMMAND, result["block_ram"]["used"], "block RAMs", f"fits {BOARD}", fits, seed,
-            f"{build.program['needs']} estimated"),
+            f"{words(build.program['needs'])} estimated"),
         Row(f"2.{stem}-dsp", COMMAND, result["dsp"]["used"], "DSP", "0", result["dsp"]["used"] == 0, seed),
         Row(f"2.{stem}-fmax", COMMAND, result["fmax_mhz"], "MHz", aim, fast,
             seed, f"critical path {path.get('start')} to {path.get('end')}"),

@@ -112,11 +112,13 @@ def test_a_cell_is_computed_once_on_its_fold_with_the_folds_seed(
     monkeypatch.setattr(protocol, "CELLS", tmp_path / "cells")
     monkeypatch.setattr(compression, "CELLS", {"tiny": protocol.Cell(answer, {"": TINY})})
     for _ in range(2):
-        compression.compute("tiny:3", again=False)
+        compression.compute("tiny", 3, again=False)
     assert asked == [(4, "clutter-digits:3")]
     assert capsys.readouterr().out.splitlines()[-1] == "tiny:3: computed before"
-    compression.compute("tiny:3", again=True)
+    compression.compute("tiny", 3, again=True)
     assert len(asked) == 2
-    for wrong in ("tiny:5", "tiny", "tinny:0"):
+    assert compression.folds_of("tiny:3") == ("tiny", [3])
+    assert compression.folds_of("tiny") == ("tiny", [0, 1, 2, 3, 4])
+    for wrong in ("tiny:5", "tiny:", "tiny:03", "tinny:0", "tinny"):
         with pytest.raises(SystemExit, match="there is no cell"):
-            compression.compute(wrong, again=False)
+            compression.folds_of(wrong)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from plots import curves, gone, interval
 
-WITH = "points with {} % of the weights gone"
+WITH = "points with {} % of all weights gone"
 ROWS: dict[str, dict[str, Any]] = {
     "3.lottery-round-08": {
         "value": -0.4,
@@ -19,7 +19,7 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "3.dsp-50": {
         "value": 0.1,
-        "unit": "points with 50 % of the blocks' dimensions gone",
+        "unit": "points with 50 % of the blocks' dimensions gone, 38.27 % of all weights",
         "note": "91.7 % against 91.6 %: +0.1 points [-0.5, 0.75], x",
     },
     "3.search-digits-3-against-pot": {
@@ -39,6 +39,7 @@ def test_an_interval_is_read_from_the_note() -> None:
 
 def test_what_is_gone_is_read_from_the_unit() -> None:
     assert gone(WITH.format(90.38)) == 90.38
+    assert gone(ROWS["3.dsp-50"]["unit"]) == 38.27
     assert gone("points at 4.00 times fewer weights by channels") == 75.0
     with pytest.raises(AssertionError):
         gone("points")
@@ -49,8 +50,8 @@ def test_every_curve_with_rows_is_drawn_and_equal_rows_give_equal_bytes() -> Non
     assert picture is not None
     assert picture == curves(dict(reversed(ROWS.items())))
     text = picture.decode()
-    assert "<!-- lottery tickets and tokens, all weights -->" in text
-    assert "<!-- DSP, the blocks' dimensions -->" in text
+    assert "<!-- lottery tickets and tokens -->" in text
+    assert "<!-- DSP, in the blocks -->" in text
     assert "digits, 3 bits:" in text
     assert "L1P" not in text
     worse = ROWS | {"3.dsp-50": ROWS["3.dsp-50"] | {"value": -5.0, "note": "[-6.0, -4.0]"}}

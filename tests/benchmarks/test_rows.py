@@ -1,5 +1,6 @@
 """The rows of the compression figures, from cells whose answers are made up: which there are, which bars are met."""
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +12,6 @@ from cells_guided import VARIANTS as GUIDED
 from cells_lottery import CONTROLS, ROUNDS
 from cells_pruning import DSP, HARD, KINDS, L1P, SLIF
 from cells_search import VARIANTS as SEARCHED
-from from_cells import COMMAND
 from plots import curves
 from results import Row
 from rows_compression import rows
@@ -34,8 +34,9 @@ def entry(wrong: int = 0) -> dict[str, Any]:
 
 def made_up(gone: float = 0.91, wrong: int = 0, bits: float = 3.6, area: float = 0.6) -> dict[str, dict[str, Any]]:
     """Answers of every cell, the same on each fold; the defaults meet every bar."""
-    searched = {"average_bits": bits, "energy": {"a": 2.0, "b": 3.0}, "pot": 0.25}
-    search = {"labels": LABELS, "dense": answers(0), **{v: entry(wrong) | searched for v in SEARCHED}}
+    searched = {"energy": {"a": 2e6, "b": 3e6}, "pot": 0.25}
+    average = {v: {"average_bits": bits if v.endswith("3.67") else float(v[-1])} for v in SEARCHED}
+    search = {"labels": LABELS, "dense": answers(0), **{v: entry(wrong) | searched | average[v] for v in SEARCHED}}
     priced = {"cycles": 50, "plain": {"classes": answers(0), "cycles": 100}, "what": "it", "shape": "64 lanes"}
     return {
         "lottery": {
@@ -68,7 +69,11 @@ def rows_of(monkeypatch: pytest.MonkeyPatch, cells: dict[str, dict[str, Any]]) -
     """Rows by id, drawn from these cells."""
     monkeypatch.setattr(protocol, "_RESAMPLES", 100)  # the bootstrap has tests of its own
     monkeypatch.setattr(from_cells, "unseen", lambda fold: [image > 1 for image in range(IMAGES)])
-    monkeypatch.setattr(from_cells, "read_cell", lambda name, fold, key: cells.get(name))
+
+    def read(name: str, _fold: int, _key: str) -> dict[str, Any] | None:
+        return {"version": 10} | cells[name] if name in cells else None
+
+    monkeypatch.setattr(from_cells, "read_cell", read)
     found = rows()
     assert len({row.id for row in found}) == len(found)
     return {row.id: row for row in found}
@@ -79,7 +84,8 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
     assert set(cells) == set(CELLS)
     found = rows_of(monkeypatch, cells)
     assert set(found) == {
-        "3.lottery", "3.lottery-gflops", "3.tokens", *(f"3.lottery-round-{number:02d}" for number in ROUNDS),
+        "3.lottery", "3.lottery-against-dense-finished", "3.lottery-gflops",
+        "3.tokens", *(f"3.lottery-round-{number:02d}" for number in ROUNDS),
         "3.selector-area", "3.selector-area-firing-rate", "3.selector-area-random",
         "3.selector-against-firing-rate", "3.selector-against-random", "3.lottery-masks-alone", "3.dense-finished",
         "3.lottery-control-10", "3.lottery-control-11",
@@ -87,18 +93,26 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
         *(f"3.slif-{case}{end}" for case in HARD for end in ("", *(f"-{kind}" for kind in KINDS[1:]))),
         "3.slif-elsewhere", "3.together-accuracy", "3.together-compression", "3.together-cycles",
         *(f"3.{name}-{what}" for name in ("balanced-8", "balanced-10", "clip", "fill") for what in
-          ("accuracy", "cycles")),
+          ("accuracy", "cycles")), "3.clip-against-dense-finished",
         *(f"3.search-{key}" for key in ("digits", "events")),
         *(f"3.search-{key}-{bits}-against-{control}" for key in ("digits", "events") for bits in "34" for control in
           ("uniform", "pot", "fixed")),
-        *(f"3.search-{key}-pot-{bits}" for key in ("digits", "events") for bits in ("3", "3.67", "4")),
+        *(f"3.search-{key}-{bits}-{what}" for key in ("digits", "events") for bits in ("3", "3.67", "4") for what in
+          ("pot", "energy")),
+        *(f"3.search-{key}-{bits}-pot-over-uniform" for key in ("digits", "events") for bits in "34"),
         *(f"3.guided-{family}{part}" for family in ("vgg", "resnet") for part in ("", "-control")),
         *(f"3.guided-channels-{times}" for times in (2, 4, 6, 10)),
     }  # fmt: skip
-    assert {row.command for row in found.values()} == {COMMAND}
+    for row in found.values():
+        named = re.fullmatch(r"python benchmarks/compression.py --again((?: --cell \S+)+) && (.*)", row.command)
+        assert named is not None
+        assert set(named[1].split()[1::2]) <= set(CELLS)
+        assert named[2] == "python benchmarks/run.py compression"
     assert all(row.met is not False for row in found.values())
     assert found["3.lottery"].met
-    assert found["3.lottery"].seeds == "folds 0 to 4, seeds 1 to 5"
+    assert found["3.lottery"].seeds == "folds 0 to 4, seeds 1 to 5, training 10"
+    assert found["3.l1p-95"].unit.endswith("95 % of the blocks' weights gone, 97.14 % of all weights")
+    assert found["3.search-digits-3-energy"].value == {"a": 2.0, "b": 3.0}
     assert found["3.lottery-control-10"].value == 1.0
     assert found["3.slif-l1p-0.95-threshold"].value == 3.0
     assert "25.0 % of the leaks moved, and 12.5 % of the thresholds" in found["3.slif-l1p-0.95-threshold"].note
@@ -137,6 +151,21 @@ def test_too_few_weights_gone_and_a_search_that_is_beaten_miss_their_bars(monkey
     }  # fmt: skip
 
 
+def test_a_search_above_its_target_misses_its_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = made_up()
+    wider = cells["search-events"]["search-4"] | {"average_bits": 4.01}
+    cells["search-events"] = cells["search-events"] | {"search-4": wider}
+    missed = {key for key, row in rows_of(monkeypatch, cells).items() if row.met is False}
+    assert missed == {f"3.search-events-4-against-{control}" for control in ("uniform", "pot", "fixed")}
+
+
+def test_cells_that_another_version_trained_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = made_up()
+    cells["ninety"]["version"] = 9
+    with pytest.raises(SystemExit, match=r"cells of fold 0 are compared, but versions \{.*\} trained them"):
+        rows_of(monkeypatch, cells)
+
+
 @pytest.mark.parametrize(
     ("wrong", "lost", "said"), [(2, -0.67, "no loss to recover"), (5, -1.67, "no loss to recover"), (6, -2.0, "a loss")]
 )
@@ -161,10 +190,10 @@ def test_a_loss_for_which_no_neuron_was_tried_is_told(monkeypatch: pytest.Monkey
 
 def test_a_control_that_stores_less_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = made_up()
-    less = cells["search-digits"]["fixed-3"] | {"average_bits": 3.0, "compression": COMPRESSION | {"stored": 23.5}}
+    less = cells["search-digits"]["fixed-3"] | {"compression": COMPRESSION | {"stored": 23.5}}
     cells["search-digits"] = cells["search-digits"] | {"fixed-3": less}
     note = rows_of(monkeypatch, cells)["3.search-digits-3-against-fixed"].note
-    assert "3.600 bits on average and 20.00x fewer stored against 3.000 bits on average and 23.50x fewer stored" in note
+    assert "3.000 bits on average and 20.00x fewer stored against 3.000 bits on average and 23.50x fewer stored" in note
 
 
 @pytest.mark.parametrize("missing", list(CELLS))
