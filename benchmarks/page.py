@@ -67,9 +67,9 @@ def draw(rows: Rows, picture: str = "") -> str:
     parts = [
         "# Results",
         "Drawn from `results.json` by `benchmarks/run.py`; every figure has the command that makes it again, and "
-        "**no** marks a bar that is not met. Rows whose command is `compression.py` come from committed cells that took "
-        "hours ([how](protocol.md)): `python benchmarks/run.py compression` draws them in seconds, their commands train "
-        "them anew.",
+        "**no** marks a bar that is not met. Rows whose command is `compression.py` come from committed cells that "
+        "took hours ([how](protocol.md)): `python benchmarks/run.py compression` draws them in seconds, their "
+        "commands train them anew.",
         *([picture] if picture else []),
     ]
     left = sorted(rows)
