@@ -221,12 +221,6 @@ class GuidedMasks(_ConvertedMasks):
         default=0.3, ge=0, lt=1, description="share that moves after an epoch, at first; falls along a cosine"
     )
 
-    @model_validator(mode="after")
-    def _balance_holds(self) -> GuidedMasks:
-        if self.banks > 1 and self.regrowth:
-            raise ValueError("banks cannot hold while weights regrow: set regrowth: 0")
-        return self
-
 
 class MagnitudeMasks(_ConvertedMasks):
     """The control of paper 4: pruned by magnitude, without maps and regrowth."""

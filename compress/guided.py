@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spikewright.compress.masks import MaskError, Masks, magnitude_masks, prunable
+from spikewright.compress.masks import MaskError, Masks, groups, magnitude_masks, prunable
 from spikewright.compress.task import Task
 from spikewright.models.convnets import ConvNet, Unit
 from spikewright.models.data import Split
@@ -121,10 +121,12 @@ class Regrowth:
 
     The density stays what it is, layer by layer. rate: share of a layer's kept weights that would move before the first
     epoch; after each epoch it has fallen along a cosine, to 0 at the end. The momentum is that of the optimiser, which
-    runs on for dropped weights too.
+    runs on for dropped weights too. banks: weights move in groups of one in each bank of an output (*ours*,
+    :func:`~spikewright.compress.masks.groups`), so that masks with equally many in each bank stay so.
     """
 
     rate: float = 0.3
+    banks: int = 1
 
     def __call__(
         self, network: nn.Module, optimiser: torch.optim.Optimizer, masks: Masks, epoch: int, epochs: int
@@ -139,12 +141,15 @@ class Regrowth:
             moving = min(int(share * alive), mask.numel() - alive)
             if not state or not moving:
                 continue
-            flat, momentum = mask.reshape(-1), state["exp_avg"].abs().reshape(-1)
-            size = weight.detach().abs().reshape(-1)
-            dropped = torch.sort(torch.where(flat, size, torch.inf), stable=True).indices[:moving]
-            grown = torch.sort(torch.where(flat, -1.0, momentum), descending=True, stable=True).indices[:moving]
-            flat[dropped] = False
-            flat[grown] = True
+            flat = mask.reshape(-1)
+            # of equal counts a group is all kept or all gone
+            kept, living = groups(torch.where(mask, weight.detach().abs(), -1.0), self.banks)
+            momentum, resting = groups(torch.where(mask, -1.0, state["exp_avg"].abs()), self.banks)
+            moving //= living.shape[1]
+            dropped = torch.sort(torch.where(kept >= 0, kept, torch.inf), stable=True).indices[:moving]
+            grown = torch.sort(momentum, descending=True, stable=True).indices[:moving]
+            flat[living[dropped].reshape(-1)] = False
+            flat[resting[grown].reshape(-1)] = True
             with torch.no_grad():
                 weight.mul_(mask)
 

@@ -67,24 +67,23 @@ def survivors(total: int, sparsity: float, rounds: int, done: int) -> int:
     return round(total * share)
 
 
-def _groups(weight: Tensor, banks: int) -> tuple[Tensor, Tensor]:
-    """Groups of weights that live or die together: ``scores [g]``, their mean |w|; ``members [g, k]``, flat indices.
+def groups(values: Tensor, banks: int) -> tuple[Tensor, Tensor]:
+    """Groups of weights that live or die together: ``scores [g]``, their mean value; ``members [g, k]``, flat indices.
 
-    ``weight [out, in, ...]``: within an output, channel c is read from bank c mod ``banks``; the r-th greatest |w| of
-    every bank form a group, so that an output keeps equally many in each bank. A layer with fewer channels than banks
-    (the image's) falls into groups of one.
+    ``values [out, in, ...]``, |w| say: within an output, channel c is read from bank c mod ``banks``; the r-th greatest
+    of every bank form a group, so that an output keeps equally many in each bank. A layer with fewer channels than
+    banks (the image's) falls into groups of one.
     """
-    out, channels = weight.shape[:2]
-    flat = weight.detach().abs().double()
-    index = torch.arange(weight.numel()).reshape(weight.shape)
+    out, channels = values.shape[:2]
+    index = torch.arange(values.numel(), device=values.device).reshape(values.shape)
     if banks == 1 or channels % banks:
-        return flat.reshape(-1), index.reshape(-1, 1)
+        return values.reshape(-1), index.reshape(-1, 1)
 
     def by_bank(x: Tensor) -> Tensor:
         apart = x.reshape(out, channels // banks, banks, -1).transpose(1, 2)
         return apart.reshape(out, banks, -1)
 
-    ranked = torch.sort(by_bank(flat), dim=2, descending=True, stable=True)
+    ranked = torch.sort(by_bank(values), dim=2, descending=True, stable=True)
     members = by_bank(index).gather(2, ranked.indices).transpose(1, 2).reshape(-1, banks)
     return ranked.values.mean(1).reshape(-1), members
 
@@ -102,7 +101,7 @@ def magnitude_masks(weights: Mapping[str, Tensor], keep: int, before: Masks | No
         if channels > banks and channels % banks:
             raise MaskError(f"banks must divide the {channels} input channels of {name}, not {banks}")
     alive = {n: weights[n].detach() if before is None else weights[n].detach() * before[n] for n in names}
-    parts = [_groups(alive[n], banks) for n in names]
+    parts = [groups(alive[n].abs().double(), banks) for n in names]
     allowed = torch.cat([torch.ones(weights[n].numel()) if before is None else before[n].reshape(-1) for n in names])
     left = int(allowed.sum())
     if keep < 1:

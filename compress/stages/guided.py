@@ -29,7 +29,7 @@ def guided_stage(run: Run, masks: ConvertedMasks, dense: State) -> tuple[State, 
     """The trained SNN and its masks (none where channels went)."""
     guided = masks if isinstance(masks, GuidedMasks) else None
     lesson = run.lesson(masks, lambda: run.teacher)
-    regrowth = Regrowth(guided.regrowth) if guided and not guided.channels else None
+    regrowth = Regrowth(guided.regrowth, masks.banks) if guided and not guided.channels else None
 
     def compress() -> Stage:
         meta = cast(ConvNet, run.teacher)

@@ -1,5 +1,6 @@
 """``banks: k``: equally many weights of an output in each bank, whatever prunes them, down to the stored codes."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from spikewright.compress.guided import Regrowth
 from spikewright.compress.masks import Masks, matrix_masks
 from spikewright.compress.runner import run_recipe
 from spikewright.compress.stages.run import state_and_masks
@@ -29,7 +31,7 @@ METHODS = {
     "l1p": (SPIKFORMER, "method: l1p, sparsity: 0.6", 1),
     "lottery": (SPIKFORMER, "sparsity: 0.3, rounds: 2, rewind: 1", 2),
     "magnitude": (VGG, "method: magnitude, sparsity: 0.6", 0),
-    "attention-guided": (VGG, "method: attention-guided, sparsity: 0.6, regrowth: 0", 0),
+    "attention-guided": (VGG, "method: attention-guided, sparsity: 0.6, final_epochs: 3, regrowth: 0.5", 0),
 }
 
 
@@ -65,6 +67,34 @@ def test_every_output_keeps_equally_many_in_each_bank(method: str, tmp_path: Pat
         kept = (codes != 0).reshape(mask.shape)
         assert not (kept & ~mask).any(), name
         assert kept.sum() > 0.3 * mask.sum(), name
+
+
+def test_weights_move_from_the_least_to_the_greatest_momentum_and_banks_stay_equal() -> None:
+    generator = torch.Generator().manual_seed(4)
+    layer = torch.nn.Linear(16, 12, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(12, 16, generator=generator))
+    masks = matrix_masks({"weight": layer.weight}, 0.6, banks=BANKS)
+    before = masks["weight"].clone()
+    momentum = torch.randn(12, 16, generator=generator)
+    optimiser = torch.optim.AdamW(layer.parameters())
+    optimiser.state[layer.weight]["exp_avg"] = momentum
+    size = (layer.weight.detach() * before).abs()
+    Regrowth(0.8, BANKS)(layer, optimiser, masks, 1, 3)
+    mask = masks["weight"]
+    assert balanced(mask)
+    gone, came = before & ~mask, mask & ~before
+    share = 0.8 * 0.5 * (1 + math.cos(math.pi / 3))
+    assert int(gone.sum()) == int(came.sum()) == int(share * int(before.sum())) // BANKS * BANKS > BANKS
+    assert len(set(by_bank(gone)[:, 0].tolist())) > 1, "outputs differ, banks do not"
+    # within a bank of an output the least go and those of the greatest momentum come
+    for out in range(12):
+        for bank in range(BANKS):
+            here = (slice(out, out + 1), slice(bank, None, BANKS))
+            if gone[here].any() and (before & mask)[here].any():
+                assert size[here][gone[here]].max() < size[here][(before & mask)[here]].min()
+            if came[here].any() and (~before & ~mask)[here].any():
+                assert momentum.abs()[here][came[here]].min() > momentum.abs()[here][(~before & ~mask)[here]].max()
 
 
 def test_l1p_keeps_the_greatest_of_each_bank_and_the_outputs_differ() -> None:

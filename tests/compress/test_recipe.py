@@ -59,11 +59,6 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("keep: 0.7", "keep: [4, 3]", "tokens.keep must give 1 counts, not 2"),
         (
             "  tokens: {keep: 0.7}",
-            "  masks: {method: attention-guided, banks: 4}",
-            "constraints.masks: banks cannot hold while weights regrow",
-        ),
-        (
-            "  tokens: {keep: 0.7}",
             "  masks: {method: lotery}",
             "masks: unknown method 'lotery'; did you mean 'lottery'?",
         ),
