@@ -5,6 +5,7 @@ Spike by spike on every test image; frames of events, which are many times as la
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from spikewright.compress.export import export_package
 from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
 from spikewright.compress.rehearsal import rehearse
 from spikewright.compress.runner import run_recipe
+from spikewright.compress.stages import run as stages
 from spikewright.compress.stages.run import task_of
 from spikewright.compress.training import predict
 from spikewright.models.neurons import PlasticLIF
@@ -130,6 +132,43 @@ def test_a_recipe_ends_in_a_package_that_is_the_trained_network(name: str, tmp_p
             p.numel() for n, p in load_file(tmp_path / "run" / "dense.safetensors").items() if p.dim() > 1
         )
         assert any(getattr(op, "shortcut", None) for op in ops.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("all-together", "tokens"),
+        ("all-together", "search"),
+        ("norms-l1p-leak", "neuron"),
+        ("guided-vgg", "masks-snn"),
+        ("guided-resnet-channels", "masks-ann"),
+        ("magnitude-resnet-search", "quantisers"),
+    ],
+)
+def test_a_run_that_goes_on_from_a_stage_ends_with_the_same_bytes(
+    name: str, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real = tmp_path / "recipe.yaml", stages.train
+    path.write_text(f"name: {name}\nseed: 3\n{RECIPES[name]}")
+
+    def dies(*args: Any, **named: Any) -> Any:
+        if args[3].label == stage:
+            torch.rand(7)  # whatever is drawn before an interruption
+            raise KeyboardInterrupt
+        return real(*args, **named)
+
+    run_recipe(path, tmp_path / "whole")
+    monkeypatch.setattr(stages, "train", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(path, tmp_path / "cut")
+    monkeypatch.setattr(stages, "train", real)
+    run_recipe(path, tmp_path / "cut")
+    whole, cut = (
+        {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+        for folder in (tmp_path / "whole", tmp_path / "cut")
+    )
+    assert len(whole) > 8
+    assert cut == whole
 
 
 def test_a_users_own_network_is_compressed_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
