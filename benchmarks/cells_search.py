@@ -1,17 +1,20 @@
-"""Cells of paper 2: the search at three targets, and its controls, on digits and event digits."""
+"""Cells of paper 2: the search at three targets, its controls, and the dense network, on digits and event digits."""
 
 from __future__ import annotations
 
 from cells_lottery import dense
 from predicted import three_numbers
-from protocol import FEW_FOLDS, Answer, Cell, begin, judged
+from protocol import FEW_FOLDS, Answer, Cell, Schedule, begin, finished, judged
 
 from spikewright.compress.account import layers_of
 from spikewright.compress.activity import measured_activity
 from spikewright.compress.build import quantised_from
 from spikewright.compress.stages.quantisers import quantisers_stage
+from spikewright.compress.stages.run import Run, student
 from spikewright.cost.energy import total_energy
 from spikewright.cost.storage import average_bits
+from spikewright.cost.work import Layer
+from spikewright.models.graph import SpikingNetwork
 
 DIGITS = """
 data: "digits:FOLD"
@@ -65,6 +68,8 @@ def _recipes(base: str, key: str) -> dict[str, str]:
 
 
 RECIPES = {"digits": _recipes(DIGITS, "digits"), "events": _recipes(EVENTS, "events")}
+#: Its quantisers are not trained.
+LONGER = {key: recipes["fixed-4"] for key, recipes in RECIPES.items()}
 
 
 def _cell(key: str, fold: int) -> Answer:
@@ -76,19 +81,58 @@ def _cell(key: str, fold: int) -> Answer:
             result["labels"] = run.task.data.test.labels.tolist()
             result["dense"] = judged(run, run.teacher)
         network = quantised_from(run.recipe, quantisers_stage(run, state, {}))
-        few = run.task.inputs(run.task.data.test.images[:FEW])
-        layers = layers_of(network, run.recipe.input_bits, frames=few.dim() == 5)
-        energy = total_energy(layers, measured_activity(network, few, run.recipe.input_bits))
+        layers = _layers(run, network)
         weights = sum(layer.weights for layer in layers)
         result[variant] = {
             "classes": judged(run, network, double=True),
             "average_bits": average_bits(layers),
-            "energy": {"a": energy.float_pj, "b": energy.bits_pj},
+            "energy": _energy(run, network),
             "compression": three_numbers(run, network),
             "formats": {layer.name: f"{layer.scheme} {layer.bits}" for layer in layers if layer.weights},
             "pot": sum(layer.weights for layer in layers if layer.scheme == "pot") / weights,
         }
     return result
+
+
+def _layers(run: Run, network: SpikingNetwork) -> list[Layer]:
+    return layers_of(network, run.recipe.input_bits, frames=run.task.frames)
+
+
+def _energy(run: Run, network: SpikingNetwork) -> dict[str, float]:
+    """Picojoules of an image by both models."""
+    few = run.task.inputs(run.task.data.test.images[:FEW])
+    found = total_energy(_layers(run, network), measured_activity(network, few, run.recipe.input_bits))
+    return {"a": found.float_pj, "b": found.bits_pj}
+
+
+def _longer(key: str, fold: int) -> Answer:
+    """The dense network in float: its energy, and what it answers when trained on as the search's networks are."""
+    run = begin(LONGER[key], fold)
+    network = student(run, dense(run))
+    trained = finished(run, network, {}, "teacher", _schedule(key))
+    return {
+        "labels": run.task.data.test.labels.tolist(),
+        "dense": judged(run, run.teacher),
+        "energy": _energy(run, run.teacher),
+        "classes": judged(run, trained),
+    }
+
+
+def _schedule(key: str) -> Schedule:
+    """Epochs and rates of all phases of the search together."""
+    *most, grid = EPOCHS[key]
+    bent = key == "digits"
+    return (sum(most), 1e-3, bent), (grid, 5e-4, bent)
+
+
+def longer_digits(fold: int) -> Answer:
+    """The dense network of the digits, trained on."""
+    return _longer("digits", fold)
+
+
+def longer_events(fold: int) -> Answer:
+    """The dense network of the event digits, trained on."""
+    return _longer("events", fold)
 
 
 def search_digits(fold: int) -> Answer:
@@ -104,4 +148,6 @@ def search_events(fold: int) -> Answer:
 CELLS = {
     "search-digits": Cell(search_digits, RECIPES["digits"], counted=2),
     "search-events": Cell(search_events, RECIPES["events"], FEW_FOLDS, counted=2),
+    "longer-digits": Cell(longer_digits, {"": LONGER["digits"]}, schedule=_schedule("digits")),
+    "longer-events": Cell(longer_events, {"": LONGER["events"]}, FEW_FOLDS, schedule=_schedule("events")),
 }

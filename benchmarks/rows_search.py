@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cells_search import CONTROLS
-from from_cells import compared, gathered, mean, reported, said, three, with_bar
+from from_cells import Found, against, compared, gathered, mean, other, reported, said, three, with_bar
 from protocol import Answer
 from results import Row
 
 SETS = {"digits": "search-digits", "events": "search-events"}
 #: Models of energy, in the order of their figures.
 _MODELS = ("a", "b")
+_TARGETS = ("3", "3.67", "4")
 
 
 def rows() -> list[Row]:
     """Every row whose cells are there."""
     result: list[Row] = []
     for key, name in SETS.items():
-        cells = gathered(name)
+        cells, longer = gathered(name), gathered(f"longer-{key}")
         if cells is not None:
             result += [_target(key, name, cells), *_controls(key, name, cells), *_chosen(key, name, cells)]
             result += _powers(key, name, cells)
+        if cells is not None and longer is not None:
+            result += _dense(key, name, cells, longer)
     return result
 
 
@@ -56,8 +59,8 @@ def _controls(key: str, name: str, cells: list[Answer]) -> list[Row]:
     return result
 
 
-def _between(cells: list[Answer], variant: str, other: str) -> dict[str, float | bool]:
-    return compared(cells, lambda cell: cell[variant]["classes"], lambda cell: cell[other]["classes"])
+def _between(cells: list[Answer], variant: str, control: str) -> Found:
+    return compared(cells, lambda cell: cell[variant]["classes"], lambda cell: cell[control]["classes"])
 
 
 def _sizes(answers: Sequence[Answer]) -> str:
@@ -78,17 +81,32 @@ def _energies(ours: Sequence[Answer], theirs: Sequence[Answer]) -> str:
 def _chosen(key: str, name: str, cells: list[Answer]) -> list[Row]:
     """How much of the weights the search gives to powers of two, the compressions, and the energy of an image."""
     result = []
-    for target in ("3", "3.67", "4"):
+    for target in _TARGETS:
         answers = [cell[f"search-{target}"] for cell in cells]
         share = mean([answer["pot"] for answer in answers])
-        energy = {which: round(mean([one["energy"][which] for one in answers]) / 1e6, 3) for which in _MODELS}
         result += [
             reported(name, f"search-{key}-{target}-pot", round(100 * share, 1), "% of the weights are powers of two",
                      three([answer["compression"] for answer in answers])),
-            reported(name, f"search-{key}-{target}-energy", energy, "µJ an image, by models a and b",
-                     "firing rates of the first 60 test images of each fold"),
+            _spent(name, f"search-{key}-{target}-energy", answers),
         ]  # fmt: skip
     return result
+
+
+def _spent(name: str, key: str, answers: Sequence[Answer], note: str = "") -> Row:
+    """Energy of an image, the mean of the folds, by both models."""
+    energy = {which: round(mean([one["energy"][which] for one in answers]) / 1e6, 3) for which in _MODELS}
+    return reported(name, key, energy, "µJ an image, by models a and b", note)
+
+
+def _dense(key: str, name: str, cells: list[Answer], longer: list[Answer]) -> list[Row]:
+    """The dense network in float: what its energy is over the search's, and what it gains by training as long."""
+    found = compared(against(cells, longer), lambda cell: cell["search-3.67"]["classes"], other)
+    parts = (f"{target} bits {_energies([cell[f'search-{target}'] for cell in cells], longer)}" for target in _TARGETS)
+    return [
+        reported(f"{name} longer-{key}", f"search-{key}-against-dense-finished", found["difference"],
+                 "points at 3.67 bits over the dense network trained as long", said(found)),
+        _spent(f"longer-{key}", f"search-{key}-dense-energy", longer, f"32 bits; the search at {'; '.join(parts)}"),
+    ]  # fmt: skip
 
 
 def _powers(key: str, name: str, cells: list[Answer]) -> list[Row]:

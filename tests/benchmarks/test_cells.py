@@ -6,16 +6,19 @@ from typing import Any
 
 import cells_hardware
 import cells_lottery
+import cells_search
 import compression
 import protocol
 import pytest
 import torch
 from protocol import Answer
 
+from spikewright.compress.account import layers_of
 from spikewright.compress.masks import Masks, prunable, pruned_share
 from spikewright.compress.stages.run import Run
 from spikewright.compress.tokens import set_mode
 from spikewright.compress.training import Phase
+from spikewright.cost.energy import ACCESS_PJ_A_BIT
 from spikewright.models.graph import SpikingNetwork
 
 TINY = """
@@ -97,6 +100,26 @@ def test_equal_banks_keep_as_many_weights_as_the_round_and_begin_with_the_same(c
             both = balanced[name] & (early[name] != 0)
             assert torch.equal(weight[both], early[name][both]), name
         assert answers["balanced"][str(number)]["gone"] >= pruned_share(watch.finished[f"masks-{number:02d}"][0])
+
+
+def test_the_searchs_dense_network_is_trained_as_long_as_the_search_and_its_energy_is_that_of_floats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch()
+    monkeypatch.setattr(protocol, "STORE", tmp_path)
+    monkeypatch.setattr(Run, "train", lambda *given, **named: watch.train(*given, **named))
+    monkeypatch.setattr(cells_search, "LONGER", {"digits": TINY})
+    monkeypatch.setattr(cells_search, "EPOCHS", {"digits": (1, 0, 1, 1)})
+    monkeypatch.setattr(cells_search, "FEW", 4)
+    found = cells_search.longer_digits(0)
+    epochs = [(epochs, bent) for label, (epochs, bent, _) in watch.trained.items() if "finish" in label]
+    assert epochs == [(2, True), (1, True)]
+    run = protocol.begin(TINY, 0)
+    cells_lottery.dense(run)
+    assert len(found["classes"]) == len(found["dense"]) == len(run.task.data.test) == len(found["labels"])
+    # nothing is pruned and every weight has 32 bits: its reads alone are more than the additions of 8-bit codes
+    assert found["energy"]["b"] > 32 * sum(layer.weights for layer in layers_of(run.teacher)) * ACCESS_PJ_A_BIT
+    assert found["energy"]["a"] > 0
 
 
 def test_a_cell_is_computed_once_on_its_fold_with_the_folds_seed(

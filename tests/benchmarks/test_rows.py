@@ -60,6 +60,8 @@ def made_up(gone: float = 0.91, wrong: int = 0, bits: float = 3.6, area: float =
         "fill": {"fill": entry(wrong) | priced},
         "search-digits": search,
         "search-events": search,
+        "longer-digits": {"labels": LABELS, "dense": answers(0), "classes": answers(3), "energy": {"a": 4e6, "b": 9e6}},
+        "longer-events": {"labels": LABELS, "dense": answers(0), "classes": answers(3), "energy": {"a": 4e6, "b": 9e6}},
         "guided": {"labels": LABELS, **{v: entry(wrong) for v in GUIDED},
                    "vgg:dense": {"classes": answers(0)}, "resnet:dense": {"classes": answers(0)}},
     }  # fmt: skip
@@ -99,6 +101,8 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
           ("uniform", "pot", "fixed")),
         *(f"3.search-{key}-{bits}-{what}" for key in ("digits", "events") for bits in ("3", "3.67", "4") for what in
           ("pot", "energy")),
+        *(f"3.search-{key}-{what}" for key in ("digits", "events") for what in
+          ("against-dense-finished", "dense-energy")),
         *(f"3.search-{key}-{bits}-pot-over-uniform" for key in ("digits", "events") for bits in "34"),
         *(f"3.guided-{family}{part}" for family in ("vgg", "resnet") for part in ("", "-control")),
         *(f"3.guided-channels-{times}" for times in (2, 4, 6, 10)),
@@ -113,6 +117,8 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
     assert found["3.lottery"].seeds == "folds 0 to 4, seeds 1 to 5, training 10"
     assert found["3.l1p-95"].unit.endswith("95 % of the blocks' weights gone, 97.14 % of all weights")
     assert found["3.search-digits-3-energy"].value == {"a": 2.0, "b": 3.0}
+    assert "3 bits energy 0.500 of it by model a, 0.333 by b" in found["3.search-digits-dense-energy"].note
+    assert found["3.search-digits-against-dense-finished"].value == 1.0
     assert found["3.lottery-control-10"].value == 1.0
     assert found["3.slif-l1p-0.95-threshold"].value == 3.0
     assert "25.0 % of the leaks moved, and 12.5 % of the thresholds" in found["3.slif-l1p-0.95-threshold"].note
