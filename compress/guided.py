@@ -163,7 +163,7 @@ def set_thresholds(network: ConvNet, task: Task, split: Split, *, count: int = 2
     network.eval()
     images = task.inputs(split.images[:count])
     levels = []
-    for unit in network.unit:
+    for number, unit in enumerate(network.unit):
         neuron = cast(PlasticLIF, cast(Unit, unit).neuron)
         seen: list[Tensor] = []
         hook = neuron.register_forward_pre_hook(lambda _module, given, seen=seen: seen.append(given[0]))
@@ -175,7 +175,7 @@ def set_thresholds(network: ConvNet, task: Task, split: Split, *, count: int = 2
         level = THRESHOLD_FACTOR * float(values.kthvalue(rank).values)
         if level <= 0:
             raise ThresholdError(
-                "a layer's input is never positive, so its neurons would never fire: train the ANN longer"
+                f"unit.{number}: what its neurons read is never positive, so they would never fire: train the ANN longer"
             )
         with torch.no_grad():
             neuron.level.fill_(level)
