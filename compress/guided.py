@@ -175,7 +175,7 @@ def set_thresholds(network: ConvNet, task: Task, split: Split, *, count: int = 2
         level = THRESHOLD_FACTOR * float(values.kthvalue(rank).values)
         if level <= 0:
             raise ThresholdError(
-                f"unit.{number}: what its neurons read is never positive, so they would never fire: train the ANN longer"
+                f"unit.{number}: what its neurons read is never positive, so they never fire: train the ANN longer"
             )
         with torch.no_grad():
             neuron.level.fill_(level)

@@ -200,7 +200,7 @@ def test_an_ann_that_cannot_become_an_snn_is_a_sentence(tmp_path, run, monkeypat
     result = run("compress", tmp_path / "vgg.yaml", "-o", tmp_path / "run")
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
-    said = "error: unit.0: what its neurons read is never positive, so they would never fire: train the ANN longer"
+    said = "error: unit.2: what its neurons read is never positive, so they never fire: train the ANN longer"
     assert result.stderr.splitlines()[-1] == said
 
 
