@@ -171,12 +171,13 @@ def _text(error: BaseException) -> str:
 
 
 def _is_pickle(path: Path) -> bool:
-    """Whether a file begins with a whole pickle, which is looked through and not executed."""
+    """Whether a file begins with a whole pickle, not one of torch's; it is looked through and not executed."""
     try:
         with path.open("rb") as file:
-            return sum(1 for _ in pickletools.genops(file)) > 1
+            found = [argument for _, argument, _ in pickletools.genops(file)]
     except Exception:  # what is no pickle fails in many ways
         return False
+    return len(found) > 1 and torch.serialization.MAGIC_NUMBER not in found
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:

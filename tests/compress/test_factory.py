@@ -398,11 +398,14 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_words_of_its_own(holds: byte
     assert str(caught.value).startswith(f"{tmp_path / 'best.pt'}: not a whole checkpoint ({what}")
 
 
-@pytest.mark.parametrize("name", ["best.safetensors", "best.pt"])
+@pytest.mark.parametrize("name", ["best.safetensors", "best.pt", "old.pt"])
 @pytest.mark.parametrize("left", [0.0, 0.5, 0.99])
 def test_a_truncated_checkpoint_is_refused(name: str, left: float, tmp_path: Path) -> None:
     path, state = tmp_path / name, small().state_dict()
-    (save_file if path.suffix == ".safetensors" else torch.save)(state, path)
+    if path.suffix == ".safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=name == "best.pt")
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * left)])
     with pytest.raises(FactoryError) as caught:
         given(path)
