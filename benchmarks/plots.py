@@ -34,7 +34,7 @@ def curves(rows: Rows) -> bytes | None:
     for label, points in found.items():
         if points:
             _errors(left, [p[0] for p in points], [p[1] for p in points], label)
-    left.set(xlabel="% of all weights gone", ylabel="points over the dense teacher of the same fold")
+    left.set(xlabel="% of all weights gone", ylabel="points over the dense network")
     left.axhline(0, color="grey", linewidth=0.8)
     if left.get_legend_handles_labels()[0]:
         left.legend(fontsize=7)
