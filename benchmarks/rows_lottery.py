@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_lottery import ROUNDS
-from from_cells import against, compared, gathered, joined, mean, other, reported, said, three, with_bar
+from from_cells import against, compared, gathered, joined, mean, one_version, other, reported, said, three, with_bar
 from protocol import Answer
 from results import Row
 
@@ -22,9 +22,9 @@ def lottery_rows() -> list[Row]:
     tokens = compared(cells, lambda cell: cell["tokens"])
     result = [
         with_bar("lottery", "lottery-gflops", round(100 * gone, 2), "% fewer GFLOPs by tokens 16-10-6-4",
-               "at least 20 %", gone >= 0.2),
+                 "at least 20 %", gone >= 0.2),
         with_bar("lottery", "tokens", tokens["difference"], "points by tokens alone", "accuracy kept",
-               bool(tokens["kept"]), said(tokens)),
+                 bool(tokens["kept"]), said(tokens)),
     ]  # fmt: skip
     for number in ROUNDS:
         pruned = min(cell["rounds"][str(number)]["gone"] for cell in cells)
@@ -56,10 +56,10 @@ def ninety_rows() -> list[Row]:
     pruned, saved = min(cell["gone"] for cell in cells), fewer_gflops(base[0])
     result = [
         with_bar("ninety", "lottery", found["difference"],
-               f"points with {100 * pruned:.2f} % of all weights and {100 * saved:.2f} % of the GFLOPs gone",
-               "at least 90 % of the weights, 20 % of the GFLOPs gone, accuracy kept",
-               bool(found["kept"]) and pruned >= 0.9 and saved >= 0.2,
-               f"{said(found)}; {three([cell['compression'] for cell in cells])}"),
+                 f"points with {100 * pruned:.2f} % of all weights and {100 * saved:.2f} % of the GFLOPs gone",
+                 "at least 90 % of the weights, 20 % of the GFLOPs gone, accuracy kept",
+                 bool(found["kept"]) and pruned >= 0.9 and saved >= 0.2,
+                 f"{said(found)}; {three([cell['compression'] for cell in cells])}"),
     ]  # fmt: skip
     longer = gathered("longer")
     if longer is not None:
@@ -80,7 +80,7 @@ def selector_rows() -> list[Row]:
     area = mean([cell["area"][-1] for cell in learned])
     result = [
         with_bar("lottery", "selector-area", round(area, 3), "of the digit's area in a quarter of the tokens",
-               f"at least twice chance, {2 * chance}", area >= 2 * chance)
+                 f"at least twice chance, {2 * chance}", area >= 2 * chance)
     ]  # fmt: skip
     for method in ("firing-rate", "random"):
         part = mean([cell[method]["area"][-1] for cell in others])
@@ -113,6 +113,7 @@ def control_rows() -> list[Row]:
     cells, controls = gathered("lottery"), gathered("control")
     if cells is None or controls is None:
         return []
+    one_version(cells, controls)
     both = [cell | {"anew": control} for cell, control in zip(cells, controls, strict=True)]
     result = []
     for number in (10, 11):

@@ -81,9 +81,9 @@ def elsewhere_rows() -> list[Row]:
     worst = min(losses, key=lambda case: losses[case])
     return [
         with_bar("l1p dsp", "slif-elsewhere", losses[worst],
-               f"points, the least of the cases without sLIF ({worst})",
-               f"above -{WORTH:g}: no loss to recover", losses[worst] > -WORTH,
-               "of LIF as pruned, not trained on: " + ", ".join(f"{case} {lost:+}" for case, lost in losses.items()))
+                 f"points, the least of the cases without sLIF ({worst})",
+                 f"above -{WORTH:g}: no loss to recover", losses[worst] > -WORTH,
+                 "of LIF as pruned, not trained on: " + ", ".join(f"{case} {lost:+}" for case, lost in losses.items()))
     ]  # fmt: skip
 
 

@@ -165,9 +165,10 @@ def test_a_search_above_its_target_misses_its_bars(monkeypatch: pytest.MonkeyPat
     assert missed == {f"3.search-events-4-against-{control}" for control in ("uniform", "pot", "fixed")}
 
 
-def test_cells_that_another_version_trained_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["ninety", "control", "selector", "l1p", "slif", "clip", "longer", "longer-digits"])
+def test_cells_that_another_version_trained_are_not_compared(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = made_up()
-    cells["ninety"]["version"] = 9
+    cells[name]["version"] = 9
     with pytest.raises(SystemExit, match=r"cells of fold 0 are compared, but versions \{.*\} trained them"):
         rows_of(monkeypatch, cells)
 
