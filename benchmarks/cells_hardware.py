@@ -15,6 +15,7 @@ from spikewright.compress.stages.structure import structure_stage
 from spikewright.compress.stages.tokens import tokens_stage
 from spikewright.cost.shape import Shape
 
+#: In no key: whoever changes it removes the cells, and the checkpoints that are called balanced.
 BANKS = 4
 #: The stream reaches 10 after four blocks: four planes; at 3 it has two.
 CLIP = BASE + f"  structure: {{stream_limit: 3, epochs: {RETRAIN_EPOCHS}, rate: 0.002}}\n"

@@ -7,6 +7,7 @@ from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
 
+from spikewright.boards.registry import BoardError
 from spikewright.boards.schema import Board
 
 #: Limits of the EHXPLLL, MHz: phase detector from, oscillator from … to.
@@ -28,8 +29,8 @@ class PllSettings:
     mhz: float
 
     @classmethod
-    def find(cls, source_mhz: float, target_mhz: float, tolerance: float = 0.001) -> "PllSettings":
-        """Settings whose output is nearest to the target; ValueError where none is within `tolerance` (relative)."""
+    def find(cls, source_mhz: float, target_mhz: float) -> "PllSettings":
+        """Settings whose output is the target; BoardError where there are none."""
         found: list[tuple[float, int, int, float]] = []
         for reference in range(1, 129):
             if source_mhz / reference < DETECTOR_FROM:
@@ -38,12 +39,12 @@ class PllSettings:
             if 1 <= feedback <= 128:
                 mhz = source_mhz * feedback / reference
                 found.append((abs(mhz - target_mhz), reference, feedback, mhz))
-        if not found or min(found)[0] > tolerance * target_mhz:
-            raise ValueError(f"the PLL makes no {target_mhz:g} MHz from {source_mhz:g} MHz")
+        if not found or min(found)[0] > 1e-6 * target_mhz:
+            raise BoardError(f"the PLL makes no {target_mhz:g} MHz from {source_mhz:g} MHz")
         _, reference, feedback, mhz = min(found)
         outputs = [d for d in range(1, 129) if VCO_FROM <= mhz * d <= VCO_TO]
         if not outputs:
-            raise ValueError(f"the PLL makes no {target_mhz:g} MHz: it would have to swing outside 400…800 MHz")
+            raise BoardError(f"the PLL makes no {target_mhz:g} MHz: it would have to swing outside 400…800 MHz")
         return cls(reference, feedback, outputs[len(outputs) // 2], mhz)
 
 

@@ -27,7 +27,7 @@ from spikewright.models.data import by_content, fingerprint
 #: Key of a checkpoint's metadata.
 _ABOUT = "stage"
 #: Of the training, in every stage's key: raised when a default or the arithmetic of training changes.
-VERSION = 10
+VERSION = 11
 #: Constraints of the stages that are not called after theirs.
 _OWNERS = {"early": "masks", "gather": "quantisers", "grid": "quantisers", "search": "quantisers"}
 

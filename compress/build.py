@@ -15,6 +15,7 @@ from spikewright.compress.channels import thinned
 from spikewright.compress.constraints import ConvertedMasks
 from spikewright.compress.factory import FactoryConfig, build_from_factory, load_checkpoint
 from spikewright.compress.plastic import make_plastic
+from spikewright.compress.prefixes import apart
 from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, WeightFormat, quantised_layer
 from spikewright.compress.recipe import layer_formats
 from spikewright.compress.recipe_schema import Recipe
@@ -176,9 +177,9 @@ def quantised_from(recipe: Recipe, state: dict[str, Tensor]) -> SpikingNetwork:
     model = student_model(recipe)
     if recipe.constraints.neuron is not None:
         make_plastic(model, recipe.constraints.neuron.kind)
-    searched = {n.removeprefix(FORMAT): t for n, t in state.items() if n.startswith(FORMAT)}
+    state, searched = apart(state, FORMAT)
     quantise(model, formats_from(searched) if searched else layer_formats(recipe, layer_names(model)))
-    model.load_state_dict({n: t for n, t in state.items() if not n.startswith(FORMAT)})
+    model.load_state_dict(state)
     return exact(model)
 
 

@@ -5,34 +5,24 @@ Constraints persist, always in the order structure → tokens → masks → neur
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from spikewright.compress.plastic import Kind
 from spikewright.compress.quantise import Scheme, candidates
 from spikewright.compress.structure import Score
 from spikewright.models.data import UserPath
 from spikewright.models.neurons import Surrogate
+from spikewright.models.strict import Strict
 
 #: Membrane bits below one weight LSB, at most: a threshold, up to 2^16 LSBs (compress/fold.py), must fit int32.
 FRACTION_LIMIT = 14
+#: A method that a recipe must name, because another one is meant where it names none.
+REQUIRED: dict[str, Any] = {"default": "required"}
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_yes_for_a_number(cls, values: object) -> object:
-        for key, value in values.items() if isinstance(values, dict) else ():
-            field = cls.model_fields.get(key)
-            if field and isinstance(value, bool) and bool not in (field.annotation, *get_args(field.annotation)):
-                raise ValueError(f"{key} must not be {value}, which is what YAML makes of yes, no, on and off")
-        return values
-
-
-class Training(Part):
+class Training(Strict):
     """What all stages share: AdamW, cosine rate, warm-up of two epochs or a quarter, label smoothing."""
 
     batch: int = Field(default=64, ge=2, description="images a step")
@@ -43,7 +33,7 @@ class Training(Part):
     images: int | None = Field(default=None, ge=2, description="train on the first n images only (tests)")
 
 
-class Teacher(Part):
+class Teacher(Strict):
     """The dense float model."""
 
     epochs: int = Field(default=30, ge=0, description="0: a checkpoint is the teacher as it is")
@@ -53,7 +43,7 @@ class Teacher(Part):
     )
 
 
-class Constraint(Part):
+class Constraint(Strict):
     """What every constraint owns beside its epochs and rates."""
 
     teacher: Literal["dense", "previous"] = Field(
@@ -151,8 +141,8 @@ class LotteryMasks(_Masks):
     """Paper 1: global iterative magnitude pruning of all weights with ndim > 1 together, with late rewinding."""
 
     sparsity: float = _share(
-        "share of all weights that is gone after round `rounds`, exactly, or with banks at least; the selectors' stay, "
-        "but count"
+        "share of all weights that is gone after round `rounds`, exactly, or with banks at least; the selectors' "
+        "stay, but count as kept"
     )
     method: Literal["lottery"] = "lottery"
     start: Literal["rewind", "random"] = Field(
@@ -185,7 +175,7 @@ class L1PMasks(_Masks):
     sparsity: float = _share(
         "share that goes of each matrix of the blocks, exactly, or with banks at least; all other weights stay"
     )
-    method: Literal["l1p"] = "l1p"
+    method: Literal["l1p"] = Field(default="l1p", json_schema_extra=REQUIRED)
     epochs: int = Field(default=10, ge=1, description="training of the pruned network")
 
 
@@ -215,7 +205,7 @@ class _ConvertedMasks(_Masks):
 class GuidedMasks(_ConvertedMasks):
     """Paper 4: the ANN is compressed under the dense ANN's attention maps; the SNN learns sparsely, with regrowth."""
 
-    method: Literal["attention-guided"] = "attention-guided"
+    method: Literal["attention-guided"] = Field(default="attention-guided", json_schema_extra=REQUIRED)
     attention: float = Field(default=1000.0, ge=0, description="factor of the maps' distance")
     regrowth: float = Field(
         default=0.3, ge=0, lt=1, description="share that moves after an epoch, at first; falls along a cosine"
@@ -225,7 +215,7 @@ class GuidedMasks(_ConvertedMasks):
 class MagnitudeMasks(_ConvertedMasks):
     """The control of paper 4: pruned by magnitude, without maps and regrowth."""
 
-    method: Literal["magnitude"] = "magnitude"
+    method: Literal["magnitude"] = Field(default="magnitude", json_schema_extra=REQUIRED)
 
 
 ConvertedMasks = GuidedMasks | MagnitudeMasks
@@ -235,7 +225,9 @@ Masks = LotteryMasks | L1PMasks | ConvertedMasks
 class Neuron(Constraint):
     """sLIF: thresholds and leaks learned per channel, with the masked weights (paper 3); and its controls."""
 
-    kind: Kind = Field(default="slif", description="slif; threshold or leak alone; lif: only trained as long")
+    kind: Kind = Field(
+        default="slif", description="slif: both; threshold or leak alone; lif: neither, but trained as long"
+    )
     epochs: int = Field(default=10, ge=1)
     rate: float = Field(default=1e-3, gt=0, description="peak learning rate of all but the neurons")
     neuron_rate: float = Field(
@@ -249,11 +241,11 @@ class Neuron(Constraint):
         return self
 
 
-class LayerFormat(Part):
-    """Weight format of the layers that a pattern names."""
+class LayerFormat(Strict):
+    """Weight format of the layers that a pattern names by their modules' paths, as ``*.proj_conv`` does."""
 
     scheme: Scheme
-    bits: int
+    bits: int = Field(description="2 to 8, of pot 3 or 4")
     fraction_bits: int | None = Field(
         default=None, ge=0, le=FRACTION_LIMIT, description="membrane bits below one weight LSB"
     )
@@ -284,7 +276,7 @@ class FixedQuantisers(_Quantisers):
 class SearchedQuantisers(_Quantisers):
     """A scheme and a width for each layer are searched first (paper 2)."""
 
-    method: Literal["search"] = "search"
+    method: Literal["search"] = Field(default="search", json_schema_extra=REQUIRED)
     target_bits: float = Field(ge=2, le=8, description="average width, reached to within 0.01 if layers allow")
     fraction_bits: int | None = Field(
         default=None,
@@ -314,7 +306,7 @@ class SearchedQuantisers(_Quantisers):
 Quantisers = FixedQuantisers | SearchedQuantisers
 
 
-class Constraints(Part):
+class Constraints(Strict):
     """Constraints in their fixed order; one that is not given is left out."""
 
     structure: Structure | None = None

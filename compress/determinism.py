@@ -13,7 +13,8 @@ from torch.utils import deterministic as memory
 @contextmanager
 def determinism(threads: int) -> Iterator[None]:
     """Deterministic kernels on ``threads`` CPU threads, for the length of the block."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory  # type: ignore[attr-defined]
+    threads_before, filled = torch.get_num_threads(), memory.fill_uninitialized_memory  # type: ignore[attr-defined]
+    before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic kernels ask for on a GPU
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
@@ -22,6 +23,6 @@ def determinism(threads: int) -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
-        memory.fill_uninitialized_memory = before[2]  # type: ignore[attr-defined]
+        torch.set_num_threads(threads_before)
+        torch.use_deterministic_algorithms(before, warn_only=warned)
+        memory.fill_uninitialized_memory = filled  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A trained, quantised Spikformer to the model package of docs/package.md: whole numbers only."""
+"""A trained, quantised network to the model package of docs/package.md: whole numbers only."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import math
 import pickletools
 import re
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -26,6 +27,7 @@ from torch import Tensor
 from spikewright.models.data import UserPath
 from spikewright.models.graph import SpikingNetwork, graph_of
 from spikewright.models.spikformer import PUBLISHED_UNUSED, Spikformer
+from spikewright.models.strict import Strict
 
 #: How PyTorch refuses a pickle's call of something that is no tensor's; a file that is no pickle it refuses otherwise.
 _PICKLED = ("unsupported global", "unsupported class", "trying to call reduce", "can only build")
@@ -38,10 +40,8 @@ class FactoryError(ValueError):
     """A user's network or checkpoint cannot be taken; the text is one sentence."""
 
 
-class FactoryConfig(BaseModel):
+class FactoryConfig(Strict):
     """Where a user's network comes from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: Literal["factory"] = "factory"
     factory: str = Field(description="module:function that returns a SpikingNetwork")
@@ -61,7 +61,7 @@ class FactoryConfig(BaseModel):
     @classmethod
     def _are_plain(cls, value: dict[str, Any]) -> dict[str, Any]:
         if not _is_plain(value):
-            raise ValueError("must hold numbers, texts, lists and mappings by text only")
+            raise ValueError("must hold finite numbers, texts, lists and mappings by text only")
         return value
 
 
@@ -73,7 +73,7 @@ def _is_plain(value: object, inside: tuple[int, ...] = ()) -> bool:
         return all(isinstance(key, str) and _is_plain(one, (*inside, id(value))) for key, one in value.items())
     if isinstance(value, list):
         return all(_is_plain(one, (*inside, id(value))) for one in value)
-    return value is None or isinstance(value, bool | int | float | str)
+    return value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
 
 
 def build_from_factory(config: FactoryConfig) -> SpikingNetwork:

@@ -15,7 +15,7 @@ from spikewright.compress.synapses import synapses
 from spikewright.compress.tokens import TokenSelector
 from spikewright.models.graph import GraphOp, Result, Size, SpikingNetwork, graph_of
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
-from spikewright.models.neurons import LIF
+from spikewright.models.neurons import LIF, PlasticLIF
 from spikewright.models.spikformer import Head
 
 #: What the synapse of each kind of op may be.
@@ -40,6 +40,9 @@ def _check(op: GraphOp) -> None:
         must_be("neuron", op.neuron, LIF)
         if not bool((torch.as_tensor(op.fires.levels()) > 0).all()):
             raise FactoryError(f"{op.name}: its neuron's threshold must be above 0")
+        exact = op.fires.whole or (not isinstance(op.fires, PlasticLIF) and op.fires.leak in (0.0, 0.5, 1.0))
+        if op.kind == "attention" and not exact:
+            raise FactoryError(f"{op.name}: its neuron sees whole numbers, where leaks round down: give whole=True")
     if op.norm is not None:
         must_be("norm", op.norm, nn.BatchNorm1d, nn.BatchNorm2d)
         if not (op.norm.affine and op.norm.track_running_stats):
@@ -50,6 +53,8 @@ def _check(op: GraphOp) -> None:
         must_be("shortcut", op.shortcut[1], Shortcut)
         if op.norm is not None:
             raise FactoryError(f"{op.name}: a shortcut cannot meet the sums behind a norm in integers; leave it out")
+        if getattr(op.module, "input_scale", 1.0) != 1.0:
+            raise FactoryError(f"{op.name}: a shortcut cannot meet sums whose input_scale is not 1; leave it out")
 
 
 def _geometry(layer: Conv3) -> str:

@@ -31,14 +31,14 @@ def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, WeightFormat]:
     for pattern in quantisers.layers:
         if not any(fnmatchcase(name, pattern) for name in layers):
             raise RecipeError(f"quantisers.layers: {pattern!r} matches none of the layers {', '.join(layers)}")
-    formats, deciding = {}, set()
+    formats, deciding, usual = {}, set(), default_fraction(recipe)
     for name in layers:
         matches = [pattern for pattern in quantisers.layers if fnmatchcase(name, pattern)]
         if not matches:
             raise RecipeError(f"quantisers.layers: no pattern matches layer {name!r}; add '*' as the first one")
         deciding.add(matches[-1])
         last = quantisers.layers[matches[-1]]
-        fraction_bits = default_fraction(recipe) if last.fraction_bits is None else last.fraction_bits
+        fraction_bits = usual if last.fraction_bits is None else last.fraction_bits
         try:
             formats[name] = WeightFormat(last.scheme, last.bits, fraction_bits)
         except ValueError as error:

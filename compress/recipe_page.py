@@ -32,8 +32,14 @@ constraints:
 target: {board: ulx3s-85f}
 ```
 
-A network of your own is `model: {factory: "mypkg.net:build", checkpoint: best.safetensors}`; `structure` and `tokens`
-work on a spikformer's blocks only. A vgg or resnet takes `masks.method` attention-guided or magnitude.
+A Spikformer that you trained elsewhere begins a recipe by `teacher: {checkpoint: best.safetensors, epochs: 0}`; any
+other network is `model: {factory: "mypkg.net:build", checkpoint: best.safetensors}`, on which `structure` and `tokens`
+do not work ([both](methods.md#your-own-network)). A vgg or resnet takes `masks.method` attention-guided or magnitude.
+
+Every recipe ends in a package that the golden model runs. The accelerator does
+[not take all of them](architecture.md#what-differs-from-the-plan-and-why) yet: not the leaks of `neuron: {kind: slif}`
+(as above) and `leak`, a `stream_limit`, shares `qk` and `v` that differ, frames of events, vgg and resnet. With a
+`target`, `--dry-run` says so, and a run before it trains.
 
 Constraints persist: each stage trains with all that came before it. Their order is fixed, whatever the file's:
 
@@ -59,7 +65,7 @@ where the accelerator does not take one, estimated and marked so. In `metrics.js
 | `gflops` | multiply-accumulates of all steps, pruned weights included, dense and compressed |
 
 The report of a build ([its keys](report.md)) counts the package's own weights, and exactly the ROMs of its own engine,
-so its three numbers are a little others.
+so its three numbers differ a little.
 """
 #: Sections in the order of the page: title, schema.
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -72,6 +78,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("data: set", PublishedSet),
     ("training", parts.Training),
     ("teacher", parts.Teacher),
+    ("constraints", parts.Constraints),
     ("constraints.structure", parts.Structure),
     ("constraints.tokens", parts.Tokens),
     ("constraints.masks: lottery", parts.LotteryMasks),
@@ -96,7 +103,7 @@ def _section(title: str, schema: type[BaseModel]) -> str:
     lines = [f"\n## `{title}`\n", f"{about}\n", "| key | values | default | |", "|---|---|---|---|"]
     for key, field in schema.model_fields.items():
         if _is_part(field.annotation):
-            values, default = "a section below", ""
+            values, default = "a section below", "required" if field.is_required() else ""
         else:
             values = _values(field.annotation)
             default = _default(field)

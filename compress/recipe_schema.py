@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from spikewright.compress.constraints import Constraints, ConvertedMasks, LotteryMasks, Part, Teacher, Training
+from spikewright.compress.constraints import Constraints, ConvertedMasks, LotteryMasks, Teacher, Training
 from spikewright.compress.factory import FactoryConfig, build_from_factory
 from spikewright.compress.structure import shrunk_config
 from spikewright.compress.tokens import filled, keep_counts
@@ -16,22 +16,23 @@ from spikewright.models.convnets import ConvNetConfig
 from spikewright.models.data import Source, UserFiles, can_be_bent, parse_name
 from spikewright.models.graph import Size
 from spikewright.models.spikformer import SpikformerConfig
+from spikewright.models.strict import Strict
 
 
-class Target(Part):
+class Target(Strict):
     """What the package shall run on."""
 
     board: str = Field(description="a board that 'spikewright boards' lists")
 
 
-class Recipe(Part):
+class Recipe(Strict):
     """Everything that determines a run's result."""
 
     name: str = Field(
         description="of the network in the package",
         json_schema_extra={"default": "the recipe file's, without its suffix"},
     )
-    data: Source = Field(description="a set at hand, NAME or NAME:k for its k-th fold; or a user's files")
+    data: Source = Field(description="digits, clutter-digits or event-digits; NAME:k: its k-th fold; or a user's files")
     seed: int = Field(default=1, ge=0, lt=2**31)
     threads: int = Field(
         default=1, ge=1, le=1024, description="CPU threads; another number may change last bits of float sums"

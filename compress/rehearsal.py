@@ -40,7 +40,7 @@ from spikewright.cost.storage import average_bits
 from spikewright.models.convnets import ConvNet
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.neurons import PlasticLIF
-from spikewright.models.package import Package
+from spikewright.models.package import Package, check
 
 
 def rehearse(recipe: Recipe) -> SpikingNetwork:
@@ -64,7 +64,9 @@ def rehearsed_package(recipe: Recipe, task: Task) -> Package:
         network = rehearse(recipe)
         with torch.no_grad():
             network(task.inputs(task.data.validation.images[:1]))
-        return export_package(network, recipe, task)
+        package = export_package(network, recipe, task)
+        check(package.network, package.tensors)
+        return package
     except RecipeError:
         raise
     except MaskError as error:

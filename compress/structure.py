@@ -53,18 +53,16 @@ def _rates(network: Spikformer, task: Task, split: Split) -> list[dict[str, Tens
     neurons = [{name: cast(nn.Module, module) for name, module in part.items()} for part in named]
 
     def note(module: nn.Module, _: object, spikes: Tensor) -> None:
-        sums[module] = sums.get(module, torch.zeros(spikes.shape[-1])) + spikes.mean(dim=(0, 1, 2))
+        sums[module] = sums.get(module, torch.zeros(spikes.shape[-1])) + spikes.mean(dim=(0, 2)).sum(0)
 
     hooks = [module.register_forward_hook(note) for part in neurons for module in part.values()]
     network.eval()
-    count = 0
     with torch.no_grad():
         for images in task.batches(split, 120):
             network(images)
-            count += 1
     for hook in hooks:
         hook.remove()
-    return [{name: sums[module] / count for name, module in part.items()} for part in neurons]
+    return [{name: sums[module] / len(split) for name, module in part.items()} for part in neurons]
 
 
 def significance(network: Spikformer, task: Task, split: Split, score: Score = "activity") -> list[dict[str, Tensor]]:

@@ -74,6 +74,9 @@ class TokenSelector(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
+    def extra_repr(self) -> str:
+        return f"keep={self.keep}, ceiling={self.ceiling}, temperature={self.temperature}"
+
     def scores(self, x: Tensor) -> Tensor:
         """``z_keep, z_drop`` as ``[B, N, 2]`` of the stream ``[T, B, N, D]``."""
         hidden = self.hidden(x.mean(0)).clamp(0.0, self.ceiling)

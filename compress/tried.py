@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from spikewright.compress.account import workload_of
 from spikewright.compress.build import FORMAT, dense_model, quantised_from
+from spikewright.compress.constraints import SearchedQuantisers
 from spikewright.compress.export import export_package
+from spikewright.compress.prefixes import apart
 from spikewright.compress.rehearsal import rounded
 from spikewright.compress.stages import planned
 from spikewright.compress.stages.run import Run, state_and_masks, student
@@ -50,13 +52,16 @@ def tried(run: Run) -> Iterator[Tried]:
 
 
 def _network(run: Run, stage: str) -> SpikingNetwork:
-    found, searched = run.checkpoints.read(stage), run.checkpoints.read("search")
+    found = run.checkpoints.read(stage)
     assert found is not None
     state, _ = state_and_masks(found[0])
     if stage == "grid":
+        # a search of another recipe may lie there, where this one has none
+        searches = isinstance(run.recipe.constraints.quantisers, SearchedQuantisers)
+        searched = run.checkpoints.read("search") if searches else None
         formats = {n: t for n, t in searched[0].items() if n.startswith(FORMAT)} if searched else {}
         return quantised_from(run.recipe, state | formats)
-    state = {name: tensor for name, tensor in state.items() if not name.startswith(KEPT)}
+    state, _ = apart(state, KEPT)
     if stage == "teacher":
         network = dense_model(run.recipe)
         network.load_state_dict(state)

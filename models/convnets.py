@@ -9,7 +9,7 @@ pixel: eight of nine weights of the stage's convolutions would never meet a valu
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -19,6 +19,7 @@ from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwor
 from spikewright.models.layers import Conv3, Dense, Shortcut, count_pool, or_pool
 from spikewright.models.neurons import LIF, PlasticLIF, Rectifier, Surrogate
 from spikewright.models.spikformer import Head
+from spikewright.models.strict import Strict
 
 #: Channels of VGG's convolutions; 0 is a pool.
 VGG = {
@@ -33,10 +34,8 @@ HIDDEN = 512
 IMAGE_SPREAD = 32
 
 
-class ConvNetConfig(BaseModel):
+class ConvNetConfig(Strict):
     """Shape of a spiking VGG or ResNet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: Literal["vgg", "resnet"]
     depth: int = Field(description="layers with weights: 11, 16 (vgg), 12, 18, 20 (resnet)")
@@ -47,7 +46,9 @@ class ConvNetConfig(BaseModel):
     classes: int = Field(default=10, ge=1, description="classes of the head")
     steps: int = Field(default=4, ge=1, le=64, description="time steps T of the spiking network")
     pool: Literal["count", "or"] = Field(default="count", description="count: average pooling, 0…4; or: OR of 3×3")
-    widths: tuple[int, ...] | None = Field(default=None, description="channels of every unit in order, if pruned")
+    widths: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        default=None, description="channels of every unit in order, if pruned"
+    )
 
     @field_validator("depth")
     @classmethod

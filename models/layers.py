@@ -1,4 +1,4 @@
-"""Synapse layers of the transformer: weights with the norm and the neuron that follow them.
+"""Synapse layers: weights with the norm and the neuron that follow them.
 
 The norm and the neuron are modules of the *owner* (so that the state_dict keeps the published names
 ``q_linear``, ``q_bn``); a synapse is handed both in :meth:`drive`. Quantised synapses override ``drive`` to run the
@@ -48,13 +48,17 @@ class Pointwise(nn.Conv1d):
 class Conv3(nn.Conv2d):
     """3×3 convolution, stride 1, zero padding 1, no bias: ``x [T, B, in, H, W] → [T, B, out, H, W]``."""
 
-    input_scale = 1.0  #: what one unit of the input is worth, where nothing normalises the sums behind
+    input_scale = 1.0  #: what one unit of the input is worth
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x if self.input_scale == 1.0 else x * self.input_scale)
+
+    def extra_repr(self) -> str:
+        plain: str = super().extra_repr()  # type: ignore[no-untyped-call]
+        return f"{plain}, input_scale={self.input_scale}"
 
     def drive(
         self,
@@ -107,6 +111,9 @@ class Shortcut(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``x [B, in, H, W] → [B, out, H, W]``."""
         return x * self.scale if self.weight is None else F.conv2d(x, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"outputs={self.outputs}, scale={self.scale}"
 
 
 def count_pool(x: Tensor) -> Tensor:

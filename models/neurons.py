@@ -165,7 +165,8 @@ class LIF(nn.Module):
     """LIF node: ``x [T, ...] → spikes [T, ...]``. It has no parameters and no buffers, so it adds no state_dict keys.
 
     ``tau`` is in steps (leak 1 − 1/τ); ``v_threshold`` is V_th of the textbook form, so u is compared with τ·V_th.
-    ``scale`` is a factor on the input that is folded into the threshold (0.125 in Spikformer's attention).
+    ``scale`` is a factor on the input that is folded into the threshold (0.125 in Spikformer's attention); ``whole``:
+    the input is an integer (attention products), so the leak's product is rounded down, as the integer neuron does.
     """
 
     def __init__(
@@ -177,6 +178,7 @@ class LIF(nn.Module):
         reset: Reset = "hard",
         compare: Compare = "ge",
         surrogate: Surrogate = "atan",
+        whole: bool = False,
     ) -> None:
         super().__init__()
         if not tau >= 1.0:
@@ -192,12 +194,13 @@ class LIF(nn.Module):
         self.reset: Reset = reset
         self.compare: Compare = compare
         self.surrogate: Surrogate = surrogate
+        self.whole = whole
 
     def forward(self, x: Tensor, threshold: Tensor | None = None) -> Tensor:
         """Spikes of ``x [T, ...]``; ``threshold`` replaces the node's own level (integer grid)."""
         level = self.level if threshold is None else threshold
         # with leak 1/2 rounding changes no spike, and the plain path is faster
-        whole = threshold is not None and self.leak not in (0.0, 0.5, 1.0)
+        whole = (self.whole or threshold is not None) and self.leak not in (0.0, 0.5, 1.0)
         return fire(
             x, level, leak=self.leak, reset=self.reset, compare=self.compare, surrogate=self.surrogate, whole=whole
         )
@@ -216,7 +219,7 @@ class LIF(nn.Module):
     def extra_repr(self) -> str:
         return (
             f"leak={self.leak}, level={self.level}, reset={self.reset!r}, compare={self.compare!r}, "
-            f"surrogate={self.surrogate!r}"
+            f"surrogate={self.surrogate!r}, whole={self.whole}"
         )
 
 
@@ -278,5 +281,5 @@ class PlasticLIF(LIF):
     def extra_repr(self) -> str:
         return (
             f"channels={self.level.numel()}, reset={self.reset!r}, compare={self.compare!r}, "
-            f"surrogate={self.surrogate!r}"
+            f"surrogate={self.surrogate!r}, tail={self.tail}, whole={self.whole}"
         )

@@ -83,10 +83,10 @@ def _spikes(op: Op, shape: ValueShape, name: str) -> None:
 def _shape(op: Op, inputs: list[ValueShape]) -> ValueShape:
     first = inputs[0]
     # attention's values may be narrower than its queries, and so may a shortcut's input
-    free = inputs[2:] if isinstance(op, AttentionOp) else inputs[1:] if isinstance(op, ConvOp) else []
-    for name, shape in zip(op.reads, inputs, strict=True):
+    bound = 2 if isinstance(op, AttentionOp) else 1 if isinstance(op, ConvOp) else len(inputs)
+    for place, (name, shape) in enumerate(zip(op.reads, inputs, strict=True)):
         grids = {shape.grid, first.grid} - {None}
-        channels = first.channels if shape in free else shape.channels
+        channels = shape.channels if place < bound else first.channels
         if (shape.tokens, channels) != (first.tokens, first.channels) or len(grids) > 1:
             raise PackageError(
                 f"op {op.name!r}: {op.reads[0]!r} and {name!r} differ in shape, {_words(first)} against "
@@ -108,6 +108,7 @@ def _shape(op: Op, inputs: list[ValueShape]) -> ValueShape:
         height, width = first.grid[0] // 2, first.grid[1] // 2
         return ValueShape(height * width, first.channels, (height, width), op.function == "or")
     if isinstance(op, AddOp):
+        _spikes(op, inputs[1], op.inputs[1])
         grid = first.grid if inputs[1].grid else None
         return ValueShape(first.tokens, first.channels, grid, False)
     if isinstance(op, LinearOp):

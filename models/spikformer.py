@@ -10,31 +10,28 @@ import re
 from typing import Literal, Protocol, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Pointwise, or_pool
 from spikewright.models.neurons import LIF, Surrogate
+from spikewright.models.strict import Strict
 
 #: Parameters of published checkpoints, of both layouts, that no forward pass reads.
 PUBLISHED_UNUSED = re.compile(r"block\.\d+\.norm[12]\.(weight|bias)|norm\.(weight|bias)|pos_embed")
 
 
-class BlockWidths(BaseModel):
+class BlockWidths(Strict):
     """Widths inside one block, where they are not those of ``dim`` and ``mlp_ratio`` (structured pruning, paper 3)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     qk: int = Field(ge=1, description="channels of q and of k, all heads together")
     v: int = Field(ge=1, description="channels of v and of the attention, all heads together")
     hidden: int = Field(ge=1, description="channels between fc1 and fc2")
 
 
-class SpikformerConfig(BaseModel):
+class SpikformerConfig(Strict):
     """Shape of a Spikformer. Everything a checkpoint does not tell (heads, T) is here."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: Literal["spikformer"] = "spikformer"
     height: int = Field(default=16, ge=1, description="image height in pixels")
@@ -55,6 +52,12 @@ class SpikformerConfig(BaseModel):
         default="linear", description="token layers: Linear with bias (CIFAR), or Conv1d with no bias at q, k, v (DVS)"
     )
     attention_scale: float = Field(default=0.125, gt=0, description="factor on (q·kᵀ)·v: 0.125 (CIFAR) or 0.25 (DVS)")
+    input_scale: float = Field(
+        default=1.0,
+        gt=0,
+        description="what one unit of an image code is worth: 4/2^(input_bits − 1), so 0.03125, where weights come "
+        "from a training on (p − mean)/std",
+    )
     residual: str = Field(default="add", description="residual kind: 'add'")
     surrogate: Surrogate = Field(default="atan", description="surrogate gradient of the spike")
     blocks: tuple[BlockWidths, ...] | None = Field(
@@ -120,6 +123,7 @@ class PatchEmbed(nn.Module):
             setattr(self, f"proj_conv{name}", Conv3(widths[i], widths[i + 1]))
             setattr(self, f"proj_bn{name}", nn.BatchNorm2d(widths[i + 1]))
             setattr(self, f"proj_lif{name}", LIF(surrogate=config.surrogate))
+        cast(Conv3, self.proj_conv).input_scale = config.input_scale
         self.rpe_conv = Conv3(config.dim, config.dim)
         self.rpe_bn = nn.BatchNorm2d(config.dim)
         self.rpe_lif = LIF(surrogate=config.surrogate)
@@ -171,7 +175,7 @@ class Attention(nn.Module):
             setattr(self, f"{name}_{self.suffix}", _token_layer(config, inputs, channels, bias=name == "proj"))
             setattr(self, f"{name}_bn", nn.BatchNorm1d(channels))
             setattr(self, f"{name}_lif", LIF(surrogate=config.surrogate))
-        self.attn_lif = LIF(v_threshold=0.5, scale=config.attention_scale, surrogate=config.surrogate)
+        self.attn_lif = LIF(v_threshold=0.5, scale=config.attention_scale, surrogate=config.surrogate, whole=True)
 
     def synapse(self, name: str) -> Dense | Pointwise:
         """The layer ``q``, ``k``, ``v`` or ``proj``."""

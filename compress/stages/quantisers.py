@@ -9,6 +9,7 @@ from spikewright.compress.constraints import FixedQuantisers, SearchedQuantisers
 from spikewright.compress.format_search import FormatSearch
 from spikewright.compress.fractions import with_fractions
 from spikewright.compress.masks import Masks
+from spikewright.compress.prefixes import apart
 from spikewright.compress.quantise import WeightFormat, candidates
 from spikewright.compress.recipe import layer_formats
 from spikewright.compress.stages.run import Lesson, Run, Stage, State, copy_of, fast, student
@@ -80,5 +81,5 @@ def _formats(run: Run, start: State, masks: Masks) -> tuple[dict[str, WeightForm
         return copy_of(model) | {FORMAT + n: t for n, t in format_tensors(found).items()}, log
 
     tensors = run.stage("search", search)
-    formats = formats_from({n.removeprefix(FORMAT): t for n, t in tensors.items() if n.startswith(FORMAT)})
-    return formats, {n: t for n, t in tensors.items() if not n.startswith(FORMAT)}
+    state, formats = apart(tensors, FORMAT)
+    return formats_from(formats), state

@@ -20,6 +20,7 @@ from spikewright.compress.masks import Masks
 from spikewright.compress.objective import Objective, Term
 from spikewright.compress.parallel import is_first
 from spikewright.compress.plastic import make_plastic
+from spikewright.compress.prefixes import apart
 from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.sizes import check_size
 from spikewright.compress.task import Task, make_task
@@ -59,8 +60,8 @@ def fast(model: SpikingNetwork) -> SpikingNetwork:
 
 def state_and_masks(tensors: State) -> tuple[State, Masks]:
     """What a checkpoint of pruned weights holds."""
-    state = {n: t for n, t in tensors.items() if not n.startswith(MASK)}
-    return state, {n.removeprefix(MASK): t.bool() for n, t in tensors.items() if n.startswith(MASK)}
+    state, masks = apart(tensors, MASK)
+    return state, {name: mask.bool() for name, mask in masks.items()}
 
 
 def tokens_of(model: SpikingNetwork) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from spikewright.compress.build import dense_model
+from spikewright.compress.prefixes import apart
 from spikewright.compress.stages.run import Run, Stage, State, copy_of, fast
 from spikewright.compress.structure import choose, kept_from, kept_tensors, shrink, shrink_state, significance
 from spikewright.compress.training import Phase
@@ -33,6 +34,5 @@ def structure_stage(run: Run, dense: State, early: State) -> tuple[State, State]
         return copy_of(small) | {KEPT + name: indices for name, indices in kept_tensors(kept)}, log
 
     tensors = run.stage("structure", make)
-    kept = kept_from({n.removeprefix(KEPT): t for n, t in tensors.items() if n.startswith(KEPT)})
-    small = {n: t for n, t in tensors.items() if not n.startswith(KEPT)}
-    return small, shrink_state(early, kept)
+    small, kept = apart(tensors, KEPT)
+    return small, shrink_state(early, kept_from(kept))

@@ -9,7 +9,7 @@ from spikewright.compress.training import Phase
 
 
 def teacher_stage(run: Run) -> tuple[State, State]:
-    """The state at the end of dense training, and at the epoch that the masks rewind to (empty without masks)."""
+    """The state at the end of dense training, and at the epoch that lottery masks rewind to (else empty)."""
     teacher, masks = run.recipe.teacher, run.recipe.constraints.masks
     rewind = masks.rewind if isinstance(masks, LotteryMasks) else None
     early: State = {}

@@ -17,8 +17,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -29,6 +27,7 @@ from pydantic import (
 
 from spikewright.models.data.published import PUBLISHED, Pictures
 from spikewright.models.nearest import unknown
+from spikewright.models.strict import Strict
 
 
 def _absolute(value: str, info: ValidationInfo) -> str:
@@ -46,10 +45,8 @@ def _absolute(value: str, info: ValidationInfo) -> str:
 UserPath = Annotated[str, Field(min_length=1), AfterValidator(_absolute)]
 
 
-class _Files(BaseModel):
+class _Files(Strict):
     """What all files have in common: how the training images are augmented, each epoch anew."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     flip: bool | None = Field(default=None, description="mirror half of them; as is usual for the set, else not")
     shift: int | None = Field(default=None, ge=0, le=64, description="move by up to so many pixels; as usual, else not")

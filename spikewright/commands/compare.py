@@ -55,7 +55,9 @@ def mismatch_sentence(report: dict[str, Any]) -> str:
 @plain_errors
 def compare(
     build: Annotated[Path, typer.Argument(help="BUILD folder.")],
-    images: Annotated[int | None, typer.Option(help="So many test images of the package's data set [all].")] = None,
+    images: Annotated[
+        int | None, typer.Option(help="So many test images of the package's data set (all, if not given).")
+    ] = None,
     input: Annotated[
         Path | None,
         typer.Option(help="Those of a recipe (.yaml) instead, or a .npy, uint8 [H, W, C] or [N, H, W, C]."),

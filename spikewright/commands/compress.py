@@ -41,18 +41,33 @@ def compress(
         rehearse(recipe, board)
         return
     from spikewright.commands.described import check_described
-    from spikewright.commands.tried import draw
+    from spikewright.commands.fitting import fitted
+    from spikewright.commands.tried import clear, draw
+    from spikewright.compress.recipe_schema import Recipe
+    from spikewright.compress.rehearsal import rehearsed_package
     from spikewright.compress.runner import run_recipe
     from spikewright.compress.stages.run import Run
+    from spikewright.compress.task import Task
 
     assert output is not None
     folder, plots = output, []
 
+    def witness(recipe: Recipe, task: Task) -> None:
+        check_described(recipe, task)
+        if board is None or not is_first():
+            return
+        refused = fitted(rehearsed_package(recipe, task), board)
+        if isinstance(refused, str):  # told now, not after hours
+            err.print(
+                f"note: {board.name} does not take what this ends in, so its cycles are estimated: {escape(refused)}"
+            )
+
     def after(run: Run) -> None:
+        clear(folder)  # what an earlier run drew, for another board perhaps
         if board is not None:
             plots.append(draw(run, folder, board))
 
-    package = run_recipe(recipe, folder, console=err, witness=check_described, after=after)
+    package = run_recipe(recipe, folder, console=err, witness=witness, after=after)
     out.print(f"package: {escape(show(package))}")
     for plot in plots:
         out.print(f"tried: {escape(show(plot))}")

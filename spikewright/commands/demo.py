@@ -19,7 +19,7 @@ DEFAULT = "clutter-digits"
 def demo(
     model: Annotated[str, typer.Argument(help="Package file, or the name of a committed one.")] = DEFAULT,
     board: Annotated[str, typer.Option(help="Board to build for.")] = "ulx3s-85f",
-    images: Annotated[int | None, typer.Option(help="So many test images [all].")] = None,
+    images: Annotated[int | None, typer.Option(help="So many test images (all, if not given).")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="BUILD folder to write.")] = Path("build/demo"),
 ) -> None:
     """Generate, simulate and compare a committed model, and show what came out.

@@ -44,6 +44,9 @@ class _Source:
     colour: str
 
 
+#: What :func:`draw` writes.
+FILES = ("tried.json", "tried.svg")
+
 #: By whether they are estimated.
 _SOURCES = {
     False: _Source("by the compiler", "o", "tab:blue"),
@@ -54,14 +57,20 @@ _SOURCES = {
 _CORNERS = ((-1, 1), (-1, -1), (1, -1), (1, 1))
 
 
+def clear(folder: Path) -> None:
+    """Remove what :func:`draw` wrote, which may be of another board."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
 def draw(run: Run, folder: Path, board: Board) -> Path:
-    """Write ``tried.json`` and ``tried.svg`` into the folder of a run that has ended; returns the plot's path."""
+    """Write :data:`FILES` into the folder of a run that has ended; returns the plot's path."""
     points: list[Point] = []
     with determinism(run.recipe.threads), progress("what was tried", None):
         points += [point_of(one, board) for one in tried(run)]
     points = [replace(point, best=is_best(point, points)) for point in points]
-    write_whole(folder / "tried.json", to_json([asdict(point) for point in points]).encode())
-    plot = folder / "tried.svg"
+    write_whole(folder / FILES[0], to_json([asdict(point) for point in points]).encode())
+    plot = folder / FILES[1]
     write_whole(plot, picture(points, f"{run.recipe.name} on {board.name}"))
     return plot
 

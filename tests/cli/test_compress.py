@@ -95,6 +95,7 @@ def test_what_a_run_tried(recipe, run):
     assert result.stdout.splitlines() == ["package: run/package.safetensors", "tried: run/tried.svg"]
     epochs = [line for line in result.stderr.splitlines() if re.match(r"[a-z]+(-\d+)? \d+ loss ", line)]
     assert len(epochs) == 10
+    assert "note:" not in result.stderr
     assert all(re.search(r" left 0:\d\d:\d\d$", line) for line in epochs)
     assert epochs[-1].endswith(" left 0:00:00")
     folder = recipe.parent / "run"
@@ -115,6 +116,11 @@ def test_what_a_run_tried(recipe, run):
     assert work["dense"] == whole / 1e9 > work["compressed"] > 0.5 * work["dense"]
     select = {stage: any(op.kind == "select" for op in p.network.ops) for stage, p in packages.items()}
     assert select == {"teacher": False, "structure": False, "tokens": True, "masks-01": True, "grid": True}
+    (folder / "stages" / "search.safetensors").write_bytes(b"of another recipe, which searched")
+    assert run("compress", recipe, "-o", "run").stdout == result.stdout
+    recipe.write_text(RECIPE.replace("target: {board: ulx3s-25f}\n", ""))
+    assert run("compress", recipe, "-o", "run").stdout.splitlines() == ["package: run/package.safetensors"]
+    assert not {path.name for path in folder.iterdir()} & {"tried.json", "tried.svg"}  # they were of a board
 
 
 def test_a_recipe_that_changes_while_it_trains_does_not_change_the_run(recipe, run, monkeypatch):
@@ -175,6 +181,9 @@ def test_what_the_accelerator_does_not_take_is_estimated(tmp_path, run):
     points = [Point(**point) for point in json.loads((tmp_path / "run" / "tried.json").read_text())]
     assert [point.stage for point in points] == ["masks-snn", "grid"]
     assert all(point.estimated and "not built yet" in point.refused for point in points)
+    first, *_ = " ".join(result.stderr.split()).split(" teacher 1 loss ")
+    told = "note: ulx3s-25f does not take what this ends in, so its cycles are estimated: "
+    assert re.fullmatch(re.escape(told) + r"\S+: .* is not built yet", first)
     one = load_recipe(tmp_path / "vgg.yaml")
     found = list(tried(Run.start(one, Checkpoints(tmp_path / "run" / "stages", one))))
     for point, network in zip(points, found, strict=True):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from spikewright.compress.build import layer_names, quantise, set_exact
-from spikewright.compress.devices import device_of, on_device, training_device
+from spikewright.compress.devices import on_device
 from spikewright.compress.guided import AttentionTransfer
 from spikewright.compress.objective import Objective
 from spikewright.compress.plastic import make_plastic
@@ -103,12 +103,20 @@ def test_tensors_of_two_devices_do_not_meet() -> None:
         torch.zeros(4, device=META) + torch.zeros(4)
 
 
-def test_behind_the_block_everything_is_where_it_was() -> None:
+def test_network_teacher_and_masks_go_to_the_device_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     network, objective = learned(hard=False)
-    masks = {"head.weight": torch.ones(10, 16, dtype=torch.bool)}
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    with on_device(training_device(), network, objective, masks):
-        pass
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
-    assert device_of(network).type == "cpu"
-    assert masks["head.weight"].device.type == "cpu"
+    teacher, mask = objective.teacher, torch.ones(10, 16, dtype=torch.bool)
+    assert teacher is not None
+    asked: list[tuple[object, torch.device]] = []
+
+    def to_of(thing: nn.Module | torch.Tensor) -> Callable[[torch.device], object]:
+        return lambda device: asked.append((thing, device)) or thing
+
+    for thing in (network, teacher, mask):
+        monkeypatch.setattr(thing, "to", to_of(thing))
+    with on_device(META, network, objective, masks := {"head.weight": mask}):
+        assert {(id(thing), device) for thing, device in asked} == {(id(t), META) for t in (network, teacher, mask)}
+        asked.clear()
+    cpu = torch.device("cpu")
+    assert {(id(thing), device) for thing, device in asked} == {(id(t), cpu) for t in (network, teacher, mask)}
+    assert masks["head.weight"] is mask

@@ -212,6 +212,10 @@ def a_threshold_below_nothing(network: Spikformer) -> None:
     network.block[0].mlp.fc1_lif.level = -0.5  # type: ignore[union-attr]
 
 
+def a_leak_that_is_not_rounded(network: Spikformer) -> None:
+    network.block[0].attn.attn_lif = LIF(tau=4.0)  # type: ignore[union-attr]
+
+
 def a_norm_without_statistics(network: Spikformer) -> None:
     network.patch_embed.rpe_bn = torch.nn.BatchNorm2d(16, track_running_stats=False)
 
@@ -245,6 +249,10 @@ def an_unused_layer(network: Spikformer) -> None:
         (
             a_norm_without_statistics,
             "patch_embed.rpe_conv: its norm must be affine and track running statistics",
+        ),
+        (
+            a_leak_that_is_not_rounded,
+            "block.0.attn.attn: its neuron sees whole numbers, where leaks round down: give whole=True",
         ),
         (not_a_neuron, "block.0.attn.attn: its neuron is a ReLU; allowed is LIF"),
         (not_a_norm, "patch_embed.rpe_conv: its norm is a InstanceNorm2d; allowed is BatchNorm1d or BatchNorm2d"),
@@ -281,7 +289,11 @@ def test_a_shortcut_behind_a_norm_is_refused() -> None:
     """No integers do that, so it is said before the training that would end there."""
     text = "conv: a shortcut cannot meet the sums behind a norm in integers; leave it out"
     with pytest.raises(FactoryError, match=f"^factory 'a:b': {text}$"):
-        check_network(Normed(), "a:b")
+        check_network(network := Normed(), "a:b")
+    network.bn, network.conv.input_scale = None, 0.5  # type: ignore[assignment]
+    text = "conv: a shortcut cannot meet sums whose input_scale is not 1; leave it out"
+    with pytest.raises(FactoryError, match=f"^factory 'a:b': {text}$"):
+        check_network(network, "a:b")
 
 
 def test_a_factory_that_builds_something_else_is_another_recipe(put: Put, tmp_path: Path) -> None:
@@ -292,7 +304,8 @@ def test_a_factory_that_builds_something_else_is_another_recipe(put: Put, tmp_pa
     torch.manual_seed(5)
     assert stage_key(recipe, "teacher") == before
     changes = ("dim=16", "dim=32"), ("return network\n", "network.block[0].mlp.fc1_lif.surrogate = 'triangle'\n"
-               "    return network\n"), ("depth=1", "depth=2"), ("heads=2", "heads=4")  # fmt: skip
+               "    return network\n"), ("depth=1", "depth=2"), ("heads=2", "heads=4"), ("mlp_ratio=2", "mlp_ratio=2, "
+               "input_scale=0.5")  # fmt: skip
     keys = {before}
     for old, new in changes:
         assert old in NETWORK

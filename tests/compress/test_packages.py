@@ -11,8 +11,9 @@ from spikewright.commands.fitting import fitted
 from spikewright.compiler.fit import Choice
 from spikewright.compiler.importer import import_package
 from spikewright.compiler.ir import IRError
-from spikewright.compress.artefacts import portable, recipe_hash
+from spikewright.compress.artefacts import recipe_hash
 from spikewright.compress.recipe import load_recipe
+from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.rehearsal import rehearsed_package
 from spikewright.compress.stages import planned
 from spikewright.compress.stages.run import task_of
@@ -57,7 +58,9 @@ def test_metrics_are_those_of_the_package(name: str) -> None:
     recipe, package = load_recipe(folder_of(name) / "recipe.yaml"), package_of(name)
     metrics = json.loads((folder_of(name) / "metrics.json").read_text())
     assert metrics == (package.network.provenance or {})["metrics"]
-    assert metrics["recipe"] == recipe_hash(portable(recipe))
+    told = (package.network.provenance or {})["recipe"]
+    assert metrics["recipe"] == recipe_hash(told)
+    assert Recipe.model_validate(told) == recipe
     labels = package.tensors["record.labels"]
     for rung, said in metrics["accuracy"].items():
         assert said == {"correct": int((package.tensors[f"record.{rung}"] == labels).sum()), "count": len(labels)}

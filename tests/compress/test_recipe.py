@@ -86,6 +86,9 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("keep: 0.7", "keep: [17]", "tokens.keep must fall from at most 16 tokens to at least 1"),
         ("keep: 0.7", "before: [2]", "must name blocks from 1 to 1, not 2"),
         ("dim: 16", "depth: 1", "at least 2 blocks"),
+        ("dim: 16", "steps: yes", "model: steps must not be True, which is what YAML makes of yes"),
+        ("dim: 16", "attention_scale: .inf", "model.attention_scale: Input should be a finite number, not inf"),
+        ("{dim: 16, heads: 2}", "{family: vgg, depth: 11, widths: [0, 8]}", "model.widths.0: Input should be greater"),
         ("dim: 16", "residual: membrane", "residual kind must be 'add'"),
         ("name: t", "name: [", "not YAML"),
         ("name: t", "name: 2024-13-45", "not YAML: month must be in 1..12"),
@@ -384,7 +387,15 @@ def test_what_says_nothing_or_two_things_is_refused(old: str, new: str, text: st
 
 
 def test_arguments_of_a_factory_are_plain() -> None:
-    for arguments in ("{x: !!binary gIGC}", "&again {x: *again}", "{x: 2020-01-01}", "{x: !!set {a}}", "{x: {1: 2}}"):
-        text = r"^model\.arguments: must hold numbers, texts, lists and mappings by text only$"
+    for arguments in (
+        "{x: !!binary gIGC}",
+        "&again {x: *again}",
+        "{x: 2020-01-01}",
+        "{x: !!set {a}}",
+        "{x: {1: 2}}",
+        "{x: .inf}",
+        "{x: [.nan]}",
+    ):
+        text = r"^model\.arguments: must hold finite numbers, texts, lists and mappings by text only$"
         with pytest.raises(RecipeError, match=text):
             parse_recipe(with_arguments(arguments))

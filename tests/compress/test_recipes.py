@@ -51,7 +51,7 @@ RECIPES = {
 """
     + SEARCH,
     "norms-l1p-leak": "data: 'clutter-digits:1'"
-    + SPIKFORMER
+    + SPIKFORMER.replace("steps: 3", "steps: 3, input_scale: 0.03125")
     + """
   structure: {qk: 1.0, v: 0.5, hidden: 0.5, epochs: 1, score: norm}
   masks: {method: l1p, sparsity: 0.6, epochs: 1}

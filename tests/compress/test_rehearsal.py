@@ -78,6 +78,10 @@ def test_a_share_that_there_is_reaches_the_compression() -> None:
             r"quantisers\.target_bits must be at most 2\.0, the average at the greatest width, not 3\.4",
         ),
         (
+            text("").replace("dim: ", "input_scale: 1.0e+300, dim: "),
+            r"no package can hold what this recipe would end in: tensor '\S+': holds a value that is not finite",
+        ),
+        (
             text("", TRANSFORMER, "{layers: {'head': {scheme: pot, bits: 3}}}"),
             r"quantisers\.layers: no pattern matches layer 'patch_embed\.proj_conv'; add '\*' as the first one",
         ),

@@ -46,6 +46,35 @@ def test_shapes_shrink_and_heads_stay_equal(network: Spikformer, score: str) -> 
     assert small(task.inputs(task.data.test.images[:2])).shape == (2, 10)
 
 
+def test_significance_is_the_rate_times_what_reads_it_or_the_product_of_the_norms(network: Spikformer) -> None:
+    task = make_task(load("digits"))
+    split = Split(task.data.train.images[:121], task.data.train.labels[:121])  # the last image is a batch of its own
+    rates: dict[str, torch.Tensor] = {}
+    attn, mlp = network.block[1].attn, network.block[1].mlp
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            torch.nn.init.normal_(module.bias, mean=1.0)  # every neuron fires now and then
+    attn.attn_lif.level = 2.0  # type: ignore[union-attr, assignment]
+    for name, neuron in (("q", attn.q_lif), ("k", attn.k_lif), ("attn", attn.attn_lif), ("fc1", mlp.fc1_lif)):
+
+        def note(_module: object, _given: object, spikes: torch.Tensor, name: str = name) -> None:
+            rates[name] = spikes.flatten(0, 2).mean(0)
+
+        neuron.register_forward_hook(note)  # type: ignore[union-attr, arg-type]
+    with torch.no_grad():
+        network(task.inputs(split.images))
+    whole = {"qk": rates["q"] * rates["k"], "v": rates["attn"] * attn.proj_linear.weight.norm(dim=0)}  # type: ignore[union-attr, operator]
+    whole["hidden"] = rates["fc1"] * mlp.fc2_linear.weight.norm(dim=0)  # type: ignore[union-attr, operator]
+    for group, want in whole.items():
+        assert want.std() > 0.001
+        assert torch.allclose(significance(network, task, split)[1][group], want, rtol=1e-4)
+    rows = {n: getattr(attn, f"{n}_linear").weight.norm(dim=1) for n in "qkv"}
+    norms = {"qk": rows["q"] * rows["k"], "v": rows["v"] * attn.proj_linear.weight.norm(dim=0)}  # type: ignore[union-attr, operator]
+    norms["hidden"] = mlp.fc1_linear.weight.norm(dim=1) * mlp.fc2_linear.weight.norm(dim=0)  # type: ignore[union-attr, operator]
+    for group, want in norms.items():
+        assert torch.allclose(significance(network, task, split, "norm")[1][group], want)
+
+
 def test_the_shrunk_network_is_the_whole_one_without_the_other_dimensions(network: Spikformer) -> None:
     """In the whole network a dimension is taken out by silencing its neurons: no other spike may change."""
     kept = [

@@ -12,6 +12,7 @@ PRINTS = {
     "compare_a_network.py": r"bit-exact: True, \d+ values of 4 images compared",
     "compress_in_python.py": r"spikformer: 32 of 32 classes of the integers equal the network's\n"
     r"spikformer: compression .*\nvgg: (\d+) of \1\d weights, spiking over 2 steps",
+    "own_network.py": r"own: (\d+) of \1 classes of the integers equal the network's\nown: compression 8\.0x by bits, ",
     "package_by_hand.py": r"horizontal: scores \[64, 0\]\nvertical: scores \[0, 64\]\nLOAD",
 }
 

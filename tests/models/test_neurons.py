@@ -124,6 +124,11 @@ def test_whole_numbers_leak_as_the_integer_neuron_does(reset: Reset, compare: Co
     for leak in (m / 16, torch.tensor([m / 16])):
         got = fire(torch.from_numpy(x).double(), float(threshold), leak=leak, reset=reset, compare=compare, whole=True)
         assert np.array_equal(got.numpy().astype(bool), np.stack(want))
+    if m < 16:
+        options = {"tau": 16 / (16 - m), "v_threshold": threshold * (16 - m) / 16, "reset": reset, "compare": compare}
+        node = LIF(**options, whole=True)  # type: ignore[arg-type]
+        node.level = float(threshold)
+        assert np.array_equal(node(torch.from_numpy(x).double()).numpy().astype(bool), np.stack(want))
 
 
 @pytest.mark.parametrize("reset", ["hard", "soft"])

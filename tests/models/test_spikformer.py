@@ -47,6 +47,21 @@ def test_a_still_image_equals_the_same_frame_at_every_step() -> None:
     assert torch.allclose(model(images), model(images.expand(4, 2, 1, 16, 16)))
 
 
+def test_weights_of_a_training_on_normalised_images_answer_the_same_to_codes() -> None:
+    torch.manual_seed(3)
+    shape = SpikformerConfig(dim=16, depth=1, heads=2)
+    trained, ours = Spikformer(shape), Spikformer(shape.model_copy(update={"input_scale": 4 / 2**7}))
+    codes = torch.randint(-128, 128, (8, 1, 16, 16)).float()
+    for norm in (m for m in trained.modules() if isinstance(m, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d)):
+        norm.momentum = 1.0
+        torch.nn.init.constant_(norm.bias, 1.0)
+    trained(codes / 32)  # its norms have seen normalised images
+    ours.load_state_dict(trained.state_dict())
+    wanted = trained.eval()(codes / 32)
+    assert torch.equal(ours.eval()(codes), wanted)
+    assert not torch.allclose(trained(codes), wanted)
+
+
 def test_masked_attention_of_kept_tokens_equals_gathering_them() -> None:
     torch.manual_seed(3)
     model = Spikformer(SpikformerConfig(dim=16, depth=1, heads=2)).eval()

@@ -186,6 +186,29 @@ def test_a_pool_needs_spikes_and_an_even_grid(tmp_path):
     assert refused(tmp_path / "p", network, tensors) == text
 
 
+def test_queries_and_keys_are_equally_wide_whatever_the_values_are(tmp_path):
+    network, tensors = parts()
+    for name in ("block0.k", "block0.v"):
+        network["ops"][INDEX[name]]["channels"] = 16
+    text = (
+        "op 'block0.attention': 'block0.q' and 'block0.k' differ in shape, 5 tokens of 8 channels against 5 tokens of "
+        "16 channels; they must be equal"
+    )
+    assert refused(tmp_path / "p", network, tensors) == text
+
+
+def test_what_is_added_to_a_stream_is_spikes_and_no_counts(tmp_path):
+    network, tensors = parts()
+    at = INDEX["embed"] + 1
+    pool = {"kind": "pool", "input": "rpe"}
+    network["ops"][at:at] = [
+        {**pool, "name": "ors"},
+        {**pool, "name": "counts", "function": "count"},
+        {"kind": "add", "name": "sum", "inputs": ["ors", "counts"]},
+    ]
+    assert refused(tmp_path / "p", network, tensors) == "op 'sum': 'counts' must be spikes (values 0 or 1)"
+
+
 def test_a_conv_needs_a_grid(tmp_path):
     network, tensors = parts()
     network["ops"][INDEX["block0.proj"]] = {**network["ops"][0], "name": "block0.proj", "input": "block0.attention"}

@@ -1,0 +1,22 @@
+"""Base of everything that a recipe's YAML becomes: no unknown keys, no changes, and no numbers that are none."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class Strict(BaseModel):
+    """A frozen schema that refuses unknown keys, numbers that are not finite, and YAML's yes and no for a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_yes_for_a_number(cls, values: object) -> object:
+        for key, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(key)
+            if field and isinstance(value, bool) and bool not in (field.annotation, *get_args(field.annotation)):
+                raise ValueError(f"{key} must not be {value}, which is what YAML makes of yes, no, on and off")
+        return values
