@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cells_pruning import DSP, HARD, KINDS, L1P
-from from_cells import compared, gathered, joined, mean, reported, said, three, with_bar
+from from_cells import against, compared, gathered, joined, mean, other, reported, said, three, with_bar
 from results import Row
 
 #: A loss of so many points is to be recovered.
@@ -94,7 +94,7 @@ def together_rows() -> list[Row]:
         return []
     found = compared(joined(base, cells), lambda cell: cell["classes"])
     cycles, dense = (round(mean([cell["cycles"][which] for cell in cells])) for which in ("package", "dense"))
-    return [
+    result = [
         reported("together", "together-accuracy", found["difference"], "points, all four in one recipe", said(found)),
         reported("together", "together-compression", round(mean([cell["compression"]["stored"] for cell in cells]), 2),
                  "x fewer stored bits",
@@ -103,3 +103,10 @@ def together_rows() -> list[Row]:
                  f"{cycles} against {dense} predicted, 64 lanes, 4 banks, 1 stream, skipping off; the engine has no "
                  "leaks by channel yet, so its schedule is that of the same package without them"),
     ]  # fmt: skip
+    if (longer := gathered("longer")) is not None:
+        found = compared(against(joined(base, cells), longer), lambda cell: cell["classes"], other)
+        what = "points, all four in one recipe against the dense network finished for 75 epochs"
+        result.insert(
+            1, reported("together", "together-against-dense-finished", found["difference"], what, said(found))
+        )
+    return result

@@ -43,6 +43,8 @@ def _check(op: GraphOp) -> None:
         exact = op.fires.whole or (not isinstance(op.fires, PlasticLIF) and op.fires.leak in (0.0, 0.5, 1.0))
         if op.kind == "attention" and not exact:
             raise FactoryError(f"{op.name}: its neuron sees whole numbers, where leaks round down: give whole=True")
+        if op.kind != "attention" and op.fires.whole:
+            raise FactoryError(f"{op.name}: its neuron sees no whole numbers while it trains: leave whole=True out")
     if op.norm is not None:
         must_be("norm", op.norm, nn.BatchNorm1d, nn.BatchNorm2d)
         if not (op.norm.affine and op.norm.track_running_stats):

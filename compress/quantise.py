@@ -198,7 +198,7 @@ class QuantPointwise(Quantised, Pointwise):
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, fake_quantise(self.weight, self.step, self.fmt)[:, :, 0], self.bias)
 
-    def drive(self, x: Tensor, norm: nn.BatchNorm1d, neuron: LIF) -> Tensor:
+    def drive(self, x: Tensor, norm: nn.BatchNorm1d | None, neuron: LIF) -> Tensor:
         if not self.exact:
             return super().drive(x, norm, neuron)
         sums, threshold = self.grid_sums(x, lambda a, w: F.linear(a, w[:, :, 0]), norm, neuron, 0)

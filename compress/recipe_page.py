@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -127,6 +127,8 @@ def _is_part(kind: Any) -> bool:
 
 
 def _values(kind: Any) -> str:
+    if get_origin(kind) is Annotated:
+        return _values(get_args(kind)[0])
     if "Literal" in str(get_origin(kind)):
         return ", ".join(f"`{one}`" for one in get_args(kind))
     inner = [_values(one) for one in get_args(kind) if one not in (type(None), Ellipsis)]

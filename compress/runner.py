@@ -34,10 +34,10 @@ from spikewright.compress.stages.run import Run, State, task_of
 from spikewright.compress.task import Task
 from spikewright.compress.training import Record, TrainingError, accuracy, predict
 from spikewright.cost.work import dense_macs
-from spikewright.models.package import write_package
+from spikewright.models.package import Package, write_package
 
-#: Raises where a network is not what it describes.
-Witness = Callable[[Recipe, Task], None]
+#: Told of recipe, data and the package that is expected; raises where a network is not what it describes.
+Witness = Callable[[Recipe, Task, Package], None]
 
 
 def _finish(
@@ -129,9 +129,9 @@ def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, T
             build, few = partial(build_from_factory, recipe.model), task.data.train
             labels = torch.from_numpy(few.labels[:2])
             check_training(build, task.inputs(few.images[:2]), labels, recipe.model.factory)
-        rehearsed_package(recipe, task)
+        package = rehearsed_package(recipe, task)
         if witness is not None:
-            witness(recipe, task)
+            witness(recipe, task, package)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
     return recipe, task

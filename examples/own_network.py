@@ -29,7 +29,7 @@ STEPS = 4
 RECIPE = """
 name: own
 data: digits
-model: {factory: "own_network:build", arguments: {channels: 32}}   # checkpoint: best.safetensors, with epochs: 0 below
+model: {factory: "own_network:build", arguments: {channels: 32}}   # checkpoint: mine.pt, then epochs: 0, rewind: 0
 training: {batch: 32, images: 256}
 teacher: {epochs: 2}
 constraints:

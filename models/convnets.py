@@ -45,6 +45,11 @@ class ConvNetConfig(Strict):
     channels: int = Field(default=1, ge=1, description="image channels")
     classes: int = Field(default=10, ge=1, description="classes of the head")
     steps: int = Field(default=4, ge=1, le=64, description="time steps T of the spiking network")
+    input_scale: float = Field(
+        default=1 / IMAGE_SPREAD,
+        gt=0,
+        description="what one unit of an image code is worth: 4/2^(input_bits − 1), or 1 for counts of events",
+    )
     pool: Literal["count", "or"] = Field(default="count", description="count: average pooling, 0…4; or: OR of 3×3")
     widths: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
         default=None, description="channels of every unit in order, if pruned"
@@ -163,7 +168,7 @@ class ConvNet(SpikingNetwork):
         self.head = Head(widths[-1], config.classes)
         first = cast(Unit, self.unit[0]).synapse
         assert isinstance(first, Conv3)
-        first.input_scale = 1 / IMAGE_SPREAD
+        first.input_scale = config.input_scale
 
     def _pool(self, x: Tensor) -> Tensor:
         if self.config.pool == "or":

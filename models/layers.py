@@ -39,9 +39,10 @@ class Pointwise(nn.Conv1d):
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight[:, :, 0], self.bias)
 
-    def drive(self, x: Tensor, norm: nn.BatchNorm1d, neuron: LIF) -> Tensor:
-        """Spikes ``[T, B, N, out]`` of neuron(norm(W·x))."""
-        spikes: Tensor = neuron(normalise_tokens(norm, self(x)))
+    def drive(self, x: Tensor, norm: nn.BatchNorm1d | None, neuron: LIF) -> Tensor:
+        """Spikes ``[T, B, N, out]`` of neuron(norm(W·x)), or of neuron(W·x)."""
+        sums = self(x)
+        spikes: Tensor = neuron(sums if norm is None else normalise_tokens(norm, sums))
         return spikes
 
 

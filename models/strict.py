@@ -17,6 +17,9 @@ class Strict(BaseModel):
     def _no_yes_for_a_number(cls, values: object) -> object:
         for key, value in values.items() if isinstance(values, dict) else ():
             field = cls.model_fields.get(key)
-            if field and isinstance(value, bool) and bool not in (field.annotation, *get_args(field.annotation)):
-                raise ValueError(f"{key} must not be {value}, which is what YAML makes of yes, no, on and off")
+            if field is None or bool in (field.annotation, *get_args(field.annotation)):
+                continue
+            wrong = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, bool)]
+            if wrong:
+                raise ValueError(f"{key} must not be {wrong[0]}, which is what YAML makes of yes, no, on and off")
         return values

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from spikewright.commands.common import UserError, err, out, plain_errors, show
+from spikewright.commands.common import UserError, err, out, plain_errors, progress, show
 
 
 @plain_errors
@@ -44,23 +44,23 @@ def compress(
     from spikewright.commands.fitting import fitted
     from spikewright.commands.tried import clear, draw
     from spikewright.compress.recipe_schema import Recipe
-    from spikewright.compress.rehearsal import rehearsed_package
     from spikewright.compress.runner import run_recipe
     from spikewright.compress.stages.run import Run
     from spikewright.compress.task import Task
+    from spikewright.models.package import Package
 
     assert output is not None
     folder, plots = output, []
+    goes_on = any((folder / "stages").glob("*.safetensors"))
 
-    def witness(recipe: Recipe, task: Task) -> None:
+    def witness(recipe: Recipe, task: Task, expected: Package) -> None:
         check_described(recipe, task)
-        if board is None or not is_first():
+        if board is None or not is_first() or goes_on:
             return
-        refused = fitted(rehearsed_package(recipe, task), board)
-        if isinstance(refused, str):  # told now, not after hours
-            err.print(
-                f"note: {board.name} does not take what this ends in, so its cycles are estimated: {escape(refused)}"
-            )
+        with progress(f"what {board.name} takes", None):  # told now, not after hours
+            refused = fitted(expected, board)
+        if isinstance(refused, str):
+            err.print(f"note: {board.name} is not expected to take the network: {escape(refused)}")
 
     def after(run: Run) -> None:
         clear(folder)  # what an earlier run drew, for another board perhaps

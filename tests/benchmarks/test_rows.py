@@ -93,7 +93,8 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
         "3.lottery-control-10", "3.lottery-control-11",
         "3.l1p-80", "3.l1p-85", "3.l1p-90", "3.l1p-95", "3.dsp-25", "3.dsp-50", "3.dsp-75",
         *(f"3.slif-{case}{end}" for case in HARD for end in ("", *(f"-{kind}" for kind in KINDS[1:]))),
-        "3.slif-elsewhere", "3.together-accuracy", "3.together-compression", "3.together-cycles",
+        "3.slif-elsewhere", "3.together-accuracy", "3.together-against-dense-finished",
+        "3.together-compression", "3.together-cycles",
         *(f"3.{name}-{what}" for name in ("balanced-8", "balanced-10", "clip", "fill") for what in
           ("accuracy", "cycles")), "3.clip-against-dense-finished",
         *(f"3.search-{key}" for key in ("digits", "events")),

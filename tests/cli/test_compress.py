@@ -182,7 +182,7 @@ def test_what_the_accelerator_does_not_take_is_estimated(tmp_path, run):
     assert [point.stage for point in points] == ["masks-snn", "grid"]
     assert all(point.estimated and "not built yet" in point.refused for point in points)
     first, *_ = " ".join(result.stderr.split()).split(" teacher 1 loss ")
-    told = "note: ulx3s-25f does not take what this ends in, so its cycles are estimated: "
+    told = "what ulx3s-25f takes ... note: ulx3s-25f is not expected to take the network: "
     assert re.fullmatch(re.escape(told) + r"\S+: .* is not built yet", first)
     one = load_recipe(tmp_path / "vgg.yaml")
     found = list(tried(Run.start(one, Checkpoints(tmp_path / "run" / "stages", one))))

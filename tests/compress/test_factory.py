@@ -216,6 +216,10 @@ def a_leak_that_is_not_rounded(network: Spikformer) -> None:
     network.block[0].attn.attn_lif = LIF(tau=4.0)  # type: ignore[union-attr]
 
 
+def a_leak_that_is_rounded(network: Spikformer) -> None:
+    network.block[0].mlp.fc1_lif = LIF(tau=4.0, whole=True)  # type: ignore[union-attr]
+
+
 def a_norm_without_statistics(network: Spikformer) -> None:
     network.patch_embed.rpe_bn = torch.nn.BatchNorm2d(16, track_running_stats=False)
 
@@ -253,6 +257,10 @@ def an_unused_layer(network: Spikformer) -> None:
         (
             a_leak_that_is_not_rounded,
             "block.0.attn.attn: its neuron sees whole numbers, where leaks round down: give whole=True",
+        ),
+        (
+            a_leak_that_is_rounded,
+            "block.0.mlp.fc1_linear: its neuron sees no whole numbers while it trains: leave whole=True out",
         ),
         (not_a_neuron, "block.0.attn.attn: its neuron is a ReLU; allowed is LIF"),
         (not_a_norm, "patch_embed.rpe_conv: its norm is a InstanceNorm2d; allowed is BatchNorm1d or BatchNorm2d"),

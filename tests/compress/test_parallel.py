@@ -30,6 +30,7 @@ training: {batch: 16, images: 32}
 teacher: {epochs: 1}
 target: {board: ulx3s-25f}
 constraints:
+  neuron: {kind: slif, epochs: 1}
   quantisers: {epochs: 1, gather_epochs: 1, grid_epochs: 1, layers: {"*": {scheme: uniform, bits: 4}}}
 """
 
@@ -94,6 +95,7 @@ def test_one_of_two_processes_writes_and_speaks(two_processes: tuple[Path, str, 
     assert len(set(written[0])) == len(written[0])
     assert set(written[0]) == {path.name for path in (folder / "run").rglob("*") if path.is_file()}
     assert said.splitlines() == ["package: run/package.safetensors", "tried: run/tried.svg"]
+    assert log.count("note: ulx3s-25f is not expected to take the network: ") == 1
     for record in ("teacher 1 loss", "gather 1 loss", "grid 1 loss", "what was tried"):
         assert log.count(record) == 1
     package = read_package(folder / "run" / "package.safetensors")

@@ -87,6 +87,8 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("keep: 0.7", "before: [2]", "must name blocks from 1 to 1, not 2"),
         ("dim: 16", "depth: 1", "at least 2 blocks"),
         ("dim: 16", "steps: yes", "model: steps must not be True, which is what YAML makes of yes"),
+        ("dim: 16", "pools: [yes, 4]", "model: pools must not be True, which is what YAML makes of yes"),
+        ("keep: 0.7", "keep: [no]", "constraints.tokens: keep must not be False, which is what YAML makes of yes"),
         ("dim: 16", "attention_scale: .inf", "model.attention_scale: Input should be a finite number, not inf"),
         ("{dim: 16, heads: 2}", "{family: vgg, depth: 11, widths: [0, 8]}", "model.widths.0: Input should be greater"),
         ("dim: 16", "residual: membrane", "residual kind must be 'add'"),
