@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from spikewright.boards.schema import Board
+from spikewright.models.nearest import unknown
 
 FOLDER = Path(__file__).parent
 
@@ -24,7 +25,7 @@ def board_names(folder: Path = FOLDER) -> list[str]:
 def load_board(name: str, folder: Path = FOLDER) -> Board:
     """Reads and checks one board's description; raises BoardError."""
     if name not in board_names(folder):
-        raise BoardError(f"unknown board {name!r}: the boards are {', '.join(board_names(folder))}")
+        raise BoardError(unknown("board", name, board_names(folder)))
     path = folder / f"{name}.yaml"
     try:
         board = Board.model_validate(yaml.safe_load(path.read_text()))

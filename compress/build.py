@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spikewright.compress.channels import thinned
 from spikewright.compress.constraints import ConvertedMasks
-from spikewright.compress.factory import FactoryConfig, build_from_factory, load_checkpoint
+from spikewright.compress.factory import FactoryConfig, build_from_factory
 from spikewright.compress.plastic import make_plastic
 from spikewright.compress.prefixes import apart
 from spikewright.compress.quantise import Quantised, QuantShortcut, Scheme, WeightFormat, quantised_layer
@@ -22,6 +22,7 @@ from spikewright.compress.recipe_schema import Recipe
 from spikewright.compress.selector_controls import FiringRateSelector, RandomSelector
 from spikewright.compress.synapses import synapses
 from spikewright.compress.tokens import QuantSelector, TokenSelector, set_mode
+from spikewright.compress.user_checkpoint import load_checkpoint
 from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut

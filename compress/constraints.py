@@ -18,6 +18,8 @@ from spikewright.models.strict import Strict
 
 #: Membrane bits below one weight LSB, at most: a threshold, up to 2^16 LSBs (compress/fold.py), must fit int32.
 FRACTION_LIMIT = 14
+#: Of factors, and of the epochs of a stage; above them a slip is likelier than a wish.
+MOST, MOST_EPOCHS = 1e6, 100_000
 #: A method that a recipe must name, because another one is meant where it names none.
 REQUIRED: dict[str, Any] = {"default": "required"}
 
@@ -25,10 +27,12 @@ REQUIRED: dict[str, Any] = {"default": "required"}
 class Training(Strict):
     """What all stages share: AdamW, cosine rate, warm-up of two epochs or a quarter, label smoothing."""
 
-    batch: int = Field(default=64, ge=2, description="images a step")
-    weight_decay: float = Field(default=0.05, ge=0, description="AdamW's decay of weights with more than one dimension")
+    batch: int = Field(default=64, ge=2, le=65536, description="images a step")
+    weight_decay: float = Field(
+        default=0.05, ge=0, le=MOST, description="AdamW's decay of weights with more than one dimension"
+    )
     label_smoothing: float = Field(default=0.1, ge=0, lt=1, description="of the cross entropy")
-    distillation: float = Field(default=0.5, ge=0, description="factor of KL(student ‖ dense teacher)")
+    distillation: float = Field(default=0.5, ge=0, le=MOST, description="factor of KL(student ‖ dense teacher)")
     jitter: bool = Field(default=False, description="bend most of the training digits a little, each epoch anew")
     images: int | None = Field(default=None, ge=2, description="train on the first n images only (tests)")
 
@@ -36,7 +40,7 @@ class Training(Strict):
 class Teacher(Strict):
     """The dense float model."""
 
-    epochs: int = Field(default=30, ge=0, description="0: a checkpoint is the teacher as it is")
+    epochs: int = Field(default=30, ge=0, le=MOST_EPOCHS, description="0: a checkpoint is the teacher as it is")
     rate: float = Field(default=3e-3, gt=0, description="peak learning rate")
     checkpoint: UserPath | None = Field(
         default=None, description="weights that training begins with: .safetensors, or tensors saved by torch"
@@ -61,7 +65,7 @@ class Structure(Constraint):
     hidden: float = Field(default=1.0, gt=0, le=1, description="share of the MLP's hidden units that stays")
     stream_limit: int | None = Field(default=None, description="the residual stream saturates here: 1, 3 or 7")
     score: Score = Field(default="activity", description="significance: activity or norm (compress/structure.py)")
-    epochs: int = Field(default=15, ge=1)
+    epochs: int = Field(default=15, ge=1, le=MOST_EPOCHS)
     rate: float = Field(default=1e-3, gt=0)
 
     @model_validator(mode="after")
@@ -92,14 +96,17 @@ class Tokens(Constraint):
     fill: int | None = Field(
         default=None, ge=1, description="token slots of the engine's words: counts are rounded to fill them"
     )
-    epochs: int = Field(default=15, ge=1)
+    epochs: int = Field(default=15, ge=1, le=MOST_EPOCHS)
     rate: float = Field(default=2e-3, gt=0)
-    ratio_weight: float = Field(default=2.0, ge=0, description="factor of the ratio loss")
+    ratio_weight: float = Field(default=2.0, ge=0, le=MOST, description="factor of the ratio loss")
     hidden: int | None = Field(
-        default=None, ge=1, description="hidden neurons of a learned selector; half the model's width, if not given"
+        default=None,
+        ge=1,
+        le=65536,
+        description="hidden neurons of a learned selector; half the model's width, if not given",
     )
-    ceiling: float = Field(default=4.0, gt=0, description="clip of the hidden ReLU, in mean firing rate units")
-    temperature: float = Field(default=1.0, gt=0, description="of the Gumbel-softmax")
+    ceiling: float = Field(default=4.0, gt=0, le=MOST, description="clip of the hidden ReLU, in mean firing rate units")
+    temperature: float = Field(default=1.0, ge=1e-3, le=MOST, description="of the Gumbel-softmax")
 
     @field_validator("keep")
     @classmethod
@@ -149,10 +156,12 @@ class LotteryMasks(_Masks):
         default="rewind",
         description="random: a control, the last round starts from new weights, trained as the early ones, but masked",
     )
-    rounds: int = Field(default=8, ge=1, description="rounds in which the sparsity is reached")
+    rounds: int = Field(default=8, ge=1, le=1000, description="rounds in which the sparsity is reached")
     stop_after: int | None = Field(default=None, ge=1, description="the round that is taken; the last, if not given")
-    epochs: int = Field(default=10, ge=1, description="training of each round")
-    final_epochs: int | None = Field(default=None, ge=1, description="training of the last round; epochs, if not given")
+    epochs: int = Field(default=10, ge=1, le=MOST_EPOCHS, description="training of each round")
+    final_epochs: int | None = Field(
+        default=None, ge=1, le=MOST_EPOCHS, description="training of the last round; epochs, if not given"
+    )
     rewind: int = Field(
         default=3, ge=0, description="epoch of the dense training that each round starts from; 0: what it began with"
     )
@@ -176,7 +185,7 @@ class L1PMasks(_Masks):
         "share that goes of each matrix of the blocks, exactly, or with banks at least; all other weights stay"
     )
     method: Literal["l1p"] = Field(default="l1p", json_schema_extra=REQUIRED)
-    epochs: int = Field(default=10, ge=1, description="training of the pruned network")
+    epochs: int = Field(default=10, ge=1, le=MOST_EPOCHS, description="training of the pruned network")
 
 
 class _ConvertedMasks(_Masks):
@@ -188,8 +197,10 @@ class _ConvertedMasks(_Masks):
         lt=1,
         description="share of all weights that goes, exactly, or with banks or channels at least; 0: an SNN alone",
     )
-    epochs: int = Field(default=10, ge=1, description="training of the compressed ANN")
-    final_epochs: int | None = Field(default=None, ge=1, description="training of the SNN; epochs, if not given")
+    epochs: int = Field(default=10, ge=1, le=MOST_EPOCHS, description="training of the compressed ANN")
+    final_epochs: int | None = Field(
+        default=None, ge=1, le=MOST_EPOCHS, description="training of the SNN; epochs, if not given"
+    )
     final_rate: float | None = Field(default=None, gt=0, description="peak rate of the SNN; rate, if not given")
     leak: float = Field(default=1.0, ge=0, le=1, description="leak that the SNN's training starts from")
     surrogate: Surrogate = Field(default="flat-triangle", description="surrogate gradient of the SNN's spikes")
@@ -206,7 +217,7 @@ class GuidedMasks(_ConvertedMasks):
     """Paper 4: the ANN is compressed under the dense ANN's attention maps; the SNN learns sparsely, with regrowth."""
 
     method: Literal["attention-guided"] = Field(default="attention-guided", json_schema_extra=REQUIRED)
-    attention: float = Field(default=1000.0, ge=0, description="factor of the maps' distance")
+    attention: float = Field(default=1000.0, ge=0, le=MOST, description="factor of the maps' distance")
     regrowth: float = Field(
         default=0.3, ge=0, lt=1, description="share that moves after an epoch, at first; falls along a cosine"
     )
@@ -228,7 +239,7 @@ class Neuron(Constraint):
     kind: Kind = Field(
         default="slif", description="slif: both; threshold or leak alone; lif: neither, but trained as long"
     )
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=MOST_EPOCHS)
     rate: float = Field(default=1e-3, gt=0, description="peak learning rate of all but the neurons")
     neuron_rate: float = Field(
         default=1e-2, gt=0, description="peak learning rate of leaks, and of thresholds as parts of what they begin at"
@@ -260,9 +271,11 @@ class _Quantisers(Constraint):
         le=FRACTION_LIMIT,
         description="membrane bits below one LSB; T + 1, if not given, or the most",
     )
-    epochs: int = Field(default=10, ge=1, description="learned steps, tokens masked softly")
-    gather_epochs: int = Field(default=8, ge=1, description="tokens gathered as inference does; the selectors rest")
-    grid_epochs: int = Field(default=6, ge=1, description="norms frozen, integer membrane grid")
+    epochs: int = Field(default=10, ge=1, le=MOST_EPOCHS, description="learned steps, tokens masked softly")
+    gather_epochs: int = Field(
+        default=8, ge=1, le=MOST_EPOCHS, description="tokens gathered as inference does; the selectors rest"
+    )
+    grid_epochs: int = Field(default=6, ge=1, le=MOST_EPOCHS, description="norms frozen, integer membrane grid")
     rate: float = Field(default=1e-3, gt=0)
 
 
@@ -289,7 +302,7 @@ class SearchedQuantisers(_Quantisers):
     widths: tuple[int, ...] | None = Field(
         default=None, min_length=1, description="widths to choose from; all, if not given"
     )
-    search_epochs: int = Field(default=10, ge=1, description="training of the mixtures")
+    search_epochs: int = Field(default=10, ge=1, le=MOST_EPOCHS, description="training of the mixtures")
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> SearchedQuantisers:

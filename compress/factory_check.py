@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 
 import torch
@@ -118,6 +119,7 @@ def check_training(build: Callable[[], SpikingNetwork], images: Tensor, labels: 
         if type(network).run is SpikingNetwork.run:
             raise FactoryError("its network must have run, which training calls")
         _check_tensors(network, build())
+        _check_copy(network)
         if not any(parameter.requires_grad for parameter in network.parameters()):
             raise FactoryError("none of its parameters can be trained; leave requires_grad on")
         result = network.train().run(images)
@@ -140,11 +142,27 @@ def _check_tensors(network: SpikingNetwork, again: SpikingNetwork) -> None:
     """FactoryError where numbers are of another type than training's, or two networks of a factory have one tensor."""
     tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     others = {id(tensor) for tensor in (*again.parameters(), *again.buffers())}
+    if _shapes(network) != _shapes(again):
+        raise FactoryError("two calls build networks of different tensors; each must build the same")
     for name, tensor in tensors.items():
         if id(tensor) in others:
             raise FactoryError(f"{name} is the same in two networks that it builds; each call must build its own")
         if tensor.is_floating_point() and tensor.dtype != torch.float32:
             raise FactoryError(f"{name} is {tensor.dtype}; allowed is torch.float32")
+        if not bool(tensor.isfinite().all()):
+            raise FactoryError(f"{name} holds what is no finite number before it is trained")
+
+
+def _shapes(network: SpikingNetwork) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def _check_copy(network: SpikingNetwork) -> None:
+    """FactoryError where the network cannot be copied, as what a run tried is."""
+    try:
+        copy.deepcopy(network)
+    except Exception as error:
+        raise FactoryError(f"its network cannot be copied: {said(error)}") from None
 
 
 def _check_double(network: SpikingNetwork, images: Tensor) -> None:

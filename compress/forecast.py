@@ -21,7 +21,7 @@ from spikewright.compress.rehearsal import expected_formats
 from spikewright.compress.search import begin_search
 from spikewright.compress.stages.run import Run, copy_of
 from spikewright.compress.tokens import selectors
-from spikewright.compress.training import Phase, accuracy
+from spikewright.compress.training import Phase, TrainingError, accuracy
 from spikewright.models.convnets import ConvNet
 from spikewright.models.data import Split
 from spikewright.models.graph import SpikingNetwork
@@ -35,7 +35,13 @@ _KINDS = {name: name for name in ("teacher", "masks-ann", "search", "quantisers"
 def seconds_of(run: Run, plan: dict[str, int]) -> float:
     """Seconds that the epochs of ``plan`` (by stage) would take."""
     kinds = {stage: _KINDS.get(stage, "student") for stage, epochs in plan.items() if epochs}
-    each = {kind: _seconds_an_epoch(run, kind) for kind in dict.fromkeys(kinds.values())}
+    try:
+        each = {kind: _seconds_an_epoch(run, kind) for kind in dict.fromkeys(kinds.values())}
+    except TrainingError:  # at a rate that moves nothing
+        raise TrainingError(
+            f"{run.recipe.name}: the loss is not a number before anything is trained: weights of a checkpoint, or "
+            "factors in training or constraints, are too large"
+        ) from None
     return sum(plan[stage] * each[kind] for stage, kind in kinds.items())
 
 

@@ -18,6 +18,12 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
     faults = error.errors()
     # a misspelt key explains why another one is missing
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
+    if isinstance(fault["input"], list):  # of the types that it was tried as, a list's own tells more than a number's
+        place = fault["loc"][:-1]
+        fault = next((f for f in faults if len(f["loc"]) > len(place) + 1 and f["loc"][: len(place)] == place), fault)
+    if fault["type"] == "invalid_key":
+        where = ".".join(_follow(schema, fault["loc"][:-1])[0]) or "recipe"
+        return f"{where}: a key must be text, not {fault['input']!r}"
     path, models, here = _follow(schema, fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = list(dict.fromkeys(key for model in models for key in model.model_fields))
@@ -41,9 +47,17 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
     if (form := _FORMS.get(fault["type"])) is not None:
         keys = dict.fromkeys(key for kind in here if _is_model(kind) for key in kind.model_fields)
         of = f" with keys such as {', '.join(list(keys)[:4])}" if keys and form == _MAPPING else ""
-        given = "nothing" if fault["input"] is None else repr(fault["input"])
+        given = "nothing" if fault["input"] is None else _shown(fault["input"])
         return f"{where}: must be {form}{of}, not {given}"
-    return f"{where}: {message}, not {fault['input']!r}"
+    return f"{where}: {message}, not {_shown(fault['input'])}"
+
+
+def _shown(value: object) -> str:
+    """A value as a recipe's author would know it again, however long it is."""
+    if isinstance(value, int) and value.bit_length() > 256:  # Python does not write every number
+        return "so large a number"
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 _MAPPING = "a mapping"
@@ -82,7 +96,7 @@ def _follow(
         if isinstance(part, str) and not any(_is_model(kind) or get_origin(kind) is dict for kind in here):
             continue  # nor is the type of a union, float say, that a value was tried as
         models = [kind for kind in here if _is_model(kind)] or models
-        path.append(str(part))
+        path.append(str(part) if str(part).isprintable() else repr(part))
         here = [inner for kind in here for inner in _inside(kind, part)]
     return path, models, here
 

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from spikewright.compress.account import compression_of, layers_of
 from spikewright.compress.artefacts import Checkpoints, portable, recipe_hash, save_tensors, to_json, write_whole
-from spikewright.compress.build import dense_model, quantised_from, untrained_teacher
+from spikewright.compress.build import dense_model, quantised_from
 from spikewright.compress.determinism import determinism
 from spikewright.compress.export import export_package, weight_statistics
-from spikewright.compress.factory import FactoryConfig, build_from_factory
-from spikewright.compress.factory_check import check_network, check_training
 from spikewright.compress.masks import pruned_share
 from spikewright.compress.pace import Pace
-from spikewright.compress.parallel import is_first, process_count, without_gpu
-from spikewright.compress.recipe import RecipeError, load_recipe
+from spikewright.compress.parallel import is_first
+from spikewright.compress.preflight import Witness, check_folder, checked
 from spikewright.compress.recipe_schema import Recipe
-from spikewright.compress.rehearsal import rehearsed_package
 from spikewright.compress.stages import planned, run_stages
-from spikewright.compress.stages.run import Run, State, task_of
+from spikewright.compress.stages.run import Run, State
 from spikewright.compress.task import Task
 from spikewright.compress.training import Record, TrainingError, accuracy, predict
 from spikewright.cost.work import dense_macs
-from spikewright.models.package import Package, write_package
-
-#: Told of recipe, data and the package that is expected; raises where a network is not what it describes.
-Witness = Callable[[Recipe, Task, Package], None]
+from spikewright.models.package import write_package
 
 
 def _finish(
@@ -87,64 +78,6 @@ def _finish(
     write_whole(out / "metrics.json", to_json(metrics).encode())
 
 
-def _check_processes(recipe: Recipe, task: Task) -> None:
-    """RecipeError where the processes that ``torchrun`` started cannot train together."""
-    processes = process_count()
-    if processes == 1:
-        return
-    if "RANK" not in os.environ:
-        raise RecipeError(f"WORLD_SIZE is {processes}, but there is no RANK: start with torchrun, or unset it")
-    if recipe.training.batch % processes:
-        raise RecipeError(
-            f"training.batch must be a multiple of the {processes} processes, not {recipe.training.batch}"
-        )
-    images = min(len(task.data.train), recipe.training.images or len(task.data.train))
-    if images < 2 * processes:
-        raise RecipeError(
-            f"{processes} processes need {2 * processes} training images at least, but there are {images}"
-        )
-    if bare := without_gpu():
-        raise RecipeError(
-            f"{bare} of the processes on this machine would have no GPU: start one for each, or hide all "
-            "(CUDA_VISIBLE_DEVICES=) to train on the CPU"
-        )
-
-
-def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, Task]:
-    """A recipe that a run can end well with, and its data; RecipeError with what stands in its way, before training.
-
-    witness: asked at last, as in :func:`run_recipe`.
-    """
-    recipe = load_recipe(path)
-    tokens = recipe.constraints.tokens
-    network = untrained_teacher(recipe)  # a checkpoint that does not fit is refused now
-    if isinstance(recipe.model, FactoryConfig):
-        check_network(network, recipe.model.factory)
-    try:
-        if tokens is not None and tokens.method != "learned":
-            raise RecipeError(f"tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it")
-        task = task_of(recipe)
-        _check_processes(recipe, task)
-        if isinstance(recipe.model, FactoryConfig):
-            build, few = partial(build_from_factory, recipe.model), task.data.train
-            labels = torch.from_numpy(few.labels[:2])
-            check_training(build, task.inputs(few.images[:2]), labels, recipe.model.factory)
-        package = rehearsed_package(recipe, task)
-        if witness is not None:
-            witness(recipe, task, package)
-    except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from None
-    return recipe, task
-
-
-def _check_folder(out: Path) -> None:
-    """RecipeError where a run would write among things that are not its own."""
-    if out.exists() and not out.is_dir():
-        raise RecipeError(f"{out} is a file: name a folder for the run")
-    if out.is_dir() and not (out / "stages").is_dir() and any(not p.name.startswith(".") for p in out.iterdir()):
-        raise RecipeError(f"{out} is a folder with other things in it: name a new one, or that of a run to go on with")
-
-
 def run_recipe(
     path: Path | str,
     out_dir: Path | str,
@@ -162,7 +95,7 @@ def run_recipe(
     with the run, all of whose stages have checkpoints, when the package is written.
     """
     out = Path(out_dir)
-    _check_folder(out)
+    check_folder(out)
     recipe, task = checked(path, witness)
     told = portable(recipe)
     console = console or Console(stderr=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
@@ -40,10 +40,10 @@ class ConvNetConfig(Strict):
     family: Literal["vgg", "resnet"]
     depth: int = Field(description="layers with weights: 11, 16 (vgg), 12, 18, 20 (resnet)")
     width_factor: float = Field(default=1.0, gt=0, le=4, description="factor of all widths")
-    height: int = Field(default=16, ge=4, description="image height in pixels")
-    width: int = Field(default=16, ge=4, description="image width in pixels")
-    channels: int = Field(default=1, ge=1, description="image channels")
-    classes: int = Field(default=10, ge=1, description="classes of the head")
+    height: int = Field(default=16, ge=4, le=4096, description="image height in pixels")
+    width: int = Field(default=16, ge=4, le=4096, description="image width in pixels")
+    channels: int = Field(default=1, ge=1, le=1024, description="image channels")
+    classes: int = Field(default=10, ge=1, le=65536, description="classes of the head")
     steps: int = Field(default=4, ge=1, le=64, description="time steps T of the spiking network")
     input_scale: float = Field(
         default=1 / IMAGE_SPREAD,
@@ -51,16 +51,9 @@ class ConvNetConfig(Strict):
         description="what one unit of an image code is worth: 4/2^(input_bits − 1), or 1 for counts of events",
     )
     pool: Literal["count", "or"] = Field(default="count", description="count: average pooling, 0…4; or: OR of 3×3")
-    widths: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+    widths: tuple[Annotated[int, Field(ge=1, le=65536)], ...] | None = Field(
         default=None, description="channels of every unit in order, if pruned"
     )
-
-    @field_validator("depth")
-    @classmethod
-    def _known_depth(cls, value: int) -> int:
-        if value not in (*VGG, *RESNET):
-            raise ValueError(f"must be one of {', '.join(map(str, (*VGG, *RESNET)))}, not {value}")
-        return value
 
     @model_validator(mode="after")
     def _fits(self) -> ConvNetConfig:

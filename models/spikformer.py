@@ -25,26 +25,26 @@ PUBLISHED_UNUSED = re.compile(r"block\.\d+\.norm[12]\.(weight|bias)|norm\.(weigh
 class BlockWidths(Strict):
     """Widths inside one block, where they are not those of ``dim`` and ``mlp_ratio`` (structured pruning, paper 3)."""
 
-    qk: int = Field(ge=1, description="channels of q and of k, all heads together")
-    v: int = Field(ge=1, description="channels of v and of the attention, all heads together")
-    hidden: int = Field(ge=1, description="channels between fc1 and fc2")
+    qk: int = Field(ge=1, le=65536, description="channels of q and of k, all heads together")
+    v: int = Field(ge=1, le=65536, description="channels of v and of the attention, all heads together")
+    hidden: int = Field(ge=1, le=2**20, description="channels between fc1 and fc2")
 
 
 class SpikformerConfig(Strict):
     """Shape of a Spikformer. Everything a checkpoint does not tell (heads, T) is here."""
 
     family: Literal["spikformer"] = "spikformer"
-    height: int = Field(default=16, ge=1, description="image height in pixels")
-    width: int = Field(default=16, ge=1, description="image width in pixels")
-    channels: int = Field(default=1, ge=1, description="image channels")
-    classes: int = Field(default=10, ge=1, description="classes of the head")
+    height: int = Field(default=16, ge=1, le=4096, description="image height in pixels")
+    width: int = Field(default=16, ge=1, le=4096, description="image width in pixels")
+    channels: int = Field(default=1, ge=1, le=1024, description="image channels")
+    classes: int = Field(default=10, ge=1, le=65536, description="classes of the head")
     steps: int = Field(default=4, ge=1, le=64, description="time steps T")
     dim: int = Field(
-        default=64, ge=8, description="embedding width D; the patch embedding has D/8, D/4, D/2, D channels"
+        default=64, ge=8, le=8192, description="embedding width D; the patch embedding has D/8, D/4, D/2, D channels"
     )
-    depth: int = Field(default=2, ge=1, description="encoder blocks")
+    depth: int = Field(default=2, ge=1, le=256, description="encoder blocks")
     heads: int = Field(default=4, ge=1, description="attention heads, contiguous slices of D")
-    mlp_ratio: int = Field(default=4, ge=1, description="hidden width of the MLP over D")
+    mlp_ratio: int = Field(default=4, ge=1, le=64, description="hidden width of the MLP over D")
     pools: tuple[int, ...] = Field(
         default=(3, 4), description="which of the patch embedding's convolutions 1…4 a pool follows"
     )
@@ -64,7 +64,9 @@ class SpikformerConfig(Strict):
         default=None, description="widths of each block; dim's, if not given"
     )
     stream_limit: int | None = Field(
-        default=None, description="the residual stream saturates here: 1, 3, 7, ..., what some bit-planes hold"
+        default=None,
+        le=65535,
+        description="the residual stream saturates here: 1, 3, 7, ..., what some bit-planes hold",
     )
 
     @field_validator("residual")

@@ -226,16 +226,15 @@ def open_build(path: Path) -> BuildFolder:
         text = manifest.read_bytes()
         data = json.loads(text)
         files = data["files"]
-        if data["format"] != FORMAT:
+        if data["format"] != FORMAT or "accelerator.v" not in files.keys():  # noqa: SIM118 - a list has no keys
             raise KeyError("format")
+        version = data["version"]
     except OSError:
         raise BuildFolderError(f"{path} is not a BUILD folder: make one with 'spikewright generate'") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BuildFolderError(f"{manifest} is not a manifest: generate the BUILD again") from None
-    if data["version"] != VERSION:
-        raise BuildFolderError(
-            f"{path} has version {data['version']}, {VERSION} is supported: generate the BUILD again"
-        )
+    if version != VERSION:
+        raise BuildFolderError(f"{path} has version {version}, {VERSION} is supported: generate the BUILD again")
     for name, expected in files.items():
         file = path / name
         if not file.is_file():

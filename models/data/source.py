@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -32,8 +34,8 @@ from spikewright.models.strict import Strict
 
 def _absolute(value: str, info: ValidationInfo) -> str:
     """A path as an absolute one; a relative one begins at the validation context's ``folder``, the recipe's."""
-    if "\0" in value:
-        raise ValueError(f"{value!r} is no path")
+    if re.search(r"[\x00-\x1f]", value):
+        raise ValueError(f"{value!r} is no path: it holds control characters")
     try:
         own = Path(value).expanduser()
     except RuntimeError:
@@ -118,7 +120,8 @@ def _kind(value: Any) -> str | None:
     if isinstance(value, UserFiles):
         return value.TAG
     keys = value if isinstance(value, dict) else {}
-    return next((kind.TAG for key, kind in _BY_KEY.items() if key in keys), None)
+    near = {known for key in map(str, keys) for known in difflib.get_close_matches(key, _BY_KEY, 1)}  # a slip is told
+    return next((kind.TAG for key, kind in _BY_KEY.items() if key in near), None)
 
 
 #: The key that tells what is meant; the first one counts.

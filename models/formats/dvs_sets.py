@@ -100,6 +100,8 @@ def n_caltech101(folder: Path | str) -> EventSet:
 def n_mnist(folder: Path | str) -> EventSet:
     """``Train/<digit>/*.bin`` and ``Test/<digit>/*.bin``, the published split; 34×34 pixels."""
     root = Path(folder)
+    if not root.is_dir():
+        raise FormatError.at(root, "is not a folder; allowed is the one that holds Train and Test")
     classes = tuple(map(str, range(10)))
     train, test = (
         tuple(Sample(path, int(name)) for name in classes for path in files_of(root / part / name, (".bin",)))

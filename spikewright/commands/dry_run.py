@@ -16,9 +16,9 @@ from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.build import dense_model
 from spikewright.compress.determinism import determinism
 from spikewright.compress.forecast import seconds_of
+from spikewright.compress.preflight import checked
 from spikewright.compress.rehearsal import rehearse as rehearsed
 from spikewright.compress.rehearsal import rehearsed_package
-from spikewright.compress.runner import checked
 from spikewright.compress.stages import planned
 from spikewright.compress.stages.run import Run
 from spikewright.cost.storage import average_bits

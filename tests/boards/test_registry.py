@@ -32,9 +32,11 @@ def test_required_boards_exist():
     assert load_board("ulx3s-85f").block_ram_bits == 208 * 18432
 
 
-def test_unknown_board_lists_the_others():
-    with pytest.raises(BoardError, match=r"unknown board 'ulx4s': the boards are orangecrab-85f, ulx3s-25f"):
+def test_unknown_board_lists_the_others_and_names_the_nearest():
+    with pytest.raises(BoardError, match=r"unknown board 'ulx4s'; must be one of orangecrab-85f, ulx3s-25f"):
         load_board("ulx4s")
+    with pytest.raises(BoardError, match=r"unknown board 'ulx3s-85'; did you mean 'ulx3s-85f'\? All are orangecrab"):
+        load_board("ulx3s-85")
 
 
 @pytest.mark.parametrize(

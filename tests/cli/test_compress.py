@@ -226,7 +226,7 @@ def test_what_the_accelerator_does_not_take_is_a_sentence():
 REFUSED = {
     "board: ulx3s-25f": (
         "board: ulx4",
-        f"PATH: target.board: unknown board 'ulx4': the boards are {', '.join(board_names())}",
+        f"PATH: target.board: unknown board 'ulx4'; did you mean 'ulx3s-45f'\\? All are {', '.join(board_names())}",
     ),
     "sparsity: 0.5": ("sparsity: 0.9999", r"PATH: constraints\.masks: masks must .*: prune less.*"),
     "tokens: {keep: [6], epochs: 1}": ("tokens: {method: random}", "PATH: tokens.method 'random' is a control for .*"),

@@ -72,6 +72,25 @@ def test_a_folder_with_other_things(folder, stopped, tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["papers", "recipe.yaml", "thesis.tex"]
 
 
+def test_a_folder_with_an_empty_stages_is_no_runs(stopped, tmp_path):
+    (tmp_path / "mine" / "stages").mkdir(parents=True)
+    (tmp_path / "mine" / "recipe.yaml").write_text("of a cake")
+    assert stopped(RECIPE, "-o", "mine").startswith("mine is a folder with other things in it: ")
+    assert (tmp_path / "mine" / "recipe.yaml").read_text() == "of a cake"
+
+
+@pytest.mark.parametrize("name", ["run\n2", "run\udcff"])
+def test_a_folder_that_no_checkpoint_could_name(name, stopped):
+    said = stopped(RECIPE, "-o", name)
+    assert said == f"{name!r} cannot be the folder of a run: it must be UTF-8 without control characters"
+
+
+def test_a_network_larger_than_the_machine(stopped, tmp_path):
+    said = stopped(RECIPE.replace(MODEL, "{dim: 8192, heads: 2, depth: 256, mlp_ratio: 64}"))
+    assert re.search(r": model: to train its \d+ weights takes \d+ GiB at least, but this machine has \d+$", said)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
 def test_a_network_that_cannot_be_imported(options, stopped, tmp_path):
     said = stopped(RECIPE.replace(MODEL, '{factory: "nowhere.net:build"}'), *options)

@@ -9,7 +9,7 @@ import torch
 
 from spikewright.commands.described import check_described
 from spikewright.compress.factory import FactoryError
-from spikewright.compress.runner import checked
+from spikewright.compress.preflight import checked
 from spikewright.models.graph import Builder, Result
 from spikewright.models.neurons import LIF
 from spikewright.models.spikformer import Attention, Spikformer, SpikformerConfig

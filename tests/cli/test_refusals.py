@@ -70,7 +70,7 @@ def test_missing_and_truncated_package(made, tmp_path, refused):
 
 def test_unknown_board(made, tmp_path, refused):
     said = refused("generate", made / "package.safetensors", "--board", "ulx4", "-o", tmp_path / "BUILD")
-    assert said == f"unknown board 'ulx4': the boards are {', '.join(board_names())}"
+    assert said == f"unknown board 'ulx4'; did you mean 'ulx3s-45f'? All are {', '.join(board_names())}"
     assert not any(tmp_path.iterdir())
 
 
@@ -140,8 +140,12 @@ def test_damaged_build(command, build, refused):
     assert refused(command, build) == f"{rom} was altered since it was generated: generate the BUILD again"
     rom.unlink()
     assert refused(command, build) == f"{rom} is missing: generate the BUILD again"
-    (build / "manifest.json").write_text("{")
-    assert refused(command, build) == f"{build / 'manifest.json'} is not a manifest: generate the BUILD again"
+    whole = json.loads((build / "manifest.json").read_text())
+    damaged = [{**whole, "files": files} for files in ([], None, {})]
+    damaged.append({key: value for key, value in whole.items() if key != "version"})
+    for text in ("{", "[" * 200_000, *map(json.dumps, damaged)):
+        (build / "manifest.json").write_text(text)
+        assert refused(command, build) == f"{build / 'manifest.json'} is not a manifest: generate the BUILD again"
     (build / "manifest.json").unlink()
     assert refused(command, build) == f"{build} is not a BUILD folder: make one with 'spikewright generate'"
     assert not (build / "report.json").exists()

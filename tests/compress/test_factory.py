@@ -15,12 +15,13 @@ import torch
 from safetensors.torch import save_file
 
 from spikewright.compress.artefacts import stage_key
-from spikewright.compress.factory import FactoryConfig, FactoryError, build_from_factory, load_checkpoint
+from spikewright.compress.factory import FactoryConfig, FactoryError, build_from_factory
 from spikewright.compress.factory_check import check_network
 from spikewright.compress.recipe import RecipeError, parse_recipe
 from spikewright.compress.runner import run_recipe
 from spikewright.compress.selector_controls import FiringRateSelector
 from spikewright.compress.stages import run as stages
+from spikewright.compress.user_checkpoint import load_checkpoint
 from spikewright.models.graph import IMAGE, Builder, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Shortcut
 from spikewright.models.neurons import LIF
@@ -334,13 +335,15 @@ def given(path: Path) -> Spikformer:
     return network
 
 
-@pytest.mark.parametrize("form", ["safetensors", "state_dict", "wrapped", "model", "old"])
+@pytest.mark.parametrize("form", ["safetensors", "misnamed", "parallel", "state_dict", "wrapped", "model", "old"])
 def test_weights_come_from_the_checkpoint_whatever_its_form(form: str, tmp_path: Path) -> None:
     torch.manual_seed(4)
     state = small().state_dict()
     path = tmp_path / ("best.safetensors" if form == "safetensors" else "best.pt")
-    if form == "safetensors":
+    if form in ("safetensors", "misnamed"):
         save_file(state, path)
+    elif form == "parallel":  # as DistributedDataParallel saves it
+        torch.save({f"module.{name}": tensor for name, tensor in state.items()}, path)
     elif form in ("wrapped", "model"):
         torch.save({"state_dict" if form == "wrapped" else "model": state, "epoch": 7}, path)
     else:
@@ -445,12 +448,19 @@ def test_a_checkpoint_of_another_network_is_refused_by_the_name_that_differs(tmp
 
     assert said({"head.weight": torch.ones(10, 17)}) == "head.weight has shape [10, 17]; allowed is [10, 16]"
     assert said({"head.weight": None, "head.bias": None}) == "the network misses head.bias (2 in all)"
+    assert said({"head.weight": None, "tail.weight": torch.ones(1)}) == (
+        "the network misses head.weight (1 in all) and has no place for tail.weight (1 in all)"
+    )
+    negative = {"block.0.attn.q_bn.running_var": -torch.ones(16)}
+    assert said(negative) == "block.0.attn.q_bn.running_var is a variance, but holds numbers below 0"
     assert said({"tail.weight": torch.ones(1)}) == "the network has no place for tail.weight (1 in all)"
     torch.save([torch.ones(2)], path)
     with pytest.raises(FactoryError, match=r"best\.pt: must hold a state_dict, names and tensors$"):
         given(path)
     with pytest.raises(FactoryError, match=r"none\.pt: there is no such checkpoint$"):
         given(tmp_path / "none.pt")
+    with pytest.raises(FactoryError, match=r": is a folder: name the checkpoint's file$"):
+        given(tmp_path)
 
 
 TEXTS = ["version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "<html>404</html>", ""]

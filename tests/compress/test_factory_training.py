@@ -1,6 +1,8 @@
 """A user's own network that cannot be trained, or is not what it describes, is told before anything is trained."""
 
+import itertools
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from spikewright.compress.factory import FactoryError, load_checkpoint
+from spikewright.compress.factory import FactoryError
 from spikewright.compress.factory_check import check_network, check_training
+from spikewright.compress.preflight import checked
+from spikewright.compress.user_checkpoint import load_checkpoint
 from spikewright.models.graph import Result, Size, SpikingNetwork
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
 
@@ -78,6 +82,25 @@ class Notes(Own):
         self.register_buffer("places", torch.arange(16, dtype=torch.int32))
 
 
+class Locked(Own):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+class NoNumber(Own):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.nn.init.constant_(self.head.bias, torch.nan)
+
+
+WIDTHS = itertools.cycle((16, 32))
+
+
+def changing() -> Spikformer:
+    return Spikformer(CONFIG.model_copy(update={"dim": next(WIDTHS)}))
+
+
 def frozen() -> Spikformer:
     return Own().requires_grad_(False)
 
@@ -109,6 +132,9 @@ def doubled() -> Spikformer:
             "and weight type (torch.DoubleTensor) should be the same or input should be a MKLDNN tensor and weight is "
             "a dense tensor",
         ),
+        (Locked, "its network cannot be copied: TypeError: cannot pickle '_thread.lock' object"),
+        (NoNumber, "head.bias holds what is no finite number before it is trained"),
+        (changing, "two calls build networks of different tensors; each must build the same"),
         (AnswersSingle, "run answers torch.float32 to a network and images of float64, in which it is judged"),
         (
             Fails,
@@ -124,6 +150,26 @@ def test_a_network_that_cannot_be_trained(build: Callable[[], SpikingNetwork], t
 def test_a_network_that_can_be_trained() -> None:
     check_training(Own, IMAGES, LABELS, "a:b")
     check_training(Notes, IMAGES, LABELS, "a:b")
+
+
+def test_a_network_that_takes_no_whole_batch_is_told_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "takes_few.py").write_text(
+        "from spikewright.models.spikformer import Spikformer, SpikformerConfig\n"
+        "class Few(Spikformer):\n    def run(self, images):\n        assert len(images) < 9\n"
+        "        return super().run(images)\n"
+        "def build():\n    return Few(SpikformerConfig(dim=16, depth=1, heads=2, steps=2, mlp_ratio=2))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = 'data: digits\nmodel: {factory: "takes_few:build"}\ntraining: {batch: 8}\n'
+    text += 'constraints: {quantisers: {layers: {"*": {scheme: uniform, bits: 4}}}}\n'
+    path = tmp_path / "few.yaml"
+    path.write_text(text)
+    checked(path)
+    path.write_text(text.replace("batch: 8", "batch: 9"))
+    with pytest.raises(FactoryError, match=r"^factory 'takes_few:build': AssertionError$"):
+        checked(path)
 
 
 def test_a_parameter_that_no_gradient_reaches_is_no_fault_but_among_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +205,7 @@ def test_a_size_that_is_none(size: Size) -> None:
         (lambda t: torch.full_like(t, torch.nan).to(torch.float8_e4m3fn), "holds what is no finite number"),
         (lambda t: t.to(torch.int8), "is int8; allowed are floating-point numbers"),
         (lambda t: t.to_sparse(), "is not stored as plain numbers"),
+        (lambda t: torch.nested.nested_tensor([t[0], t[1, :3]], layout=torch.jagged), "is not stored as plain numbers"),
     ],
 )
 def test_numbers_that_are_none(change: Callable[[torch.Tensor], torch.Tensor], text: str, tmp_path: Path) -> None:

@@ -65,6 +65,10 @@ def one_process(steps: int) -> list[float]:
     return losses
 
 
+#: What torchrun tells the first of its processes, beside their number.
+STARTED = {"RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+
+
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """The folder in which two processes worked, and what both together said."""
@@ -111,7 +115,8 @@ def test_each_process_needs_a_gpu_where_there_are_any(
 ) -> None:
     for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"):
         monkeypatch.setenv(name, str(processes))
-    monkeypatch.setenv("RANK", "0")
+    for name, value in STARTED.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert without_gpu() == bare
@@ -125,7 +130,8 @@ def test_a_batch_is_shared_evenly_or_refused(tmp_path: Path, monkeypatch: pytest
     assert [Ranks(rank, 2).share(np.arange(6)).tolist() for rank in (0, 1)] == [[0, 1, 2], [3, 4, 5]]
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     monkeypatch.setenv("WORLD_SIZE", "3")
-    monkeypatch.setenv("RANK", "0")
+    for name, value in STARTED.items():
+        monkeypatch.setenv(name, value)
     assert refusal(tmp_path) == "training.batch must be a multiple of the 3 processes, not 16"
     (tmp_path / "recipe.yaml").write_text(re.sub(r"images: \d+", "images: 7", RECIPE))
     monkeypatch.setenv("WORLD_SIZE", "4")
@@ -136,6 +142,10 @@ def test_a_number_of_processes_that_nobody_started(tmp_path: Path, monkeypatch: 
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert refusal(tmp_path) == "WORLD_SIZE is 2, but there is no RANK: start with torchrun, or unset it"
+    monkeypatch.setenv("RANK", "0")
+    assert refusal(tmp_path) == "WORLD_SIZE is 2, but there is no MASTER_ADDR: start with torchrun, or unset it"
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    assert refusal(tmp_path) == "WORLD_SIZE is 'two': start with torchrun, or unset it"
 
 
 def refusal(folder: Path) -> str:

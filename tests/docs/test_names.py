@@ -8,7 +8,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")])
 #: Made by commands: not in every clone.
-MADE = {"build", "BUILD", "runs", "dist", ".venv", "report.json", "timing.json", "tried.json", "tried.svg"}
+MADE = {
+    "build",
+    "BUILD",
+    "runs",
+    "dist",
+    ".venv",
+    "accelerator.v",
+    "report.json",
+    "timing.json",
+    "tried.json",
+    "tried.svg",
+}
 SUFFIXES = (".py", ".md", ".yaml", ".toml", ".txt", ".v", ".sv", ".svg", ".json")
 
 
@@ -24,7 +35,9 @@ def exists(name: str, document: Path) -> bool:
         return True
     if (ROOT / name).exists() or (document.parent / name).exists():
         return True
-    return "/" not in name and any(True for room in ROOT.glob(f"*/**/{name}") if ".venv" not in room.parts)
+    return "/" not in name and any(
+        True for room in ROOT.glob(f"*/**/{name}") if not MADE & set(room.relative_to(ROOT).parts)
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

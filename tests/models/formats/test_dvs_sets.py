@@ -165,7 +165,7 @@ def test_n_mnist(tmp_path: Path) -> None:
     assert np.argwhere(test.images[4]).tolist() == [[0, 4, 33, 0], [1, 0, 0, 1]]
     (tmp_path / "Test" / "9" / "00003.bin").unlink()
     refused(lambda: n_mnist(tmp_path), tmp_path / "Test" / "9", "holds no files *.bin")
-    refused(lambda: n_mnist(tmp_path / "none"), tmp_path / "none" / "Train" / "0", "No such file")
+    refused(lambda: n_mnist(tmp_path / "none"), tmp_path / "none", "is not a folder; allowed is the one that holds")
 
 
 def test_arguments_are_checked_before_reading(gesture: Path) -> None:

@@ -1,0 +1,108 @@
+"""What stands in a run's way, told before anything is trained or written."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from spikewright.compress.build import dense_model, untrained_teacher
+from spikewright.compress.factory import FactoryConfig, build_from_factory
+from spikewright.compress.factory_check import check_network, check_training
+from spikewright.compress.parallel import process_count, without_gpu
+from spikewright.compress.recipe import RecipeError, load_recipe
+from spikewright.compress.recipe_schema import Recipe
+from spikewright.compress.rehearsal import rehearsed_package
+from spikewright.compress.stages.run import task_of
+from spikewright.compress.task import Task
+from spikewright.models.package import Package
+
+#: Told of recipe, data and the package that is expected; raises where a network is not what it describes.
+Witness = Callable[[Recipe, Task, Package], None]
+
+
+def _check_processes(recipe: Recipe, task: Task) -> None:
+    """RecipeError where the processes that ``torchrun`` started cannot train together."""
+    if not os.environ.get("WORLD_SIZE", "1").isdecimal():
+        raise RecipeError(f"WORLD_SIZE is {os.environ['WORLD_SIZE']!r}: start with torchrun, or unset it")
+    processes = process_count()
+    if processes == 1:
+        return
+    if missing := [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
+        raise RecipeError(f"WORLD_SIZE is {processes}, but there is no {missing[0]}: start with torchrun, or unset it")
+    if recipe.training.batch % processes:
+        raise RecipeError(
+            f"training.batch must be a multiple of the {processes} processes, not {recipe.training.batch}"
+        )
+    images = min(len(task.data.train), recipe.training.images or len(task.data.train))
+    if images < 2 * processes:
+        raise RecipeError(
+            f"{processes} processes need {2 * processes} training images at least, but there are {images}"
+        )
+    if bare := without_gpu():
+        raise RecipeError(
+            f"{bare} of the processes on this machine would have no GPU: start one for each, or hide all "
+            "(CUDA_VISIBLE_DEVICES=) to train on the CPU"
+        )
+
+
+def _check_memory(recipe: Recipe) -> None:
+    """RecipeError where training could not even hold the weights, which the system would end without a word."""
+    if isinstance(recipe.model, FactoryConfig):
+        return
+    with torch.device("meta"):  # shapes without numbers
+        count = sum(parameter.numel() for parameter in dense_model(recipe).parameters())
+    needed = 4 * 4 * count  # weights, gradients, and AdamW's two moments, of four bytes each
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise RecipeError(
+            f"model: to train its {count} weights takes {needed >> 30} GiB at least, but this machine has {there >> 30}"
+        )
+
+
+def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, Task]:
+    """A recipe that a run can end well with, and its data; RecipeError with what stands in its way, before training.
+
+    witness: asked at last, as in :func:`run_recipe`.
+    """
+    recipe = load_recipe(path)
+    tokens = recipe.constraints.tokens
+    try:
+        _check_memory(recipe)
+        network = untrained_teacher(recipe)  # a checkpoint that does not fit is refused now
+        if isinstance(recipe.model, FactoryConfig):
+            check_network(network, recipe.model.factory)
+        if tokens is not None and tokens.method != "learned":
+            raise RecipeError(f"tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it")
+        task = task_of(recipe)
+        _check_processes(recipe, task)
+        if isinstance(recipe.model, FactoryConfig):
+            build, batch = partial(build_from_factory, recipe.model), slice(recipe.training.batch)
+            images, labels = task.data.train.images[batch], torch.from_numpy(task.data.train.labels[batch])
+            check_training(build, task.inputs(images), labels, recipe.model.factory)
+        package = rehearsed_package(recipe, task)
+        if witness is not None:
+            witness(recipe, task, package)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):  # as PyTorch says it
+            raise
+        raise RecipeError(f"{path}: the network, or a batch of it, does not fit into this machine's memory") from None
+    return recipe, task
+
+
+def check_folder(out: Path) -> None:
+    """RecipeError where a run would write among things that are not its own."""
+    if re.search(r"[\x00-\x1f\ud800-\udfff]", str(out)):
+        raise RecipeError(f"{str(out)!r} cannot be the folder of a run: it must be UTF-8 without control characters")
+    if out.exists() and not out.is_dir():
+        raise RecipeError(f"{out} is a file: name a folder for the run")
+    stages = out / "stages"
+    others = out.is_dir() and any(path != stages and not path.name.startswith(".") for path in out.iterdir())
+    if others and not any(stages.glob("*.safetensors")):
+        raise RecipeError(f"{out} is a folder with other things in it: name a new one, or that of a run to go on with")
