@@ -96,6 +96,9 @@ def check_network(network: SpikingNetwork, factory: str) -> None:
         if kind.size is SpikingNetwork.size or kind.describe is SpikingNetwork.describe:
             raise FactoryError("its network must have a size and describe its graph")
         _check_size(network.size)
+        for name, parameter in network.named_parameters():
+            if not bool(parameter.isfinite().all()):
+                raise FactoryError(f"{name} holds what is no finite number before it is trained")
         ops = graph_of(network).ops
         for op in ops:
             _check(op)
@@ -149,8 +152,6 @@ def _check_tensors(network: SpikingNetwork, again: SpikingNetwork) -> None:
             raise FactoryError(f"{name} is the same in two networks that it builds; each call must build its own")
         if tensor.is_floating_point() and tensor.dtype != torch.float32:
             raise FactoryError(f"{name} is {tensor.dtype}; allowed is torch.float32")
-        if not bool(tensor.isfinite().all()):
-            raise FactoryError(f"{name} holds what is no finite number before it is trained")
 
 
 def _shapes(network: SpikingNetwork) -> dict[str, tuple[int, ...]]:
@@ -158,7 +159,7 @@ def _shapes(network: SpikingNetwork) -> dict[str, tuple[int, ...]]:
 
 
 def _check_copy(network: SpikingNetwork) -> None:
-    """FactoryError where the network cannot be copied, as what a run tried is."""
+    """FactoryError where the network cannot be copied, which those that a run has tried are."""
     try:
         copy.deepcopy(network)
     except Exception as error:

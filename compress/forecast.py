@@ -39,8 +39,8 @@ def seconds_of(run: Run, plan: dict[str, int]) -> float:
         each = {kind: _seconds_an_epoch(run, kind) for kind in dict.fromkeys(kinds.values())}
     except TrainingError:  # at a rate that moves nothing
         raise TrainingError(
-            f"{run.recipe.name}: the loss is not a number before anything is trained: weights of a checkpoint, or "
-            "factors in training or constraints, are too large"
+            f"{run.recipe.name}: the loss is not a number before anything is trained: factors in training or "
+            "constraints, or model.input_scale, are too large"
         ) from None
     return sum(plan[stage] * each[kind] for stage, kind in kinds.items())
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from spikewright.compress.devices import training_device
+from spikewright.compress.recipe import RecipeError
 from spikewright.models.graph import SpikingNetwork
 
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ class _Loss(nn.Module):
 
 
 def process_count() -> int:
-    """Processes that ``torchrun`` started, 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """Processes that ``torchrun`` started, 1 without it; RecipeError where the environment says something else."""
+    given = os.environ.get("WORLD_SIZE", "1")
+    if not given.isdecimal() or not int(given):
+        raise RecipeError(f"WORLD_SIZE is {given!r}: start with torchrun, or unset it")
+    return int(given)
 
 
 def is_first() -> bool:

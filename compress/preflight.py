@@ -25,10 +25,15 @@ from spikewright.models.package import Package
 Witness = Callable[[Recipe, Task, Package], None]
 
 
+#: What a run leaves beside its stages.
+_WRITTEN = (
+    "recipe.yaml", "metrics.json", "log.jsonl", "package.safetensors", "dense.safetensors", "quantised.safetensors",
+    "tried.json", "tried.svg",
+)  # fmt: skip
+
+
 def _check_processes(recipe: Recipe, task: Task) -> None:
     """RecipeError where the processes that ``torchrun`` started cannot train together."""
-    if not os.environ.get("WORLD_SIZE", "1").isdecimal():
-        raise RecipeError(f"WORLD_SIZE is {os.environ['WORLD_SIZE']!r}: start with torchrun, or unset it")
     processes = process_count()
     if processes == 1:
         return
@@ -60,7 +65,8 @@ def _check_memory(recipe: Recipe) -> None:
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
         raise RecipeError(
-            f"model: to train its {count} weights takes {needed >> 30} GiB at least, but this machine has {there >> 30}"
+            f"model: to train its {count} weights takes {needed / 2**30:.1f} GiB at least, but this machine has "
+            f"{there / 2**30:.1f}"
         )
 
 
@@ -81,9 +87,9 @@ def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, T
         task = task_of(recipe)
         _check_processes(recipe, task)
         if isinstance(recipe.model, FactoryConfig):
-            build, batch = partial(build_from_factory, recipe.model), slice(recipe.training.batch)
-            images, labels = task.data.train.images[batch], torch.from_numpy(task.data.train.labels[batch])
-            check_training(build, task.inputs(images), labels, recipe.model.factory)
+            build, few = partial(build_from_factory, recipe.model), task.data.train
+            labels = torch.from_numpy(few.labels[:2])
+            check_training(build, task.inputs(few.images[:2]), labels, recipe.model.factory)
         package = rehearsed_package(recipe, task)
         if witness is not None:
             witness(recipe, task, package)
@@ -92,7 +98,7 @@ def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, T
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):  # as PyTorch says it
             raise
-        raise RecipeError(f"{path}: the network, or a batch of it, does not fit into this machine's memory") from None
+        raise RecipeError(f"{path}: its network or its images do not fit into this machine's memory") from None
     return recipe, task
 
 
@@ -103,6 +109,11 @@ def check_folder(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise RecipeError(f"{out} is a file: name a folder for the run")
     stages = out / "stages"
-    others = out.is_dir() and any(path != stages and not path.name.startswith(".") for path in out.iterdir())
-    if others and not any(stages.glob("*.safetensors")):
+    if not out.is_dir():
+        return
+    if stages.is_dir():  # of a run, but where it has no checkpoint yet and would write over what is there
+        others = not any(stages.glob("*.safetensors")) and any((out / name).exists() for name in _WRITTEN)
+    else:
+        others = any(not path.name.startswith(".") for path in out.iterdir())
+    if others:
         raise RecipeError(f"{out} is a folder with other things in it: name a new one, or that of a run to go on with")

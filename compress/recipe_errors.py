@@ -18,7 +18,9 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
     faults = error.errors()
     # a misspelt key explains why another one is missing
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    if isinstance(fault["input"], list):  # of the types that it was tried as, a list's own tells more than a number's
+    if (
+        isinstance(fault["input"], list) and fault["type"] in _FORMS and len(fault["loc"]) > 1
+    ):  # of the types that it was tried as, a list's own tells more than a number's
         place = fault["loc"][:-1]
         fault = next((f for f in faults if len(f["loc"]) > len(place) + 1 and f["loc"][: len(place)] == place), fault)
     if fault["type"] == "invalid_key":
@@ -54,9 +56,10 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
 
 def _shown(value: object) -> str:
     """A value as a recipe's author would know it again, however long it is."""
-    if isinstance(value, int) and value.bit_length() > 256:  # Python does not write every number
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write every number
         return "so large a number"
-    text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 

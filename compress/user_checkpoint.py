@@ -31,12 +31,12 @@ def load_checkpoint(network: SpikingNetwork, path: Path) -> None:
     Of a Spikformer, the parameters that published checkpoints hold and no forward pass reads are passed over; of all
     networks, what DistributedDataParallel puts in front of the names.
     """
-    state = read_checkpoint(path)
-    if state and all(name.startswith(_PARALLEL) for name in state):
+    state, wanted = read_checkpoint(path), network.state_dict()
+    if all(name.startswith(_PARALLEL) for name in state) and not any(name.startswith(_PARALLEL) for name in wanted):
         state = {name.removeprefix(_PARALLEL): tensor for name, tensor in state.items()}
     if isinstance(network, Spikformer):
         state = {name: tensor for name, tensor in state.items() if not PUBLISHED_UNUSED.fullmatch(name)}
-    wanted, found = network.state_dict(), set(state)
+    found = set(state)
     faults = [
         f"{what} {sorted(names)[0]} ({len(names)} in all)"
         for what, names in (("misses", set(wanted) - found), ("has no place for", found - set(wanted)))
@@ -60,7 +60,7 @@ def _unfit(name: str, tensor: Tensor, like: Tensor) -> str:
         return f"is {str(tensor.dtype).removeprefix('torch.')}; allowed are floating-point numbers"
     if tensor.is_floating_point() and not bool(tensor.float().isfinite().all()):
         return "holds what is no finite number"
-    if name.endswith("running_var") and bool((tensor < 0).any()):
+    if name.endswith("running_var") and bool((tensor.float() < 0).any()):
         return "is a variance, but holds numbers below 0"
     return ""
 

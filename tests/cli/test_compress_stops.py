@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from spikewright.compress.artefacts import Checkpoints
+from spikewright.compress.preflight import check_folder
 from spikewright.compress.recipe import parse_recipe
 from spikewright.compress.stages import run as stages
 
@@ -79,6 +80,18 @@ def test_a_folder_with_an_empty_stages_is_no_runs(stopped, tmp_path):
     assert (tmp_path / "mine" / "recipe.yaml").read_text() == "of a cake"
 
 
+def test_a_number_of_processes_that_is_none(stopped, monkeypatch):
+    for value in ("two", "0", "-1"):
+        monkeypatch.setenv("WORLD_SIZE", value)
+        assert stopped(RECIPE) == f"WORLD_SIZE is {value!r}: start with torchrun, or unset it"
+
+
+def test_a_run_that_was_stopped_early_goes_on_beside_what_others_wrote(tmp_path):
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "nohup.out").write_text("teacher 1 loss 2.3")
+    check_folder(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["run\n2", "run\udcff"])
 def test_a_folder_that_no_checkpoint_could_name(name, stopped):
     said = stopped(RECIPE, "-o", name)
@@ -87,7 +100,7 @@ def test_a_folder_that_no_checkpoint_could_name(name, stopped):
 
 def test_a_network_larger_than_the_machine(stopped, tmp_path):
     said = stopped(RECIPE.replace(MODEL, "{dim: 8192, heads: 2, depth: 256, mlp_ratio: 64}"))
-    assert re.search(r": model: to train its \d+ weights takes \d+ GiB at least, but this machine has \d+$", said)
+    assert re.search(r": model: to train its \d+ weights takes [\d.]+ GiB at least, but this machine has [\d.]+$", said)
     assert not (tmp_path / "run").exists()
 
 
