@@ -33,7 +33,8 @@ training: {batch: 32, distillation: 1.0}
 teacher: {epochs: 30}
 constraints:
 """
-EPOCHS = {"digits": (10, 10, 5, 20), "events": (5, 5, 1, 6)}
+#: Of the search, of learned steps under chosen formats, with tokens gathered, and on the exact grid.
+EPOCHS = (10, 10, 5, 20)
 #: Test images on which firing rates are measured, for the energy.
 FEW = 60
 #: What the search is held against; a 3-bit average of powers of two has no choice left.
@@ -57,7 +58,7 @@ FIRST = {"digits": ', "*.proj_conv": {scheme: uniform, bits: BITS, fraction_bits
 def _recipes(base: str, key: str) -> dict[str, str]:
     found = {}
     for variant, constraint in VARIANTS.items():
-        search, learn, gather, grid = EPOCHS[key]
+        search, learn, gather, grid = EPOCHS
         if variant.startswith("fixed"):  # what has nothing to search trains as long
             learn += search
         epochs = "" if variant.startswith("fixed") else f"search_epochs: {search}, "
@@ -120,7 +121,7 @@ def _longer(key: str, fold: int) -> Answer:
 
 def _schedule(key: str) -> Schedule:
     """Epochs and rates of all phases of the search together."""
-    *most, grid = EPOCHS[key]
+    *most, grid = EPOCHS
     bent = key == "digits"
     return (sum(most), 1e-3, bent), (grid, 5e-4, bent)
 

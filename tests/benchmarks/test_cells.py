@@ -109,7 +109,7 @@ def test_the_searchs_dense_network_is_trained_as_long_as_the_search_and_its_ener
     monkeypatch.setattr(protocol, "STORE", tmp_path)
     monkeypatch.setattr(Run, "train", lambda *given, **named: watch.train(*given, **named))
     monkeypatch.setattr(cells_search, "LONGER", {"digits": TINY})
-    monkeypatch.setattr(cells_search, "EPOCHS", {"digits": (1, 0, 1, 1)})
+    monkeypatch.setattr(cells_search, "EPOCHS", (1, 0, 1, 1))
     monkeypatch.setattr(cells_search, "FEW", 4)
     found = cells_search.longer_digits(0)
     epochs = [(epochs, bent) for label, (epochs, bent, _) in watch.trained.items() if "finish" in label]
