@@ -40,7 +40,7 @@ def seconds_of(run: Run, plan: dict[str, int]) -> float:
     except TrainingError:  # at a rate that moves nothing
         raise TrainingError(
             f"{run.recipe.name}: the loss is not a number before anything is trained: factors in training or "
-            "constraints, or model.input_scale, are too large"
+            "constraints, or model.input_scale, are too large, or the network itself answers none"
         ) from None
     return sum(plan[stage] * each[kind] for stage, kind in kinds.items())
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import yaml
 
 from spikewright.compress.build import dense_model, untrained_teacher
 from spikewright.compress.factory import FactoryConfig, build_from_factory
@@ -56,7 +57,7 @@ def _check_processes(recipe: Recipe, task: Task) -> None:
 
 
 def _check_memory(recipe: Recipe) -> None:
-    """RecipeError where training could not even hold the weights, which the system would end without a word."""
+    """RecipeError where the weights alone are more than training could hold in this machine."""
     if isinstance(recipe.model, FactoryConfig):
         return
     with torch.device("meta"):  # shapes without numbers
@@ -89,7 +90,8 @@ def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, T
         if isinstance(recipe.model, FactoryConfig):
             build, few = partial(build_from_factory, recipe.model), task.data.train
             labels = torch.from_numpy(few.labels[:2])
-            check_training(build, task.inputs(few.images[:2]), labels, recipe.model.factory)
+            copied = recipe.target is not None or getattr(recipe.constraints.masks, "start", None) == "random"
+            check_training(build, task.inputs(few.images[:2]), labels, recipe.model.factory, copied=copied)
         package = rehearsed_package(recipe, task)
         if witness is not None:
             witness(recipe, task, package)
@@ -111,9 +113,18 @@ def check_folder(out: Path) -> None:
     stages = out / "stages"
     if not out.is_dir():
         return
-    if stages.is_dir():  # of a run, but where it has no checkpoint yet and would write over what is there
-        others = not any(stages.glob("*.safetensors")) and any((out / name).exists() for name in _WRITTEN)
+    if stages.is_dir():  # of a run, but where it has no checkpoint and would write over what no run has left
+        held = any(stages.glob("*.safetensors")) or _is_resolved(out / "recipe.yaml")
+        others = not held and any((out / name).exists() for name in _WRITTEN)
     else:
         others = any(not path.name.startswith(".") for path in out.iterdir())
     if others:
         raise RecipeError(f"{out} is a folder with other things in it: name a new one, or that of a run to go on with")
+
+
+def _is_resolved(path: Path) -> bool:
+    """Whether a run wrote this recipe, with every default in it."""
+    try:
+        return bool(load_recipe(path).model_dump(mode="json") == yaml.safe_load(path.read_text(encoding="utf-8")))
+    except RecipeError:
+        return False

@@ -18,10 +18,9 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
     faults = error.errors()
     # a misspelt key explains why another one is missing
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    if (
-        isinstance(fault["input"], list) and fault["type"] in _FORMS and len(fault["loc"]) > 1
-    ):  # of the types that it was tried as, a list's own tells more than a number's
-        place = fault["loc"][:-1]
+    place = fault["loc"][:-1]
+    if isinstance(fault["input"], list) and fault["type"] in _FORMS and place:
+        # of the types that it was tried as, a list's own tells more than a number's
         fault = next((f for f in faults if len(f["loc"]) > len(place) + 1 and f["loc"][: len(place)] == place), fault)
     if fault["type"] == "invalid_key":
         where = ".".join(_follow(schema, fault["loc"][:-1])[0]) or "recipe"

@@ -226,12 +226,14 @@ def open_build(path: Path) -> BuildFolder:
         text = manifest.read_bytes()
         data = json.loads(text)
         files = data["files"]
-        if data["format"] != FORMAT or "accelerator.v" not in files.keys():  # noqa: SIM118 - a list has no keys
-            raise KeyError("format")
         version = data["version"]
+        if data["format"] != FORMAT:
+            raise KeyError("format")
+        if version == VERSION and (not isinstance(files, dict) or "accelerator.v" not in files):
+            raise KeyError("files")
     except OSError:
         raise BuildFolderError(f"{path} is not a BUILD folder: make one with 'spikewright generate'") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise BuildFolderError(f"{manifest} is not a manifest: generate the BUILD again") from None
     if version != VERSION:
         raise BuildFolderError(f"{path} has version {version}, {VERSION} is supported: generate the BUILD again")

@@ -120,9 +120,9 @@ def _kind(value: Any) -> str | None:
     if isinstance(value, UserFiles):
         return value.TAG
     keys = value if isinstance(value, dict) else {}
-    meant = [known for known in _BY_KEY if known in keys]
-    meant += [known for key in map(str, keys) for known in difflib.get_close_matches(key, _BY_KEY, 1)]  # a slip is told
-    return _BY_KEY[meant[0]].TAG if meant else None
+    fields = {key for kind in _BY_KEY.values() for key in kind.model_fields}
+    slips = [near for key in map(str, keys) if key not in fields for near in difflib.get_close_matches(key, _BY_KEY, 1)]
+    return next((kind.TAG for key, kind in _BY_KEY.items() if key in keys or key in slips), None)
 
 
 #: The key that tells what is meant; the first one counts.

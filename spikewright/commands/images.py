@@ -74,7 +74,7 @@ def from_file(package: Package, file: Path) -> Array:
         array = np.load(file, allow_pickle=False)
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror or error}") from None
-    except MemoryError:
+    except (MemoryError, OverflowError):
         raise UserError(f"{file}: says that it holds more than fits into memory") from None
     except ValueError:
         raise UserError(f"{file}: not a whole .npy file of numbers") from None

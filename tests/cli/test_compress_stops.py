@@ -5,11 +5,13 @@ import signal
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
+from spikewright.compress import preflight
 from spikewright.compress.artefacts import Checkpoints
 from spikewright.compress.preflight import check_folder
-from spikewright.compress.recipe import parse_recipe
+from spikewright.compress.recipe import RecipeError, parse_recipe
 from spikewright.compress.stages import run as stages
 
 RECIPE = """
@@ -90,6 +92,43 @@ def test_a_run_that_was_stopped_early_goes_on_beside_what_others_wrote(tmp_path)
     (tmp_path / "stages").mkdir()
     (tmp_path / "nohup.out").write_text("teacher 1 loss 2.3")
     check_folder(tmp_path)
+
+
+def test_a_run_whose_checkpoints_were_removed_goes_on(tmp_path):
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "metrics.json").write_text("{}")
+    resolved = parse_recipe(RECIPE).model_dump(mode="json")
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+    check_folder(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    with pytest.raises(RecipeError, match="is a folder with other things in it"):
+        check_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), RuntimeError("else")]
+)
+def test_memory_that_ends_before_training(error, run, tmp_path, monkeypatch):
+    def raises(recipe):
+        raise error
+
+    monkeypatch.setattr(preflight, "untrained_teacher", raises)
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    result = run("compress", str(tmp_path / "recipe.yaml"), "-o", str(tmp_path / "run"))
+    assert result.exit_code == 1
+    if str(error) == "else":
+        assert result.exception is error, "a fault of the program"
+    else:
+        text = f"{tmp_path / 'recipe.yaml'}: its network or its images do not fit into this machine's memory"
+        assert result.stderr.splitlines()[-1] == f"error: {text}"
+
+
+def test_a_loss_that_is_no_number_before_training(run, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace(MODEL, MODEL[:-1] + ", input_scale: 1.0e+38}"))
+    result = run("compress", str(tmp_path / "recipe.yaml"), "--dry-run")
+    assert result.exit_code == 1
+    text = "error: short: the loss is not a number before anything is trained: factors in training or constraints, "
+    assert result.stderr.startswith(text)
 
 
 @pytest.mark.parametrize("name", ["run\n2", "run\udcff"])

@@ -123,6 +123,11 @@ def test_wrong_image(command, case, made, tmp_path, refused):
 
 def test_file_that_is_no_image(made, tmp_path, refused):
     file = tmp_path / "x.npy"
+    for shape in ((99999999999, 99999999999), (10**24,)):
+        header = repr({"descr": "|u1", "fortran_order": False, "shape": shape}).encode()
+        file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+        said = refused("simulate", made / "BUILD", "--input", file)
+        assert said == f"{file}: says that it holds more than fits into memory"
     file.write_text("a picture of a seven")
     assert refused("simulate", made / "BUILD", "--input", file) == f"{file}: not a whole .npy file of numbers"
     assert refused("simulate", made / "BUILD", "--input", tmp_path / "y.npy").endswith("No such file or directory")

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from spikewright.compress.artefacts import stage_key
-from spikewright.compress.factory import FactoryConfig, FactoryError, build_from_factory
+from spikewright.compress.factory import FactoryConfig, FactoryError, build_from_factory, structure_of
 from spikewright.compress.factory_check import check_network
 from spikewright.compress.recipe import RecipeError, parse_recipe
 from spikewright.compress.runner import run_recipe
@@ -106,6 +106,19 @@ def test_whatever_a_module_raises_is_one_sentence(text: str, said: str, put: Put
     name = put(text)
     said = said.replace("NAME", name)
     assert refused(f"{name}:build") == f"factory '{name}:build': {name} cannot be imported, {said}"
+
+
+def test_a_module_or_a_network_that_tells_nothing_is_one_sentence(put: Put) -> None:
+    name = put("def __getattr__(name):\n    raise RuntimeError('not today')")
+    said = f"factory '{name}:build': {name} does not give build, it raises RuntimeError: not today"
+    assert refused(f"{name}:build") == said
+    name = put(
+        "from spikewright.models.spikformer import Spikformer, SpikformerConfig\n"
+        "class Shy(Spikformer):\n    def extra_repr(self):\n        raise RuntimeError('not today')\n"
+        "def build():\n    return Shy(SpikformerConfig(dim=16, depth=1, heads=2))\n"
+    )
+    with pytest.raises(FactoryError, match=f"^factory '{name}:build': its network cannot be described: RuntimeError: "):
+        structure_of(FactoryConfig(factory=f"{name}:build"))
 
 
 def test_what_is_not_there_is_told(put: Put) -> None:

@@ -125,7 +125,6 @@ def doubled() -> Spikformer:
             "and weight type (torch.DoubleTensor) should be the same or input should be a MKLDNN tensor and weight is "
             "a dense tensor",
         ),
-        (Locked, "its network cannot be copied: TypeError: cannot pickle '_thread.lock' object"),
         (changing, "two calls build networks of different tensors; each must build the same"),
         (AnswersSingle, "run answers torch.float32 to a network and images of float64, in which it is judged"),
         (
@@ -137,6 +136,13 @@ def doubled() -> Spikformer:
 def test_a_network_that_cannot_be_trained(build: Callable[[], SpikingNetwork], text: str) -> None:
     with pytest.raises(FactoryError, match=f"^factory 'a:b': {re.escape(text)}$"):
         check_training(build, IMAGES, LABELS, "a:b")
+
+
+def test_a_network_that_cannot_be_copied_is_refused_where_it_would_be() -> None:
+    check_training(Locked, IMAGES, LABELS, "a:b")
+    text = "^factory 'a:b': its network cannot be copied: TypeError: cannot pickle '_thread.lock' object$"
+    with pytest.raises(FactoryError, match=text):
+        check_training(Locked, IMAGES, LABELS, "a:b", copied=True)
 
 
 def test_a_network_that_can_be_trained() -> None:

@@ -141,9 +141,11 @@ def test_a_batch_is_shared_evenly_or_refused(tmp_path: Path, monkeypatch: pytest
 def test_a_number_of_processes_that_nobody_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert refusal(tmp_path) == "WORLD_SIZE is 2, but there is no RANK: start with torchrun, or unset it"
-    monkeypatch.setenv("RANK", "0")
-    assert refusal(tmp_path) == "WORLD_SIZE is 2, but there is no MASTER_ADDR: start with torchrun, or unset it"
+    for name in STARTED:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in STARTED.items():
+        assert refusal(tmp_path) == f"WORLD_SIZE is 2, but there is no {name}: start with torchrun, or unset it"
+        monkeypatch.setenv(name, value)
 
 
 def refusal(folder: Path) -> str:
