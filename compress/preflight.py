@@ -24,10 +24,8 @@ from spikewright.models.package import Package
 
 #: Told of recipe, data and the package that is expected; raises where a network is not what it describes.
 Witness = Callable[[Recipe, Task, Package], None]
-
-
 #: What a run leaves beside its stages.
-_WRITTEN = (
+WRITTEN = (
     "recipe.yaml", "metrics.json", "log.jsonl", "package.safetensors", "dense.safetensors", "quantised.safetensors",
     "tried.json", "tried.svg",
 )  # fmt: skip
@@ -115,7 +113,7 @@ def check_folder(out: Path) -> None:
         return
     if stages.is_dir():  # of a run, but where it has no checkpoint and would write over what no run has left
         held = any(stages.glob("*.safetensors")) or _is_resolved(out / "recipe.yaml")
-        others = not held and any((out / name).exists() for name in _WRITTEN)
+        others = not held and any((out / name).exists() for name in WRITTEN)
     else:
         others = any(not path.name.startswith(".") for path in out.iterdir())
     if others:

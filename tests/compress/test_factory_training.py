@@ -209,7 +209,7 @@ def test_numbers_that_are_none(change: Callable[[torch.Tensor], torch.Tensor], t
 
 
 def test_a_part_called_module_is_no_prefix(tmp_path: Path) -> None:
-    network = torch.nn.Module()
+    network = SpikingNetwork()
     network.module = torch.nn.Linear(2, 2)
     save_file(network.state_dict(), tmp_path / "best.safetensors")
-    load_checkpoint(network, tmp_path / "best.safetensors")  # type: ignore[arg-type]
+    load_checkpoint(network, tmp_path / "best.safetensors")

@@ -14,6 +14,7 @@ from spikewright.compress.account import layers_of
 from spikewright.compress.artefacts import Checkpoints, stage_key, write_whole
 from spikewright.compress.build import dense_model, load_quantised
 from spikewright.compress.masks import prunable, survivors
+from spikewright.compress.preflight import WRITTEN
 from spikewright.compress.quantise import Quantised
 from spikewright.compress.recipe import RecipeError, load_recipe, parse_recipe
 from spikewright.compress.runner import run_recipe
@@ -68,6 +69,7 @@ def run_folder(recipe_path: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_the_run_leaves_whole_files_and_a_log_without_times(run_folder: Path, recipe_path: Path) -> None:
     names = {p.name for p in run_folder.iterdir()}
     assert names == {f"{n}.safetensors" for n in FILES} | {"recipe.yaml", "log.jsonl", "metrics.json", "stages"}
+    assert names == {"stages", *WRITTEN} - {"tried.json", "tried.svg"}, "of a run without a target"
     log = [json.loads(line) for line in (run_folder / "log.jsonl").read_text().splitlines()]
     assert load_recipe(run_folder / "recipe.yaml") == load_recipe(recipe_path)
     order = list(dict.fromkeys(r["stage"] for r in log))
