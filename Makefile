@@ -5,11 +5,11 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The newest of these that is 3.11 or later and first on PATH; name another with make PYTHON=...
+# The first of these that is 3.11, 3.12 or 3.13; name another with make PYTHON=...
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 # An installation is valid for these files and this Python; anything else installs anew.
-KEY := $(shell { cat pyproject.toml constraints.txt; "$(PYTHON)" --version; } 2>/dev/null | cksum | cut -d' ' -f1)
+KEY := $(shell { cat pyproject.toml setup.py constraints.txt; "$(PYTHON)" --version; } 2>/dev/null | cksum | cut -d' ' -f1)
 CORE := $(VENV)/.core-$(KEY)
 FULL := $(VENV)/.full-$(KEY)
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check --no-input install -q -c constraints.txt
@@ -19,40 +19,37 @@ PYTEST := $(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist worksteal
 export PYTHONNOUSERSITE := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test test-slow lint mypy format bench constraints check-tools clean distclean
+.PHONY: help demo test test-quick test-slow lint mypy format bench constraints check-tools clean distclean
 
-help:  ## this list
+help:  ## this list; times are of two idle cores, after the first has set up .venv (two minutes)
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | column -t -s "$$(printf '\t')"
 
-demo: $(CORE)  ## the committed model through generate, simulate, compare: build/demo/report.json (MODEL=package)
+demo: $(CORE)  ## the committed model through generate, simulate, compare: build/demo/report.json (90 s; MODEL=package)
 	$(BIN)/spikewright demo $(MODEL)
 
-test: $(FULL)  ## all tests but the slow ones (PYTEST_ARGS=... for pytest)
+# CXX: what builds a simulator all the same fails.
+test-quick: $(FULL)  ## no simulator is built (90 s)
+	CXX=false $(PYTEST) -m "not slow and not simulator and not trains and not whole" $(PYTEST_ARGS)
+
+test: $(FULL)  ## all tests but the slow ones (8 min; PYTEST_ARGS=... for pytest)
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-slow: $(FULL)  ## the minutes-long tests too
+test-slow: $(FULL)  ## the minutes-long tests too (25 min)
 	$(PYTEST) $(PYTEST_ARGS)
 
-lint: $(FULL) mypy  ## ruff, and mypy --strict over every room
+lint: $(FULL) mypy  ## ruff, and mypy --strict over every room (1 min)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-mypy: $(FULL) .types
-	MYPYPATH=.types $(BIN)/mypy --strict -p spikewright
+mypy: $(FULL)
+	$(BIN)/mypy --strict -p spikewright
 
 format: $(FULL)  ## let ruff lay out the code
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bench: $(FULL)  ## the figures of docs/results.md, each by its command
+bench: $(FULL)  ## the figures of docs/results.md, each by its command (5 min; an hour with BENCH_ARGS=all)
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
-
-# mypy does not see through the editable install of mapped packages: show it the layout of the wheel.
-.PHONY: .types
-.types:
-	@rm -rf .types && mkdir -p .types/spikewright
-	@for entry in spikewright/*; do ln -s "../../$$entry" .types/spikewright/; done
-	@for room in models compress compiler hdl boards sim; do ln -s "../../$$room" .types/spikewright/; done
 
 constraints: $(FULL)  ## pin what is installed now
 	@{ sed '/^[^#]/d' constraints.txt; { $(BIN)/python -m pip freeze --exclude-editable; \
@@ -61,7 +58,11 @@ constraints: $(FULL)  ## pin what is installed now
 
 check-tools:
 	@fail() { echo "spikewright: $$1" >&2; exit 1; }; \
-	test -n "$(PYTHON)" || fail "no Python 3.11 or later on PATH: install it (Debian, Ubuntu: 'apt install python3 python3-venv')."; \
+	for room in spikewright/*; do test -d "$$room" -o "$$room" != "$${room%.py}" -o "$$room" = spikewright/py.typed || \
+		fail "$$room must be a link to the folder $${room#*/}/, but this copy of the source has no symbolic links: clone it with 'git clone -c core.symlinks=true', not from a .zip archive."; done; \
+	test -n "$(PYTHON)" || fail "no Python 3.11, 3.12 or 3.13 on PATH: install one (Debian, Ubuntu: 'apt install python3 python3-venv')."; \
+	"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+		|| fail "$(PYTHON) is not Python 3.11, 3.12 or 3.13: name one with make PYTHON=..."; \
 	"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null \
 		|| fail "$(PYTHON) cannot make virtual environments: install its venv module (Debian, Ubuntu: 'apt install python3-venv')."; \
 	command -v "$${CXX:-g++}" >/dev/null || command -v c++ >/dev/null || command -v clang++ >/dev/null \
@@ -89,7 +90,7 @@ $(FULL): $(CORE)
 	@touch $@
 
 clean:  ## remove what was built, keep the installation
-	rm -rf build dist .types .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the installation too

@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.common import command
+
 Rows = Mapping[str, dict[str, Any]]
-#: What draws the rows of issue 3 when their cells are there: said once, not in every line.
-_DRAWS = " && python benchmarks/run.py compression"
+#: What draws the rows of compression when their cells are there: said once, not in every line.
+_DRAWS = f" && {command('compression')}"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table: its heading, how to read it, and how the ids of its rows begin."""
+    """A table.
+
+    heading: what stands over it
+    text: how to read it
+    begins: how the ids of its rows begin
+    """
 
     heading: str
     text: str
@@ -24,58 +31,71 @@ SECTIONS = (
     Section(
         "The accelerator",
         "The reference package `clutter-digits` on the board ulx3s-85f, unless a note says otherwise.",
-        ("2.",),
+        ("hw.",),
+    ),
+    Section(
+        "The house",
+        "How small and how straight the sources are, and that a change of their plan changed nothing that is computed.",
+        ("house.",),
     ),
     Section(
         "Lottery tickets and token selection (paper 1)",
         "Differences are in points of accuracy, paired image by image, to the dense teacher of the same fold, or to "
-        "what the row names. `3.lottery` is the row of the bar; `lottery-round-…` is the curve. A part of what pruned "
-        "networks gain is that they are trained on: `3.dense-finished` and `…-against-dense-finished` tell it apart.",
-        ("3.lottery", "3.tokens", "3.selector", "3.dense-finished"),
+        "what the row names. `compress.lottery` is the row of the bar; `lottery-round-…` is the curve. A part of what "
+        "pruned networks gain is that they are trained on: `compress.dense-finished` and `…-against-dense-finished` "
+        "tell it apart.",
+        ("compress.lottery", "compress.tokens", "compress.selector", "compress.dense-finished"),
     ),
     Section(
         "Searched formats (paper 2)",
         "`…-against-…` holds the search against a control at the same average bits; `…-pot` is the share of the "
         "weights that it gives to powers of two, and `…-pot-over-uniform` what powers of two bring when nothing else "
         "is allowed. Energies are defined in [the protocol](protocol.md).",
-        ("3.search",),
+        ("compress.search",),
     ),
     Section(
         "Synapse pruning and neurons that learn (paper 3)",
         "L1P takes single weights out of each matrix of the blocks, DSP whole dimensions; sLIF and its controls are "
         "held against LIF trained as long.",
-        ("3.l1p", "3.dsp", "3.slif"),
+        ("compress.l1p", "compress.dsp", "compress.slif"),
     ),
     Section(
         "Attention-guided compression (paper 4)",
         "Spiking VGG-11 and ResNet-18 at a quarter of their width, on digits.",
-        ("3.guided",),
+        ("compress.guided",),
     ),
-    Section("All methods in one recipe", "Tokens, lottery, sLIF and search against a dense network.", ("3.together",)),
+    Section(
+        "All methods in one recipe",
+        "Tokens, lottery, sLIF and search against a dense network.",
+        ("compress.together",),
+    ),
     Section(
         "Options for the engine",
         "What bank-balanced masks, a residual stream that saturates, and token counts that fill words cost in accuracy "
         "and gain in predicted cycles.",
-        ("3.balanced", "3.clip", "3.fill"),
+        ("compress.balanced", "compress.clip", "compress.fill"),
     ),
     Section("Other figures", "", ("",)),
 )
 
 
 def draw(rows: Rows, picture: str = "") -> str:
-    """The page. picture: its markdown, if there is one."""
+    """The page.
+
+    picture: markdown of the curves, if there are any
+    """
     parts = [
         "# Results",
         "Drawn from `results.json` by `benchmarks/run.py`; every figure has the command that makes it again, and "
-        "**no** marks a bar that is not met. Rows whose command is `compression.py` come from committed cells that "
-        "took hours ([how](protocol.md)): `python benchmarks/run.py compression` draws them in seconds, their "
-        "commands train them anew.",
+        "**no** marks a bar that is not met. Rows whose command is `run.py cells` come from committed cells that took "
+        f"hours ([how](protocol.md)): `{command('compression')}` draws them in seconds, their commands train them "
+        "anew.",
         *([picture] if picture else []),
     ]
-    left = sorted(rows)
+    undrawn = sorted(rows)
     for section in SECTIONS:
-        ids = [key for key in left if key.startswith(section.begins)]
-        left = [key for key in left if key not in ids]
+        ids = [key for key in undrawn if key.startswith(section.begins)]
+        undrawn = [key for key in undrawn if key not in ids]
         if ids:
             parts += [f"## {section.heading}", *([section.text] if section.text else []), _table(rows, ids)]
     return "\n\n".join(parts) + "\n"
@@ -87,9 +107,9 @@ def _table(rows: Rows, ids: list[str]) -> str:
         row = rows[key]
         met = {True: "yes", False: "**no**", None: ""}[row["met"]]
         note = "; ".join(text for text in (row["note"], row["seeds"] and f"seeds {row['seeds']}") if text)
-        command = row["command"].removesuffix(_DRAWS)
+        again = row["command"].removesuffix(_DRAWS)
         value = f"{words(row['value'])} {row['unit']}".strip()
-        lines.append(f"| {key} | {value} | {row['bar']} | {met} | {note} | `{command}` |")
+        lines.append(f"| {key} | {value} | {row['bar']} | {met} | {note} | `{again}` |")
     return "\n".join(lines)
 
 

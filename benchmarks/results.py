@@ -1,22 +1,29 @@
-"""docs/results.json, one row a figure, and docs/results.md drawn from it."""
+"""The rows of docs/results.json, one a figure, and all that is drawn from them."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from page import draw
-from plots import curves
+from benchmarks.common import ROOT
+from benchmarks.compression.plots import curves
+from benchmarks.page import draw
+from benchmarks.quotes import PAGES, requoted
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = ROOT / "docs"
 JSON, TEXT, PLOT = DOCS / "results.json", DOCS / "results.md", DOCS / "results.svg"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. bar: what it was to reach, in words; met: whether it did (None: no bar)."""
+    """One figure.
+
+    id: of the accelerator ``hw.…``, of compression ``compress.…``, of the sources ``house.…``
+    command: what measures it anew
+    bar: what it was to reach, in words
+    met: whether it did; None without a bar
+    """
 
     id: str
     command: str
@@ -34,10 +41,14 @@ def load() -> dict[str, dict[str, Any]]:
 
 
 def merge(rows: list[Row]) -> None:
-    """Put rows in place of those of the same id, and draw the table."""
+    """Put rows in place of those of the same id, and draw the table, the curves, and the figures that prose quotes."""
     known = load() | {row.id: asdict(row) for row in rows}
     JSON.write_text(json.dumps([known[key] for key in sorted(known)], indent=1) + "\n")
     picture = curves(known)
     if picture is not None:
         PLOT.write_bytes(picture)
     TEXT.write_text(draw(known, f"![Points lost over what is gone]({PLOT.name})" if picture else ""))
+    for page in PAGES:
+        text = page.read_text()
+        if (drawn := requoted(text, known)) != text:
+            page.write_text(drawn)

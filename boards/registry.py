@@ -1,19 +1,26 @@
-"""The boards there are: every `*.yaml` beside this file is one."""
+"""The boards there are, every ``*.yaml`` beside this file, and their families, every file in ``families/``."""
+
+from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
 
 from spikewright.boards.schema import Board
+from spikewright.errors import PlainError
 from spikewright.models.nearest import unknown
 
+if TYPE_CHECKING:  # a family brings Amaranth with it: an unknown board is told before
+    from spikewright.boards.family import Family
+
 FOLDER = Path(__file__).parent
+FAMILIES = FOLDER / "families"
 
 
-class BoardError(ValueError):
+class BoardError(PlainError):
     """Unknown board or faulty board file, in one sentence."""
 
 
@@ -35,9 +42,22 @@ def load_board(name: str, folder: Path = FOLDER) -> Board:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise BoardError(f"{path.name}: {where}: {first['msg']} (found {first['input']!r})") from None
+    if board.family not in family_names():
+        raise BoardError(f"{path.name}: {unknown('family', board.family, family_names())}")
     if board.name != name:
         raise BoardError(f"{path.name}: name must be {name!r} like the file, not {board.name!r}")
     return board
+
+
+def family_names() -> list[str]:
+    """Names of all FPGA families, sorted."""
+    return sorted(path.stem for path in FAMILIES.glob("*.py") if path.stem != "__init__")
+
+
+def family_of(board: Board) -> Family:
+    """The family of a board's FPGA."""
+    family: Family = importlib.import_module(f"spikewright.boards.families.{board.family}").FAMILY
+    return family
 
 
 def platform_for(board: Board) -> Any:
@@ -48,7 +68,7 @@ def platform_for(board: Board) -> Any:
     except (ImportError, AttributeError):
         raise BoardError(f"board {board.name}: there is no platform {board.platform}") from None
     if board.uart.pins is not None:
-        from amaranth.build import Attrs
+        from amaranth.build import Attrs  # here for the same reason
         from amaranth_boards.resources import UARTResource
 
         pins = board.uart.pins

@@ -1,43 +1,35 @@
 """What synthesis found out: a typed report, and the parser of nextpnr's report file."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-#: nextpnr's cell types behind the report's words (ECP5).
-CELLS = {
-    "lut": "TRELLIS_COMB",
-    "ff": "TRELLIS_FF",
-    "block_ram": "DP16KD",
-    "dsp": "MULT18X18D",
-    "lut_ram": "TRELLIS_RAMW",
-}
+from spikewright.errors import PlainError
 
 
-class ReportError(ValueError):
+class ReportError(PlainError):
     """A tool's report could not be read; the message names the file and what is missing."""
 
 
-class _Frozen(BaseModel):
+class _Reported(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Use(_Frozen):
+class Use(_Reported):
     """Cells of one kind: used, and present in the device."""
 
     used: int
     available: int
 
 
-class CriticalPath(_Frozen):
+class CriticalPath(_Reported):
     """The slowest register-to-register path of a clock.
 
-    Members:
-        start, end: names of the cells it runs between (`end` includes the pin)
-        delay_ns: its length, of which logic_ns in cells (with set-up) and routing_ns in wires
-        nets: the nets it passes, in order
+    start, end: names of the cells it runs between (``end`` includes the pin); delay_ns: its length, of which logic_ns
+    in cells (with set-up) and routing_ns in wires; nets: the nets it passes, in order.
     """
 
     start: str
@@ -48,14 +40,12 @@ class CriticalPath(_Frozen):
     nets: tuple[str, ...]
 
 
-class Utilisation(_Frozen):
+class Utilisation(_Reported):
     """Result of one synthesis, place and route.
 
-    Members:
-        lut: four-input lookup tables, those in carry chains included
-        lut_ram: distributed memory write ports (each takes lookup tables, counted in `lut`)
-        fmax_mhz: reached by the design's clock; clock_mhz: what the board runs it at
-        seconds: wall time of each tool
+    lut: four-input lookup tables, those in carry chains included; lut_ram: distributed memory write ports (each takes
+    lookup tables, counted in ``lut``); fmax_mhz: reached by the design's clock; clock_mhz: what the board runs it at;
+    seconds: wall time of each tool.
     """
 
     board: str
@@ -77,15 +67,15 @@ class Utilisation(_Frozen):
         return self.fmax_mhz >= self.clock_mhz
 
 
-def read_nextpnr(path: Path) -> dict[str, Any]:
-    """Utilisation, Fmax and critical path from nextpnr's `--report` file, as fields of `Utilisation`.
+def read_nextpnr(path: Path, names: Mapping[str, str]) -> dict[str, Any]:
+    """Utilisation, Fmax and critical path from nextpnr's ``--report`` file, as fields of ``Utilisation``.
 
-    Of several clocks the slowest counts: a board top has one.
+    names: the family's cell type behind each resource. Of several clocks the slowest counts: a board top has one.
     """
     try:
         report = json.loads(path.read_text())
         cells = report["utilization"]
-        fields: dict[str, Any] = {word: Use(**cells.get(cell, _NONE)) for word, cell in CELLS.items()}
+        fields: dict[str, Any] = {word: Use(**cells.get(cell, _NONE)) for word, cell in names.items()}
         clocks = report["fmax"]
         if not clocks:
             raise ReportError(f"{path.name}: there is no clocked path in the design")
@@ -104,15 +94,15 @@ _NONE = {"used": 0, "available": 0}
 
 def _critical_path(paths: list[dict[str, Any]], clock: str) -> CriticalPath | None:
     for path in paths:
-        steps = path["path"]
-        if not (path["from"].endswith(clock) and path["to"].endswith(clock) and steps):
+        segments = path["path"]
+        if not (path["from"].endswith(clock) and path["to"].endswith(clock) and segments):
             continue
-        routing = sum(float(step["delay"]) for step in steps if step["type"] == "routing")
-        total = sum(float(step["delay"]) for step in steps)
-        nets = dict.fromkeys(step["net"] for step in steps if "net" in step)
-        last = steps[-1]["to"]
+        routing = sum(float(segment["delay"]) for segment in segments if segment["type"] == "routing")
+        total = sum(float(segment["delay"]) for segment in segments)
+        nets = dict.fromkeys(segment["net"] for segment in segments if "net" in segment)
+        last = segments[-1]["to"]
         return CriticalPath(
-            start=steps[0]["from"]["cell"],
+            start=segments[0]["from"]["cell"],
             end=f"{last['cell']}.{last['port']}",
             delay_ns=round(total, 3),
             logic_ns=round(total - routing, 3),

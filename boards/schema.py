@@ -28,7 +28,7 @@ class BlockRam(_Frozen):
 
 
 class Resources(_Frozen):
-    """What the device holds: the limits `generate` fits a structure into."""
+    """What the device holds: the limits ``generate`` fits a structure into."""
 
     lut: Positive = Field(description="Four-input lookup tables.")
     block_ram: BlockRam = Field(description="Block memories.")
@@ -67,7 +67,7 @@ class Board(_Frozen):
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", description="The name users type; equal to the file's name.")
     title: str = Field(description="The board's name in print.")
-    family: Literal["ecp5"] = Field(description="Device family, which selects the tool flow.")
+    family: str = Field(description="FPGA family, a file of `boards/families/`: selects tools, PLL, cells, RAM shapes.")
     part: str = Field(description="Ordering code of the device.")
     platform: str = Field(pattern=r"^[\w.]+:\w+$", description="amaranth-boards platform class, module:Class.")
     oscillator: Oscillator = Field(description="The clock the board brings.")

@@ -1,4 +1,4 @@
-"""From a board top to a bitstream and its report: yosys, nextpnr and ecppack, by amaranth's build plan."""
+"""From a board top to a bitstream and its report: the family's tools, by amaranth's build plan."""
 
 import json
 import os
@@ -10,28 +10,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.boards.registry import platform_for
+from spikewright.boards.family import Tool
+from spikewright.boards.registry import family_of, platform_for
 from spikewright.boards.report import Utilisation, read_nextpnr
 from spikewright.boards.schema import Board
-from spikewright.toolchain import SynthesisTools, search_path, synthesis_tools
+from spikewright.errors import PlainError
+from spikewright.toolchain import search_path, synthesis_tools
 
 #: Wall seconds each tool may take.
 TIMEOUT = 3600.0
-#: Log files of the tools, for the error message.
-LOGS = {"yosys": "top.rpt", "nextpnr-ecp5": "top.tim", "ecppack": "top.tim"}
 REPORT = "nextpnr-report.json"
-#: synth_ecp5 stops in front of abc9, all wires but ports whose names have brackets get others, and it goes on: abc9
-#: takes a wire ``a[0]`` (such as an array's element becomes) beside a wire ``a`` for one of its bits, and then yosys
-#: fails ("Assert GetSize(conn.first) == GetSize(conn.second)") or not, as chance has it.
-BEFORE_ABC9 = "-run begin:map_luts"
-AFTER_ABC9 = (
-    "rename -unescape w:*[[]* x:* %d",  # public names keep their letters
-    "rename -enumerate -pattern plain_% w:*[[]* x:* %d",
-    "synth_ecp5 -run map_luts: {options}-top {top}",
-)
 
 
-class SynthesisError(RuntimeError):
+class SynthesisError(PlainError):
     """A tool refused the design or ran out of time; the message holds its first error and the log's path."""
 
 
@@ -46,81 +37,69 @@ def synthesize(
     log: Callable[[str], None] = lambda line: None,
     bitstream: bool = True,
 ) -> Utilisation:
-    """Synthesises, places and routes `top` for the board.
+    """Synthesise, place and route ``top`` for the board; ToolError or SynthesisError.
 
-    Args:
-        top: an Elaboratable for the board's platform, e.g. `top.BoardTop`
-        out_dir: is emptied and filled with the tools' files: top.il, top.rpt (yosys log), top.tim (nextpnr log),
-            nextpnr-report.json, top.config, top.bit
-        files: Verilog the design instantiates, and the ROM images it reads: all are copied beside the netlist, so
-            a `$readmemh` of a bare file name finds its file
-        seed: of the placer
-        timeout: wall seconds for each tool
-        log: told in one line what is running
-        bitstream: pack top.bit too
+    top: an Elaboratable for the board's platform, e.g. ``top.BoardTop``; out_dir: is emptied and filled with the tools'
+    files: top.il, top.rpt (yosys log), top.tim (nextpnr log), nextpnr-report.json, top.config, top.bit; files: Verilog
+    the design instantiates, and the ROM images it reads, all copied beside the netlist, so that a ``$readmemh`` of a
+    bare file name finds its file; seed: of the placer; timeout: wall seconds for each tool; log: told in one line what
+    is running; bitstream: pack it too.
 
-    Returns the report. Missing the board's clock is no error: it is in the report. Raises ToolError or SynthesisError.
+    Missing the board's clock is no error: it is in the report.
     """
-    tools = synthesis_tools()
+    family = family_of(board)
+    programs = synthesis_tools([tool.name for tool in family.tools])
     platform = platform_for(board)
     for file in files:
         if not file.is_file():
             raise SynthesisError(f"the design's file {file} does not exist")
         if file.suffix in (".v", ".sv"):
             platform.add_file(file.name, file.read_bytes())
-    options = f"--report {REPORT} --seed {seed} --timing-allow-fail"
-    plan = platform.prepare(
-        top,
-        "top",
-        read_verilog_opts="-defer",  # a memory is read with its real parameters only
-        synth_opts=BEFORE_ABC9,
-        script_after_synth="\n".join(AFTER_ABC9).format(options="", top="top"),
-        nextpnr_opts=options,
-        ecppack_opts="--compress",
-    )
+    plan = family.plan(platform, top, report=REPORT, seed=seed)
     shutil.rmtree(out_dir, ignore_errors=True)
     out_dir.mkdir(parents=True)
     plan.extract(str(out_dir))
     for file in files:
         shutil.copyfile(file, out_dir / file.name)
     seconds = {}
-    for name, command in _commands(plan, tools):
-        if name == "ecppack" and not bitstream:
-            continue
-        log(f"{name} ({command[0]})")
-        seconds[name] = _run(name, command, out_dir, timeout)
-    fields = read_nextpnr(out_dir / REPORT)
+    wanted = family.tools if bitstream else family.tools[:-1]
+    for tool, words in _commands(plan, wanted):
+        command = [programs[tool.name], *words]
+        log(f"{tool.name} ({command[0]})")
+        seconds[tool.name] = _run(tool, command, out_dir, timeout)
+    fields = read_nextpnr(out_dir / REPORT, family.cells)
     return Utilisation(
         board=board.name, part=board.part, seed=seed, clock_mhz=board.clock_mhz, seconds=seconds, **fields
     )
 
 
-def _commands(plan: Any, tools: SynthesisTools) -> list[tuple[str, list[str]]]:
-    """The plan's commands for the three tools; what a platform adds for its programmer is left out."""
-    programs = {"yosys": tools.yosys, "nextpnr-ecp5": tools.nextpnr_ecp5, "ecppack": tools.ecppack}
+def _commands(plan: Any, tools: Sequence[Tool]) -> list[tuple[Tool, list[str]]]:
+    """Arguments of the plan's commands for these tools; what a platform adds for its programmer is left out."""
+    known = {tool.name: tool for tool in tools}
     listed = json.loads(plan.files["build_top.json"])["commands"]
-    return [(words[0], [programs[words[0]], *words[1:]]) for words in listed if words[0] in programs]
+    return [(known[words[0]], words[1:]) for words in listed if words[0] in known]
 
 
-def _run(name: str, command: list[str], folder: Path, timeout: float) -> float:
+def _run(tool: Tool, command: list[str], folder: Path, timeout: float) -> float:
+    """Wall seconds that a tool took; SynthesisError with its first error."""
     start = time.monotonic()
     env = {**os.environ, "PATH": search_path()}
-    log = folder / LOGS[name]
+    log = folder / tool.log
     try:
         done = subprocess.run(
             command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout
         )
     except subprocess.TimeoutExpired:
-        raise SynthesisError(f"{name} did not finish within {timeout:g} s (log {log})") from None
+        raise SynthesisError(f"{tool.name} did not finish within {timeout:g} s (log {log})") from None
     if done.returncode != 0:
-        said = done.stdout.decode(errors="replace") + (log.read_text(errors="replace") if log.is_file() else "")
-        raise SynthesisError(f"{name} failed: {first_error(said)} (log {log})")
+        output = done.stdout.decode(errors="replace") + (log.read_text(errors="replace") if log.is_file() else "")
+        raise SynthesisError(f"{tool.name} failed: {first_error(output)} (log {log})")
     return round(time.monotonic() - start, 1)
 
 
 def first_error(text: str) -> str:
     """The first error line of a yosys or nextpnr log, without its label; else the last line."""
-    if found := re.search(r"^(?:\S+:\d+: )?ERROR: ?(.+)$", text, re.MULTILINE):
-        return found[1].strip()
+    if error := re.search(r"^(?:\S+:\d+: )?ERROR: ?(.+)$", text, re.MULTILINE):
+        return error[1].strip()
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1].strip() if lines else "it said nothing"

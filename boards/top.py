@@ -6,18 +6,17 @@ from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib import io
 
 from spikewright.boards.clocking import ClockGenerator
-from spikewright.boards.link import LinkedAccelerator
+from spikewright.boards.link.link import LinkedAccelerator
+from spikewright.boards.link.uart import divisor_for
 from spikewright.boards.schema import Board
-from spikewright.boards.uart import divisor_for
 
 
 class BoardTop(Elaboratable):
-    """A design for one board: everything in the `sync` domain at the board's clock, the link on its UART.
+    """A design for one board: everything in the ``sync`` domain at the board's clock, the link on its UART.
 
-    Args:
-        accelerator: component with `pixels` and `results` (link.ACCELERATOR)
-        board: description, from `load_board`
-        image_bytes, result_words, build_id: as `link.Link`
+    accelerator: component with ``pixels`` and ``results`` (``ACCELERATOR`` of the link).
+    board: description, from ``load_board``.
+    image_bytes, result_words, build_id: as ``Link``.
     """
 
     def __init__(self, accelerator: Any, board: Board, *, image_bytes: int, result_words: int, build_id: int) -> None:

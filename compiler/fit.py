@@ -1,27 +1,27 @@
 """Fit: which shape of the engine a board is given.
 
 Candidates are ranked by a quick estimate of their cycles; the first that fits the board, judged by the structure that
-lowering really needs, is taken. Block RAM is counted memory by memory; LUT come from a linear model.
+lowering really needs, is taken. Block RAM is counted memory by memory; LUT come from the family's linear model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from spikewright.compiler.front.ir import Graph
+from spikewright.compiler.lower.lowered import Lowered
+from spikewright.compiler.lower.lowering import lower
+from spikewright.compiler.measure import measure
+from spikewright.compiler.target.device import Device, LutModel
+from spikewright.compiler.target.memories import block_ram
+from spikewright.compiler.target.structure import Shape, Structure
+from spikewright.compiler.workload import first_lists, workload_of
 from spikewright.cost.latency import descriptor_cycles
 from spikewright.cost.workload import Workload
-
-from .ir import Conv, Graph, Head, Linear, Select, Weights
-from .lowered import Lowered
-from .lowering import lower
-from .measure import measure
-from .memories import block_ram
-from .structure import Shape, Structure
-from .workload import first_lists, workload_of
+from spikewright.errors import PlainError
 
 #: Candidates: token slots, banks, streams. More banks than eight starve on unstructured masks, and words wider than
 #: 32 token slots slow the clock (docs/architecture.md).
@@ -31,38 +31,56 @@ STEPS = 4
 #: A smaller engine is preferred if it is at most so much slower than the fastest that fits.
 TOLERANCE = 0.10
 
-#: LUT model, four-input LUT of an ECP5: one term an idea. The sum is held to one placed design: 24 857 LUT for the
-#: clutter-digits network at 64 lanes, 4 banks, 1 stream (yosys and nextpnr for ulx3s-85f).
-LUT_BASE = 4000.0  # control, loader, mover and selector state machines, serial link
-LUT_WALKER = 750.0  # fetch, silence filter and issue of one (stream, bank)
-LUT_ADDER_BIT = 1.9  # one bit of one gated adder input
-LUT_NEURON_BIT = 10.0  # one membrane bit of one token slot and stream
-LUT_LANE_BIT = 2.0  # one accumulator bit of one lane and stream: drain and shift registers
-LUT_MOVE_LANE = 15.0  # one lane of one bank: rotation, masks, write-back
-
-#: Part of the LUT that a design may take and still be routed, and block RAMs of the serial link.
-LUT_SHARE = 0.7
-LINK_BLOCKS = 1
-
-#: Designs up to so many LUT have reached the boards' clock with room to spare (benchmarks/run.py synthesis: 96 MHz at
-#: 24 812); wider ones have missed it as often as not (76 MHz at 39 010), so nobody is given one who did not ask.
-LUT_AT_SPEED = 27_000
-
 #: A first look at a shape is trusted to skip it only where it is over the limit by this factor.
 ROUGH = 1.3
 
 
-class FitError(ValueError):
-    """No shape of the engine fits the board; the text is one sentence with the numbers."""
+class FitError(PlainError):
+    """No shape of the engine fits the board; the text is one sentence."""
 
 
 @dataclass(frozen=True)
-class BoardLimits:
-    """What a board has. blocks: block RAMs of 18 432 bits."""
+class ShapeRequest:
+    """What a user asks of the engine's shape; None is left to the compiler.
 
-    name: str
-    lut: int
-    blocks: int
+    steps: timesteps of a step group.
+    """
+
+    lanes: int | None = None
+    banks: int | None = None
+    streams: int | None = None
+    steps: int = STEPS
+    skip: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left to the compiler."""
+        return None not in (self.lanes, self.banks, self.streams)
+
+    def check(self) -> None:
+        """``FitError`` where a value is not allowed."""
+        lanes, banks, streams, steps = self.lanes, self.banks, self.streams, self.steps
+        if lanes is not None and (lanes % steps or not 2 <= lanes // steps <= 256):
+            raise FitError(f"lanes must be a multiple of {steps} from {2 * steps} to {256 * steps}, not {lanes}")
+        if banks is not None and not 1 <= banks <= 16:
+            raise FitError(f"banks must be from 1 to 16, not {banks}")
+        if streams is not None and streams not in (1, 2):
+            raise FitError(f"streams must be 1 or 2, not {streams}")
+        if banks is not None and streams is not None and streams > banks:
+            raise FitError(f"{streams} streams need at least {streams} banks, not {banks}")
+
+    def shapes(self, graph: Graph) -> list[Shape]:
+        """The shapes that are tried for a network."""
+        slots = min(value.tokens for value in graph.values.values() if value.grid is not None)
+        widest = 1 << max(1, (slots - 1).bit_length())
+        tokens = [self.lanes // self.steps] if self.lanes is not None else [t for t in TOKENS if t <= widest]
+        return [
+            Shape(tokens=t, steps=self.steps, banks=b, streams=s, skip=self.skip)
+            for t in tokens
+            for b in ([self.banks] if self.banks is not None else BANKS)
+            for s in ([self.streams] if self.streams is not None else STREAMS)
+            if s <= b
+        ]
 
 
 @dataclass(frozen=True)
@@ -72,176 +90,155 @@ class Needs:
     lut: int
     blocks: int
 
-    def excess(self, limits: BoardLimits) -> float:
+    def excess(self, device: Device) -> float:
         """The scarcest resource: needed / there; fits at 1 or less."""
-        return max(self.lut / (limits.lut * LUT_SHARE), self.blocks / max(1, limits.blocks))
+        return max(self.lut / device.usable_lut, self.blocks / max(1, device.block_rams))
 
 
-@dataclass(frozen=True)
+@dataclass
+class Candidate:
+    """A shape that is considered: estimated cycles; what it needs and takes once that is known; what became of it."""
+
+    shape: Shape
+    estimate: int
+    needs: Needs | None = None
+    cycles: int | None = None
+    verdict: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        shape = self.shape
+        row = {"lanes": shape.lanes, "banks": shape.banks, "streams": shape.streams, "estimate": self.estimate}
+        if self.needs is not None:
+            row |= {"lut": self.needs.lut, "block_ram": self.needs.blocks}
+        return row | ({} if self.cycles is None else {"cycles": self.cycles}) | {"verdict": self.verdict}
+
+
+@dataclass(frozen=True, eq=False)
 class Choice:
     """The shape that was chosen, the network lowered to it, and why.
 
-    candidates: every shape that was considered, fastest first: shape, estimated cycles, needs, and what became of it.
+    candidates: every shape that was considered, fastest first by the estimate.
     """
 
     shape: Shape
     lowered: Lowered
     needs: Needs
     reason: str
-    candidates: tuple[Mapping[str, Any], ...]
+    candidates: tuple[Candidate, ...]
 
 
-def estimate_lut(structure: Structure) -> int:
+def estimate_lut(structure: Structure, model: LutModel) -> int:
     """LUT of the accelerator behind its serial link."""
     s, shape = structure, structure.shape
-    walkers = shape.streams * shape.banks
     return round(
-        LUT_BASE
-        + LUT_WALKER * walkers
-        + LUT_ADDER_BIT * shape.slot_lanes * s.accumulator_bits
-        + LUT_NEURON_BIT * shape.tokens * shape.streams * s.membrane_bits
-        + LUT_LANE_BIT * shape.lanes * shape.streams * s.accumulator_bits
-        + LUT_MOVE_LANE * shape.lanes * shape.banks
+        model.base
+        + model.walker * shape.walkers
+        + model.adder_bit * shape.slot_lanes * s.accumulator_bits
+        + model.neuron_bit * shape.tokens * shape.streams * s.membrane_bits
+        + model.lane_bit * shape.lanes * shape.streams * s.accumulator_bits
+        + model.move_lane * shape.lanes * shape.banks
     )
 
 
-def needs_of(structure: Structure) -> Needs:
-    """What a structure takes, its serial link included."""
-    return Needs(estimate_lut(structure), sum(block_ram(structure).values()) + LINK_BLOCKS)
+def needs_of(structure: Structure, device: Device) -> Needs:
+    """What a structure takes of a device, its serial link included."""
+    blocks = sum(block_ram(structure, device.ram).values()) + device.link_blocks
+    return Needs(estimate_lut(structure, device.model), blocks)
 
 
-def choose(
-    graph: Graph,
-    limits: BoardLimits,
-    *,
-    lanes: int | None = None,
-    banks: int | None = None,
-    streams: int | None = None,
-    steps: int = STEPS,
-    skip: bool = True,
-) -> Choice:
+def choose(graph: Graph, device: Device, request: ShapeRequest | None = None) -> Choice:
     """The fastest shape that fits the board, or a much smaller one that is hardly slower; ``FitError`` if none fits.
 
     A shape so large that it may miss the board's clock is taken only if no other fits, or where the user fixed the
-    streams. lanes, banks, streams: fixed by the user.
+    streams.
     """
-    shapes = _shapes(graph, lanes, banks, streams, steps, skip)
+    request = request or ShapeRequest()
+    request.check()
+    shapes = request.shapes(graph)
     work = workload_of(graph)
-    ranked = sorted(
-        ((rough_cycles(graph, work, shape), shape) for shape in shapes), key=lambda item: (item[0], _size(item[1]))
+    candidates = [Candidate(shape, rough_cycles(graph, work, shape)) for shape in shapes]
+    candidates.sort(key=lambda candidate: (candidate.estimate, candidate.shape.slot_lanes))
+    _refuse_early(graph, device)
+    best, least = _search(graph, device, request, candidates)
+    if best is None:
+        raise FitError(_too_large(device, *least))
+    candidate, lowered = best
+    candidate.verdict = "chosen"
+    assert candidate.needs is not None
+    how = "as asked for" if request.whole else f"the best of {len(candidates)} shapes"
+    reason = (
+        f"{candidate.shape}: {how} for {device.name}, {candidate.cycles} cycles an image without skipping, "
+        f"about {candidate.needs.lut} of {device.lut} LUT, {candidate.needs.blocks} of {device.block_rams} block RAMs"
     )
-    _refuse_early(graph, limits)
-    fixed = all(value is not None for value in (lanes, banks, streams))
-    rows: list[dict[str, Any]] = []
-    best: tuple[int, Shape, Lowered, Needs] | None = None
+    return Choice(candidate.shape, lowered, candidate.needs, reason, tuple(candidates))
+
+
+def _search(
+    graph: Graph, device: Device, request: ShapeRequest, candidates: list[Candidate]
+) -> tuple[tuple[Candidate, Lowered] | None, tuple[Needs, Shape]]:
+    """The candidate to take and its network, if one fits; the needs that are the least beyond the device."""
+    best: tuple[Candidate, Lowered] | None = None
+    slow: tuple[Candidate, Lowered] | None = None
+    fastest: int | None = None
     least: tuple[Needs, Shape] | None = None
     known: Structure | None = None
-    slow: tuple[int, Shape, Lowered, Needs] | None = None
-    for cycles, shape in ranked:
-        row: dict[str, Any] = {"lanes": shape.lanes, "banks": shape.banks, "streams": shape.streams, "estimate": cycles}
-        rows.append(row)
-        if best is not None and (cycles > best[0] * (1 + TOLERANCE) or _size(shape) > 0.75 * _size(best[1])):
-            row["verdict"] = "not smaller by enough" if cycles <= best[0] * (1 + TOLERANCE) else "slower"
-            continue
+    for candidate in candidates:
+        shape = candidate.shape
+        if best is not None and fastest is not None:
+            slower = candidate.estimate > fastest * (1 + TOLERANCE)
+            if slower or shape.slot_lanes > 0.75 * best[0].shape.slot_lanes:
+                candidate.verdict = "slower" if slower else "not smaller by enough"
+                continue
         if known is not None:
-            rough = needs_of(_rescaled(known, shape))
-            if rough.excess(limits) > ROUGH:
-                row |= {"lut": rough.lut, "block_ram": rough.blocks, "verdict": "too large (estimated)"}
-                least = _less(least, rough, shape, limits)
+            rough = needs_of(_rescaled(known, shape), device)
+            if rough.excess(device) > ROUGH:
+                candidate.needs, candidate.verdict = rough, "too large (estimated)"
+                least = _less(least, rough, shape, device)
                 continue
         lowered = lower(graph, shape)
         known = measure(lowered)
-        needs = needs_of(known)
-        row |= {"lut": needs.lut, "block_ram": needs.blocks, "cycles": sum(step.cycles for step in lowered.steps)}
-        least = _less(least, needs, shape, limits)
-        if needs.excess(limits) > 1:
-            row["verdict"] = "too large"
-            continue
-        if needs.lut > LUT_AT_SPEED and streams is None:
-            row["verdict"] = "may miss the clock"
-            slow = slow or (cycles, shape, lowered, needs)
-            continue
-        row["verdict"] = "fits"
-        best = (best[0] if best else cycles, shape, lowered, needs)
-    best = best or slow
-    if best is None:
-        assert least is not None
-        raise FitError(_too_large(limits, *least))
-    _, shape, lowered, needs = best
-    for row in rows:
-        if (row["lanes"], row["banks"], row["streams"]) == (shape.lanes, shape.banks, shape.streams):
-            row["verdict"] = "chosen"
-    how = "as asked for" if fixed else f"the best of {len(rows)} shapes"
-    reason = (
-        f"{shape}: {how} for {limits.name}, "
-        f"{sum(step.cycles for step in lowered.steps)} cycles an image without skipping, "
-        f"about {needs.lut} of {limits.lut} LUT, {needs.blocks} of {limits.blocks} block RAMs"
-    )
-    return Choice(shape, lowered, needs, reason, tuple(rows))
+        needs = candidate.needs = needs_of(known, device)
+        candidate.cycles = sum(draft.cycles for draft in lowered.descriptors)
+        least = _less(least, needs, shape, device)
+        if needs.excess(device) > 1:
+            candidate.verdict = "too large"
+        elif needs.lut > device.model.at_speed and request.streams is None:
+            candidate.verdict = "may miss the clock"
+            slow = slow or (candidate, lowered)
+        else:
+            candidate.verdict = "fits"
+            fastest = candidate.estimate if fastest is None else fastest
+            best = (candidate, lowered)
+    assert least is not None
+    return best or slow, least
 
 
-def _shapes(
-    graph: Graph, lanes: int | None, banks: int | None, streams: int | None, steps: int, skip: bool
-) -> list[Shape]:
-    if lanes is not None and (lanes % steps or not 2 <= lanes // steps <= 256):
-        raise FitError(f"lanes must be a multiple of {steps} from {2 * steps} to {256 * steps}, not {lanes}")
-    if banks is not None and not 1 <= banks <= 16:
-        raise FitError(f"banks must be from 1 to 16, not {banks}")
-    if streams is not None and streams not in (1, 2):
-        raise FitError(f"streams must be 1 or 2, not {streams}")
-    if banks is not None and streams is not None and streams > banks:
-        raise FitError(f"{streams} streams need at least {streams} banks, not {banks}")
-    slots = min(value.tokens for value in graph.values.values() if value.grid is not None)
-    widest = 1 << max(1, (slots - 1).bit_length())
-    tokens = [lanes // steps] if lanes is not None else [t for t in TOKENS if t <= widest]
-    return [
-        Shape(tokens=t, steps=steps, banks=b, streams=s, skip=skip)
-        for t in tokens
-        for b in ([banks] if banks is not None else BANKS)
-        for s in ([streams] if streams is not None else STREAMS)
-        if s <= b
-    ]
+def _less(least: tuple[Needs, Shape] | None, needs: Needs, shape: Shape, device: Device) -> tuple[Needs, Shape]:
+    return (needs, shape) if least is None or needs.excess(device) < least[0].excess(device) else least
 
 
-def _size(shape: Shape) -> int:
-    return shape.slot_lanes
-
-
-def _less(least: tuple[Needs, Shape] | None, needs: Needs, shape: Shape, limits: BoardLimits) -> tuple[Needs, Shape]:
-    return (needs, shape) if least is None or needs.excess(limits) < least[0].excess(limits) else least
-
-
-def _too_large(limits: BoardLimits, needs: Needs, shape: Shape) -> str:
+def _too_large(device: Device, needs: Needs, shape: Shape) -> str:
     lines = []
-    if needs.blocks > limits.blocks:
-        lines.append(f"{needs.blocks} block RAMs of 18 kbit where there are {limits.blocks}")
-    if needs.lut > limits.lut * LUT_SHARE:
-        lines.append(f"about {needs.lut} LUT where {round(limits.lut * LUT_SHARE)} of {limits.lut} can be used")
-    return f"the network is too large for {limits.name}: the nearest shape, {shape}, needs {' and '.join(lines)}"
+    if needs.blocks > device.block_rams:
+        lines.append(f"{needs.blocks} block RAMs of {device.ram.words} where there are {device.block_rams}")
+    if needs.lut > device.usable_lut:
+        lines.append(f"about {needs.lut} LUT where {round(device.usable_lut)} of {device.lut} can be used")
+    return f"the network is too large for {device.name}: the nearest shape, {shape}, needs {' and '.join(lines)}"
 
 
-def _weights(graph: Graph) -> list[Weights]:
-    """Every weight tensor."""
-    found = []
-    for op in graph.ops:
-        if isinstance(op, (Conv, Linear, Head)):
-            found.append(op.weights)
-        elif isinstance(op, Select):
-            found += [op.hidden, op.score]
-    return found
-
-
-def _refuse_early(graph: Graph, limits: BoardLimits) -> None:
+def _refuse_early(graph: Graph, device: Device) -> None:
     """Before any lowering: the weights alone, each with its code and an index of its channel."""
     bits = 0
-    for weights in _weights(graph):
+    for weighted in (weighted for op in graph.ops for weighted in op.weighted_sums(graph)):
+        weights = weighted.weights
         index = max(1, (weights.codes[0].size - 1).bit_length() - 4)  # of one bank, at most sixteen banks
         bits += int(np.count_nonzero(weights.codes)) * (weights.bits + index)
-    blocks = -(-bits // 18432)
-    if blocks > limits.blocks:
+    blocks = -(-bits // device.ram.bits)
+    if blocks > device.block_rams:
         raise FitError(
-            f"the network is too large for {limits.name}: its weights alone need {blocks} block RAMs of 18 kbit "
-            f"where there are {limits.blocks}"
+            f"the network is too large for {device.name}: its weights alone need {blocks} block RAMs of "
+            f"{device.ram.words} where there are {device.block_rams}"
         )
 
 
@@ -249,7 +246,7 @@ def _rescaled(known: Structure, shape: Shape) -> Structure:
     """A guess at the structure of another shape: the same bits, spread over other banks and words."""
     old = known.shape
     spikes = known.bank_depth * old.banks * old.tokens / (shape.banks * shape.tokens)
-    entries = known.rom_depth * old.banks * old.streams / (shape.banks * shape.streams)
+    entries = known.rom_depth * old.walkers / shape.walkers
     return replace(known, shape=shape, bank_depth=max(2, round(spikes)), rom_depth=max(2, round(entries)))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from spikewright.compiler.front.ir import Graph, WeightedSum
+from spikewright.compiler.front.limits import SCORE_BITS, SUM_CYCLES
+from spikewright.compiler.front.neuron import SpikingOp
+from spikewright.compiler.front.ops import Attention, Head, Select
+from spikewright.compiler.lower.lowered import Lowered, LoweringError
+from spikewright.compiler.target.descriptors import GAP_BITS, LAYOUTS, LOOP, Kind, Mode, descriptor_words
+from spikewright.compiler.target.structure import WORD_BITS, Structure, bits_for
 from spikewright.cost.rom import parameter_bits
 from spikewright.cost.shape import signed_bits
-
-from .descriptors import GAP_BITS, LAYOUTS, Kind, Mode, descriptor_words
-from .ir import Attention, Conv, Head, Interval, Linear, Select
-from .lowered import Lowered, LoweringError
-from .structure import WORD_BITS, Structure, bits_for
 
 
 def _hull(*values: int) -> tuple[int, int]:
@@ -20,7 +24,7 @@ def _membrane_range(lowered: Lowered) -> tuple[int, int, int, int]:
     f = lowered.fraction_bits
     low = high = score_low = score_high = 0
     for op in lowered.graph.ops:
-        if isinstance(op, (Conv, Linear, Attention)):
+        if isinstance(op, SpikingOp):
             assert op.accumulator is not None
             assert op.membrane is not None
             neuron = op.neuron
@@ -52,118 +56,96 @@ def _membrane_range(lowered: Lowered) -> tuple[int, int, int, int]:
     return low, high, score_low, score_high
 
 
-def _accumulator_bits(lowered: Lowered) -> int:
-    bits = 2
-    for op in lowered.graph.ops:
-        if isinstance(op, (Conv, Linear, Attention, Head)):
-            assert op.accumulator is not None
-            bits = max(bits, signed_bits(op.accumulator.low, op.accumulator.high))
-        elif isinstance(op, Select):
-            interval = lowered.graph.values[op.inputs[0]].interval
-            assert interval is not None
-            for weights, value in ((op.hidden, interval), (op.score, Interval(0, 255))):
-                w = weights.values
-                positive, negative = w.clip(min=0).sum(axis=1), w.clip(max=0).sum(axis=1)
-                top = positive * value.high + negative * min(value.low, 0)
-                bottom = negative * value.high + positive * min(value.low, 0)
-                bits = max(bits, signed_bits(int(bottom.min()), int(top.max())))
-    return bits
+def _accumulator_bits(graph: Graph) -> int:
+    """Signed width of a lane's sum."""
+    intervals = [interval for op in graph.ops for interval in op.accumulators(graph)]
+    return max([2, *(signed_bits(interval.low, interval.high) for interval in intervals)])
 
 
-def _value_bits(lowered: Lowered) -> int:
+def _value_bits(graph: Graph) -> int:
     """Signed width of the broadcast bus: the largest weight, shifted by the highest plane; or a K^T V element."""
-    bits = 2
-    graph = lowered.graph
-    for op in graph.ops:
-        planes = graph.values[op.inputs[0]].planes
-        if isinstance(op, (Conv, Linear, Head)):
-            bits = max(bits, int(abs(op.weights.values).max(initial=0)).bit_length() + planes)
-        elif isinstance(op, Select):
-            bits = max(bits, int(abs(op.hidden.values).max(initial=0)).bit_length() + planes)
-            bits = max(bits, int(abs(op.score.values).max(initial=0)).bit_length() + 8)
-        elif isinstance(op, Attention):
-            bits = max(bits, graph.values[op.inputs[0]].tokens.bit_length() + 1)
-    return bits + 1
+    shifted = [int(abs(s.weights.values).max(initial=0)).bit_length() + s.planes for s in _weighted_sums(graph)]
+    elements = [tokens.bit_length() + 1 for tokens in _attended_tokens(graph)]
+    return max([2, *shifted, *elements]) + 1
 
 
-def _largest(lowered: Lowered, width_name: str, special: set[str]) -> int:
-    """Largest field value whose width is the loop count."""
-    sample = 0
-    for step in lowered.steps:
-        for name, width in LAYOUTS[step.kind]:
-            if getattr(width, "__name__", "") == width_name and name in step.fields and name not in special:
-                sample = max(sample, step.fields[name])
-    return sample
+def _weighted_sums(graph: Graph) -> list[WeightedSum]:
+    return [weighted for op in graph.ops for weighted in op.weighted_sums(graph)]
+
+
+def _attended_tokens(graph: Graph) -> list[int]:
+    return [graph.values[op.inputs[0]].tokens for op in graph.ops if isinstance(op, Attention)]
+
+
+def _largest_loop(lowered: Lowered) -> int:
+    """Largest loop count of any descriptor."""
+    return max(
+        draft.fields[name]
+        for draft in lowered.descriptors
+        for name, width in LAYOUTS[draft.kind]
+        if width is LOOP and name in draft.fields
+    )
 
 
 def measure(lowered: Lowered) -> Structure:
     """Widths and depths for ``lowered``; raises ``LoweringError`` where a fixed limit of the engine is passed."""
     graph, shape = lowered.graph, lowered.shape
-    walkers = shape.streams * shape.banks
-    entries, rows, biggest_list, offset = [0] * walkers, 0, 0, 0
+    rom_entries, rows, biggest_list, offset = [0] * shape.walkers, 0, 0, 0
     parameters, neurons = 1, 0
-    weights = [op for step in lowered.steps for op in step.outputs]
-    for step in lowered.steps:
-        for group in step.outputs:
+    for draft in lowered.descriptors:
+        for group in draft.outputs:
             neurons += 1
-            rows += int(not step.fields["gate"])
+            rows += int(not draft.fields["gate"])
             for stream, output in enumerate(group):
                 parameters = max(parameters, parameter_bits([output.bias], [output.threshold]))
-                for bank, items in enumerate(output.lists):
-                    entries[stream * shape.banks + bank] += len(items)
-                    biggest_list = max(biggest_list, len(items))
-                    offset = max([offset, *(entry.offset for entry in items)])
-        if step.kind is Kind.MAC and step.fields["gate"]:
-            biggest_list = max(biggest_list, step.fields["head_rows"])
-        if step.kind is Kind.MAC and step.fields["gap"] >= 1 << GAP_BITS:
-            raise LoweringError(f"{step.layer}: a sum takes {step.fields['gap']} cycles, at most {(1 << GAP_BITS) - 1}")
-    assert weights
-    code_bits = 2
-    for op in graph.ops:
-        if isinstance(op, (Conv, Linear, Head)):
-            code_bits = max(code_bits, op.weights.bits)
-        elif isinstance(op, Select):
-            code_bits = max(code_bits, op.hidden.bits, op.score.bits)
+                for bank, entries in enumerate(output.lists):
+                    rom_entries[stream * shape.banks + bank] += len(entries)
+                    biggest_list = max(biggest_list, len(entries))
+                    offset = max([offset, *(entry.offset for entry in entries)])
+        if draft.kind is Kind.MAC and draft.fields["gate"]:
+            biggest_list = max(biggest_list, draft.fields["head_rows"])
+        if draft.kind is Kind.MAC and draft.fields["gap"] >= 1 << GAP_BITS:
+            raise LoweringError(
+                f"{draft.layer}: {SUM_CYCLES.text(cycles=draft.fields['gap'], most=(1 << GAP_BITS) - 1)}"
+            )
     low, high, score_low, score_high = _membrane_range(lowered)
     score_bits = signed_bits(score_low, score_high) + 1
     if score_bits > WORD_BITS:
-        raise LoweringError(f"class scores need {score_bits} bits, at most {WORD_BITS}")
+        raise LoweringError(SCORE_BITS.text(bits=score_bits, most=WORD_BITS))
     image = graph.image
-    selected = [step.fields for step in lowered.steps if step.kind is Kind.SELECT]
+    selected = [draft.fields for draft in lowered.descriptors if draft.kind is Kind.SELECT]
     head = graph.ops[-1]
     assert isinstance(head, Head)
-    residual = [step.fields["out_planes"] for step in lowered.steps if step.fields.get("mode") == Mode.RESIDUAL]
+    added = [draft for draft in lowered.descriptors if draft.fields.get("mode") == Mode.RESIDUAL]
     planes = max(
         [1, image.bits]
         + [
-            step.fields[name]
-            for step in lowered.steps
+            draft.fields[name]
+            for draft in lowered.descriptors
             for name in ("planes", "in_planes", "out_planes")
-            if name in step.fields
+            if name in draft.fields
         ]
     )
     result = Structure(
         shape=shape,
         bank_depth=max(2, lowered.bank_depth),
         planes=max(2, planes),
-        residual_planes=max([1, *residual]),
-        rom_depth=max(2, -(-max(entries) // 2)),
+        residual_planes=max([1, *(draft.fields["out_planes"] for draft in added)]),
+        rom_depth=max(2, -(-max(rom_entries) // 2)),
         offset_bits=bits_for(offset),
-        code_bits=code_bits,
+        code_bits=max([2, *(weighted.weights.bits for weighted in _weighted_sums(graph))]),
         count_bits=bits_for(biggest_list),
         outputs=max(2, rows),
-        value_bits=_value_bits(lowered),
-        accumulator_bits=_accumulator_bits(lowered),
+        value_bits=_value_bits(graph),
+        accumulator_bits=_accumulator_bits(graph),
         fraction_bits=lowered.fraction_bits,
         membrane_bits=signed_bits(low, high) + 1,
         score_bits=score_bits,
         parameter_bits=parameters,
-        soft_reset=max(step.fields.get("soft", 0) for step in lowered.steps),
-        strict_compare=max(step.fields.get("strict", 0) for step in lowered.steps),
+        soft_reset=max(draft.fields.get("soft", 0) for draft in lowered.descriptors),
+        strict_compare=max(draft.fields.get("strict", 0) for draft in lowered.descriptors),
         neurons=max(2, neurons),
-        product_bits=max(
-            [1, *(graph.values[op.inputs[0]].tokens.bit_length() for op in graph.ops if isinstance(op, Attention))]
-        ),
+        product_bits=max([1, *(tokens.bit_length() for tokens in _attended_tokens(graph))]),
         product_depth=max(2, lowered.product_depth),
         table_depth=max(2, len(lowered.table.taps) + lowered.plan_entries),
         mask_depth=max(2, len(lowered.table.masks) + lowered.plan_entries),
@@ -171,9 +153,9 @@ def measure(lowered: Lowered) -> Structure:
         pixel_depth=max(2, image.height * image.width * image.channels),
         image_channels=image.channels,
         image_bits=max(2, graph.values["input"].planes),
-        loop_bits=bits_for(max(shape.lanes, _largest(lowered, "_loop", set()))),
+        loop_bits=bits_for(max(shape.lanes, _largest_loop(lowered))),
         program_depth=2,
-        result_depth=max(2, head.weights.codes.shape[0], 3 * len(lowered.steps)),
+        result_depth=max(2, head.weights.codes.shape[0], 3 * len(lowered.descriptors)),
     )
-    words = descriptor_words(result) * len(lowered.steps)
-    return Structure(**{**{n: getattr(result, n) for n in result.__dataclass_fields__}, "program_depth": words})
+    words = descriptor_words(result) * len(lowered.descriptors)
+    return replace(result, program_depth=words)

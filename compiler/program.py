@@ -6,215 +6,172 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from spikewright.cost.rom import ROW_ENTRIES, RomBits, rom_bits
+from spikewright.compiler.fit import Choice
+from spikewright.compiler.lower.lists import Entry, OutputSlot, lengths
+from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered
+from spikewright.compiler.measure import measure
+from spikewright.compiler.target.descriptors import Kind, descriptor_words
+from spikewright.compiler.target.memories import (
+    Memory,
+    count_rom,
+    mask_table,
+    neuron_rom,
+    pixel_rom,
+    program_rom,
+    tap_table,
+    weight_rom,
+    with_contents,
+)
+from spikewright.compiler.target.rows import count_row, entry_row, neuron_row, tap_row
+from spikewright.compiler.target.structure import Structure
+from spikewright.compiler.trace_map import TraceMap, trace_map
+from spikewright.cost.rom import RomBits, rom_bits
+from spikewright.cost.rows import ROW_ENTRIES, packed_code, side_by_side
+from spikewright.errors import PlainError
 
-from .buffers import Buffer
-from .descriptors import Kind, Mode, descriptor_words
-from .lists import Entry, OutputSlot, lengths
-from .lowered import Lowered, Step
-from .measure import measure
-from .structure import Structure, bits_for
 
-
-class StructureError(ValueError):
+class StructureError(PlainError):
     """A network does not fit a given structure; the text is one sentence."""
 
 
 @dataclass(frozen=True)
 class RomImage:
-    """Contents of one ROM: ``width`` bits a word, padded to ``depth`` words."""
+    """Contents of one memory, padded to its depth."""
 
-    width: int
-    depth: int
+    memory: Memory
     words: tuple[int, ...]
 
     def hex(self) -> str:
         """The text that ``$readmemh`` reads."""
-        digits = -(-self.width // 4)
-        padded = [*self.words, *([0] * (self.depth - len(self.words)))]
+        digits = -(-self.memory.width // 4)
+        padded = [*self.words, *([0] * (self.memory.depth - len(self.words)))]
         return "".join(f"{word:0{digits}x}\n" for word in padded)
 
     @property
     def bits(self) -> int:
         """Bits in use."""
-        return self.width * len(self.words)
+        return self.memory.width * len(self.words)
 
 
-@dataclass(frozen=True)
-class ValueHome:
-    """Where a value stands in spike memory once descriptor ``ready`` is done."""
-
-    ready: int
-    buffer: Buffer
-    planes: int
-    signed: bool
-
-
-@dataclass(frozen=True)
-class WordStream:
-    """The order in which descriptor ``step`` hands out the spike words of a layer."""
-
-    step: int
-    channels: tuple[tuple[int, ...], ...]  # for each output of the descriptor: channel of each stream, -1: none
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """A network, ready for an accelerator of ``structure``."""
 
     lowered: Lowered
     structure: Structure
+    choice: Choice | None = None  # how the shape was chosen, where that was left to the compiler
 
     @property
-    def score_shift(self) -> int:
-        """The accelerator's scores are the package's, shifted left by this."""
-        head = self.lowered.graph.ops[-1]
-        return self.lowered.fraction_bits - head.fraction_bits  # type: ignore[union-attr]
-
-    @property
-    def steps(self) -> list[Step]:
-        return self.lowered.steps
+    def descriptors(self) -> list[DescriptorDraft]:
+        return self.lowered.descriptors
 
     @property
     def predicted_cycles(self) -> list[int]:
         """Cycles of each descriptor with skipping off, END excluded."""
-        return [step.cycles for step in self.steps if step.kind is not Kind.END]
+        return [draft.cycles for draft in self.descriptors if draft.kind is not Kind.END]
 
     @cached_property
     def roms(self) -> Mapping[str, RomImage]:
-        """File name → image, for every ROM of the accelerator."""
-        s, lowered = self.structure, self.lowered
-        shape = s.shape
-        walkers = shape.streams * shape.banks
-        lists: list[list[Entry]] = [[] for _ in range(walkers)]
-        counts, neurons = [], []
-        for step in self.steps:
-            for group in step.outputs:
-                row = 0
-                for stream, output in enumerate(group):
-                    row |= self._neuron(output, step.target) << (stream * s.neuron_bits)
-                neurons.append(row)
-                if step.fields["gate"]:
-                    continue
-                row = 0
-                for stream, output in enumerate(group):
-                    for bank, entries in enumerate(output.lists):
-                        walker = stream * shape.banks + bank
-                        lists[walker] += entries
-                        row |= len(entries) << (walker * s.count_bits)
-                counts.append(row)
-        images = {
-            f"weights_{w // shape.banks}_{w % shape.banks}.hex": RomImage(
-                s.row_bits, s.rom_depth, tuple(self._rows(entries))
-            )
-            for w, entries in enumerate(lists)
+        """File name → image, for every memory of the accelerator that has contents."""
+        s = self.structure
+        contents = {
+            **self._weights(),
+            count_rom(s): self._counts(),
+            neuron_rom(s): self._neurons(),
+            program_rom(s): self._program(),
+            pixel_rom(s): self._pixels(),
+            tap_table(s): self._taps(),
+            mask_table(s): self.lowered.table.masks,
         }
-        images["counts.hex"] = RomImage(walkers * s.count_bits, s.outputs, tuple(counts))
-        images["neurons.hex"] = RomImage(shape.streams * s.neuron_bits, s.neurons, tuple(neurons))
-        images["program.hex"] = RomImage(
-            32,
-            s.program_depth,
-            tuple(word for step in self.steps for word in step.descriptor(lowered).pack(s)),
-        )
-        images["taps.hex"] = self._taps()
-        images["masks.hex"] = RomImage(shape.lanes, s.mask_depth, tuple(lowered.table.masks))
-        table = lowered.graph.image.table
-        mask = (1 << s.image_bits) - 1
-        images["pixels.hex"] = RomImage(
-            s.image_bits, 256 * s.image_channels, tuple(int(code) & mask for code in table.reshape(-1))
-        )
-        return images
+        assert list(contents) == with_contents(s)
+        return {str(memory.file): RomImage(memory, tuple(words)) for memory, words in contents.items()}
 
-    def _rows(self, entries: list[Entry]) -> list[int]:
-        s = self.structure
-        packed = [
-            entry.offset | (abs(entry.code) | (int(entry.code < 0) << (s.code_bits - 1))) << s.offset_bits
-            for entry in entries
-        ]
-        packed += [0] * (-len(packed) % ROW_ENTRIES)
+    def _listed(self) -> list[tuple[OutputSlot, ...]]:
+        """The rows of outputs whose entries come from the weight ROMs, in program order."""
         return [
-            sum(packed[i + j] << (j * s.entry_bits) for j in range(ROW_ENTRIES))
-            for i in range(0, len(packed), ROW_ENTRIES)
+            row for draft in self.descriptors if draft.outputs and not draft.fields["gate"] for row in draft.outputs
         ]
 
-    def _neuron(self, output: OutputSlot, target: str | None) -> int:
-        s = self.structure
-        width = s.parameter_bits
-        base = self.lowered.buffers[target].base if target is not None and output.enable else 0
-        fields = (
-            (output.bias & ((1 << width) - 1), width),
-            (output.threshold & ((1 << width) - 1), width),
-            (base + output.target, s.address_bits),
-            (output.bank, bits_for(s.shape.banks - 1)),
-            (int(output.enable), 1),
-        )
-        value, position = 0, 0
-        for item, bits in fields:
-            value |= item << position
-            position += bits
-        return value
+    def _weights(self) -> dict[Memory, list[int]]:
+        s, shape = self.structure, self.structure.shape
+        lists: dict[Memory, list[Entry]] = {
+            weight_rom(s, stream, bank): [] for stream in range(shape.streams) for bank in range(shape.banks)
+        }
+        walkers = list(lists.values())
+        for row in self._listed():
+            for walker, entries in enumerate(entries for output in row for entries in output.lists):
+                walkers[walker] += entries
+        return {memory: self._weight_rows(entries) for memory, entries in lists.items()}
 
-    def _taps(self) -> RomImage:
-        s = self.structure
-        address, rotate, mask = s.address_bits, bits_for(s.shape.lanes - 1), bits_for(s.mask_depth - 1)
-        wrap = (1 << address) - 1
-        words = [
-            (tap.source & wrap)
-            | (tap.target & wrap) << address
-            | tap.rotate << (2 * address)
-            | tap.mask << (2 * address + rotate)
+    def _weight_rows(self, entries: list[Entry]) -> list[int]:
+        layout, bits = entry_row(self.structure), self.structure.code_bits
+        packed = [layout.pack({"offset": entry.offset, "code": packed_code(entry.code, bits)}) for entry in entries]
+        packed += [0] * (-len(packed) % ROW_ENTRIES)
+        return [side_by_side(packed[i : i + ROW_ENTRIES], layout.bits) for i in range(0, len(packed), ROW_ENTRIES)]
+
+    def _counts(self) -> list[int]:
+        layout = count_row(self.structure)
+        return [
+            side_by_side(
+                (layout.pack({"entries": len(entries)}) for output in row for entries in output.lists), layout.bits
+            )
+            for row in self._listed()
+        ]
+
+    def _neurons(self) -> list[int]:
+        layout = neuron_row(self.structure)
+        return [
+            side_by_side((layout.pack(self._parameters(output, draft)) for output in row), layout.bits)
+            for draft in self.descriptors
+            for row in draft.outputs
+        ]
+
+    def _parameters(self, output: OutputSlot, draft: DescriptorDraft) -> dict[str, int]:
+        base = self.lowered.base(draft.target) if draft.target is not None and output.enable else 0
+        return {
+            "bias": output.bias,
+            "threshold": output.threshold,
+            "target": base + output.target,
+            "bank": output.bank,
+            "enable": int(output.enable),
+        }
+
+    def _program(self) -> list[int]:
+        descriptors = [draft.descriptor(self.lowered) for draft in self.descriptors]
+        return [word for descriptor in descriptors for word in descriptor.pack(self.structure)]
+
+    def _pixels(self) -> list[int]:
+        mask = (1 << self.structure.image_bits) - 1
+        return [int(code) & mask for code in self.lowered.graph.image.table.reshape(-1)]
+
+    def _taps(self) -> list[int]:
+        layout = tap_row(self.structure)
+        return [
+            layout.pack({"source": tap.source, "target": tap.target, "rotate": tap.rotate, "mask": tap.mask})
             for tap in self.lowered.table.taps
         ]
-        return RomImage(2 * address + rotate + mask, s.table_depth, tuple(words))
 
     @cached_property
     def rom_bits(self) -> RomBits:
         """Weight storage by use: what a stored bit is for."""
-        lists = [lengths(step.outputs) for step in self.steps if step.outputs and not step.fields["gate"]]
-        neuron_rows = sum(len(step.outputs) for step in self.steps)
+        lists = [lengths(draft.outputs) for draft in self.descriptors if draft.outputs and not draft.fields["gate"]]
+        neuron_rows = sum(len(draft.outputs) for draft in self.descriptors)
         return rom_bits(lists, neuron_rows, self.structure.shape, self.structure.widths)
 
     @cached_property
-    def value_homes(self) -> Mapping[str, ValueHome]:
-        """Every value that stands in spike memory at some time (not the spikes that only went into a residual add)."""
-        lowered, graph = self.lowered, self.lowered.graph
-        adds = {op.inputs[1]: op.name for op in graph.ops if op.kind == "add"}
-        homes = {}
-        for i, step in enumerate(self.steps):
-            name = adds.get(step.layer, step.layer)
-            writes = step.kind is Kind.MOVE or (step.kind is Kind.MAC and step.target is not None)
-            if writes and name in graph.values and name != "input":
-                value = graph.values[name]
-                homes[name] = ValueHome(i, lowered.home(name), value.planes, value.signed)
-        return homes
-
-    @cached_property
-    def word_streams(self) -> Mapping[str, tuple[WordStream, ...]]:
-        """Layers with neurons → the descriptors that hand out their spike words."""
-        found: dict[str, list[WordStream]] = {}
-        for i, step in enumerate(self.steps):
-            if step.kind is not Kind.MAC or step.fields["mode"] not in (Mode.SPIKE, Mode.RESIDUAL):
-                continue
-            found.setdefault(step.layer, []).append(WordStream(i, self._channels(step)))
-        return {name: tuple(items) for name, items in found.items()}
-
-    def _channels(self, step: Step) -> tuple[tuple[int, ...], ...]:
-        assert step.target is not None
-        buffer = self.lowered.buffers[step.target]
-        channel = {slot: c for c, slot in enumerate(buffer.placement.slots)}
-        rows = {buffer.offset(row): row for row in range(buffer.rows)}
-        return tuple(
-            tuple(channel[(o.bank, rows[o.target])] if o.enable else -1 for o in group) for group in step.outputs
-        )
+    def trace_map(self) -> TraceMap:
+        """What an observer must know to read a trace back."""
+        return trace_map(self.lowered, self.structure)
 
 
-def assemble(lowered: Lowered, structure: Structure | None = None) -> Program:
+def assemble(lowered: Lowered, structure: Structure | None = None, *, choice: Choice | None = None) -> Program:
     """A program for ``structure``, or for the least one. Raises ``StructureError`` where the network does not fit."""
     need = measure(lowered)
     if structure is None:
-        return Program(lowered, need)
+        return Program(lowered, need, choice)
     missing = structure.shortfalls(need)
-    words = descriptor_words(structure) * len(lowered.steps)  # its fields may be wider, and the descriptors longer
+    # its fields may be wider, and the descriptors longer
+    words = descriptor_words(structure) * len(lowered.descriptors)
     if not missing and words > structure.program_depth:
         missing = [f"program_depth {words} is above {structure.program_depth}"]
     if lowered.fraction_bits != structure.fraction_bits:

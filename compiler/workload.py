@@ -4,71 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikewright.cost.description import Description, Matrix
-from spikewright.cost.rom import Lists, parameter_bits
+from spikewright.compiler.front.ir import Graph, Weights
+from spikewright.compiler.front.neuron import SpikingOp
+from spikewright.cost.description import Description
+from spikewright.cost.rom import Lists
 from spikewright.cost.shape import Shape
 from spikewright.cost.workload import Workload, workload
-
-from .ir import Add, Attention, Conv, Graph, Head, Linear, Neuron, Pool, Select, Weights
 
 
 def workload_of(graph: Graph, fraction_bits: int = 0) -> Workload:
     """Layers and copies of a graph whose planes are filled in; fraction_bits: at least so many on the engine's grid."""
-    image, planes = graph.image, {name: value.planes for name, value in graph.values.items()}
-    grids = [op.neuron.fraction_bits for op in graph.ops if isinstance(op, Attention)]
-    told = Description(
-        (image.height, image.width, image.channels), planes=planes["input"], steps=graph.steps,
+    image = graph.image
+    grids = [op.neuron.fraction_bits for op in graph.ops if isinstance(op, SpikingOp)]
+    description = Description(
+        (image.height, image.width, image.channels), planes=graph.values["input"].planes, steps=graph.steps,
         fraction_bits=max(fraction_bits, *grids, 0),
     )  # fmt: skip
     for op in graph.ops:
-        source = op.inputs[0]
-        if isinstance(op, Conv):
-            told.conv(op.name, source, _matrix(op.weights, op.neuron.fraction_bits, _parameters(op.neuron)))
-        elif isinstance(op, Linear):
-            told.linear(op.name, source, _matrix(op.weights, op.neuron.fraction_bits, _parameters(op.neuron)))
-        elif isinstance(op, Pool):
-            told.pool(op.name, source)
-        elif isinstance(op, Add):
-            told.add(op.name, *op.inputs, planes=planes[op.name])
-        elif isinstance(op, Attention):
-            told.attention(op.name, *op.inputs, heads=op.heads, parameter_bits=_parameters(op.neuron))
-        elif isinstance(op, Select):
-            assert op.score_accumulator is not None
-            mlp = (
-                _matrix(op.hidden, op.hidden_fraction_bits, parameter_bits(op.hidden_bias.tolist())),
-                _matrix(op.score, op.score_fraction_bits, parameter_bits(op.score_bias.tolist())),
-            )
-            bits = op.score_accumulator.bits + int(not op.score_accumulator.signed)
-            told.select(op.name, source, keep=op.keep, mlp=mlp, shift=op.shift, score_bits=bits)
-        else:
-            told.head(op.name, source, _matrix(op.weights, op.fraction_bits, parameter_bits(op.bias.tolist())))
-    return workload(told)
-
-
-def _parameters(neuron: Neuron) -> int:
-    return parameter_bits(neuron.bias.tolist(), neuron.threshold.tolist())
-
-
-def _matrix(weights: Weights, fraction_bits: int, parameters: int) -> Matrix:
-    codes = weights.codes
-    outputs, inputs = codes.shape[:2]
-    return Matrix(
-        outputs, inputs, int(np.count_nonzero(codes)), codes[0, 0].size, weights.scheme.value, weights.bits,
-        fraction_bits, parameters,
-    )  # fmt: skip
+        op.describe(description, graph)
+    return workload(description)
 
 
 def first_lists(graph: Graph, shape: Shape) -> dict[str, Lists]:
     """Lengths of every layer's lists with channel c in bank c mod k, before placement improves on it."""
-    captures = {op.inputs[1] for op in graph.ops if isinstance(op, Add)}
-    found = {}
-    for op in graph.ops:
-        if isinstance(op, Select):
-            found[f"{op.name}.hidden"] = _lists(op.hidden, shape)
-            found[f"{op.name}.score"] = _lists(op.score, shape)
-        elif isinstance(op, Conv | Linear | Head):
-            found[op.name] = _lists(op.weights, shape, image=op.inputs[0] == "input", captures=op.name in captures)
-    return found
+    return {
+        weighted.name: _lists(
+            weighted.weights, shape, image=weighted.source == "input", captures=weighted.name in graph.additions
+        )
+        for op in graph.ops
+        for weighted in op.weighted_sums(graph)
+    }
 
 
 def _lists(weights: Weights, shape: Shape, *, image: bool = False, captures: bool = False) -> Lists:
@@ -82,7 +47,7 @@ def _lists(weights: Weights, shape: Shape, *, image: bool = False, captures: boo
     captured = np.eye(banks, dtype=np.int64)[np.arange(len(counts)) % banks] * int(captures)
     # long lists side by side with long ones
     order = np.argsort(-entries.max(axis=1), kind="stable") if shape.streams > 1 else np.arange(len(counts))
-    return Lists(*(_side_by_side(item[order], shape.streams) for item in (entries, captured)))
+    return Lists(*(_side_by_side(counted[order], shape.streams) for counted in (entries, captured)))
 
 
 def _side_by_side(counts: np.ndarray, streams: int) -> np.ndarray:

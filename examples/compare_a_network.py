@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
+from spikewright.compiler.fit import ShapeRequest
+from spikewright.flow.generate import generate
 from spikewright.models.package import read_package, write_package
-from spikewright.sim.build_folder import generate
-from spikewright.sim.compare import compare
-from spikewright.sim.random_networks import NetworkSpec, random_images, random_package
-from spikewright.sim.run import simulator_of
+from spikewright.sim.accelerator.compare import compare
+from spikewright.sim.stimulus.random_networks import NetworkSpec, random_images, random_package
 
 
 def main(folder: Path, path: Path | None) -> bool:
@@ -27,16 +27,17 @@ def main(folder: Path, path: Path | None) -> bool:
     image = read_package(path).network.input
 
     # Verilog, ROM images and program: the shape of the engine that fits the board, or one given here
-    build = generate(path, "ulx3s-85f", folder / "BUILD", lanes=8, banks=1, streams=1)
+    build = generate(path, "ulx3s-85f", folder / "BUILD", ShapeRequest(lanes=8, banks=1, streams=1))
     print(build.program["choice"]["reason"])
-    simulator = simulator_of(build)  # compiled once for all networks of this structure
+    simulator = build.simulator()  # compiled once for all networks of this structure
 
     images = random_images(2, 4, NetworkSpec(height=image.height, width=image.width, channels=image.channels))
-    found = compare(build, simulator, images)
-    cycles = found.counters[:, 0].sum() / found.images
-    print(f"bit-exact: {found.bit_exact}, {found.values} values of {found.images} images compared, {found.first or ''}")
+    comparison = compare(build.network, simulator, images)
+    cycles = comparison.counters[:, 0].sum() / comparison.images
+    counted = f"{comparison.values} values of {comparison.images} images compared"
+    print(f"bit-exact: {comparison.bit_exact}, {counted}, {comparison.first or ''}")
     print(f"{cycles:.0f} cycles an image, {build.program['predicted_cycles']} predicted without skipping")
-    return found.bit_exact
+    return comparison.bit_exact
 
 
 if __name__ == "__main__":

@@ -15,24 +15,24 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from spikewright.compress.account import compression_of
-from spikewright.compress.build import exact, on_the_grid, quantise
-from spikewright.compress.export import export_network
-from spikewright.compress.format_search import FormatSearch
-from spikewright.compress.fractions import fitting
-from spikewright.compress.guided import AttentionTransfer, Regrowth, density_masks, set_thresholds
-from spikewright.compress.lottery import LotteryTickets
-from spikewright.compress.masks import apply_masks, prunable
-from spikewright.compress.parameters import parameter_groups, step_floors
-from spikewright.compress.plastic import make_plastic
-from spikewright.compress.structure import choose, shrink, shrunk_config, significance
-from spikewright.compress.task import make_task
-from spikewright.compress.tokens import TokenSelector, ratio_loss, set_mode
-from spikewright.compress.training import Settings, norms, reestimate_norms
+from spikewright.compress.methods.dimensions import choose, shrink, shrunk_config, significance
+from spikewright.compress.methods.guided import AttentionTransfer, Regrowth, density_masks, set_thresholds
+from spikewright.compress.methods.lottery import LotteryTickets
+from spikewright.compress.methods.masks import apply_masks, prunable
+from spikewright.compress.methods.plastic import make_plastic
+from spikewright.compress.methods.tokens import TokenSelector, ratio_loss, set_mode
+from spikewright.compress.networks.account import compression_of
+from spikewright.compress.networks.build import exact, on_the_grid, quantise
+from spikewright.compress.networks.export import export_network
+from spikewright.compress.recipe.fractions import fitting
+from spikewright.compress.search.format_search import FormatSearch
+from spikewright.compress.training.loop import Settings, norms, reestimate_norms
+from spikewright.compress.training.parameters import parameter_groups, step_floors
 from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
 from spikewright.models.data import Split, load
 from spikewright.models.package import write_package
 from spikewright.models.spikformer import Spikformer, SpikformerConfig
+from spikewright.models.task import make_task
 from spikewright.sim.golden import run as golden
 
 IMAGES = 64

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from spikewright.commands.described import check_described
-from spikewright.compress.runner import run_recipe
+from spikewright.compress.run.runner import run_recipe
 from spikewright.models.data import load
 from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, or_pool

@@ -11,11 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spikewright.compiler.importer import import_package
-from spikewright.compiler.lowering import lower
-from spikewright.compiler.passes import run_passes
-from spikewright.compiler.program import assemble
-from spikewright.compiler.structure import Shape
+from spikewright.compiler.compile import compile_package
+from spikewright.compiler.target.structure import Shape
 from spikewright.models.package import Network, Package, write_package
 from spikewright.sim.golden import run
 
@@ -84,10 +81,9 @@ def main(path: Path) -> None:
         print(f"{name}: scores {scores}")
 
     # the same file becomes ROM images and a program for an engine of 16 lanes and 2 banks
-    graph = run_passes(import_package(package))
-    program = assemble(lower(graph, Shape(tokens=4, steps=4, banks=2)))
-    for step in program.steps:
-        print(f"{step.kind.name:5} {step.layer:6} {step.cycles:5} cycles")
+    program = compile_package(package, Shape(tokens=4, steps=4, banks=2))
+    for descriptor in program.descriptors:
+        print(f"{descriptor.kind.name:5} {descriptor.layer:6} {descriptor.cycles:5} cycles")
     print(f"accumulator {program.structure.accumulator_bits} bits, membrane {program.structure.membrane_bits} bits")
 
 

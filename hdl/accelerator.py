@@ -6,32 +6,43 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Kind
-from spikewright.compiler.structure import WORD_BITS, Structure
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.structure import WORD_BITS, Structure
+from spikewright.hdl.attention import AttentionUnit, ProductMemory
+from spikewright.hdl.loader import PixelLoader
+from spikewright.hdl.mover import Mover, TableWrites
+from spikewright.hdl.program import ProgramMemory
+from spikewright.hdl.results import RESULT, Results
+from spikewright.hdl.selector import TokenSelector
+from spikewright.hdl.spike_engine import SpikeEngine
+from spikewright.hdl.spikes import SpikeMemory
 
-from .attention import AttentionUnit, ProductMemory
-from .loader import PixelLoader
-from .mover import Mover
-from .program import ProgramMemory
-from .results import RESULT, Results
-from .selector import TokenSelector
-from .spike_engine import SpikeEngine
-from .spikes import SpikeMemory
 
+class TracePorts(wiring.Signature):
+    """What a simulation observes; left open on a board, where synthesis drops it."""
 
-def trace_layout(structure: Structure) -> dict[str, object]:
-    """Observation ports for simulation; left open on a board, where synthesis drops them."""
-    shape = structure.shape
-    return {
-        "trace_layer": Out(16),
-        "trace_write_en": Out(shape.banks),
-        "trace_write_addr": Out(structure.address_bits * shape.banks),
-        "trace_write_data": Out(shape.lanes * shape.banks),
-        "trace_word_en": Out(shape.streams),
-        "trace_word": Out(shape.lanes * shape.streams),
-        "trace_kept_en": Out(1),
-        "trace_kept": Out(16),
-    }
+    def __init__(self, structure: Structure) -> None:
+        shape = structure.shape
+        super().__init__(
+            {
+                #: Number of the descriptor that is worked on.
+                "trace_layer": Out(16),
+                #: A word is written to spike memory, a bit for each bank.
+                "trace_write_en": Out(shape.banks),
+                #: Its address, the banks side by side.
+                "trace_write_addr": Out(structure.address_bits * shape.banks),
+                #: The word, the banks side by side.
+                "trace_write_data": Out(shape.lanes * shape.banks),
+                #: A spike word is finished, a bit for each stream.
+                "trace_word_en": Out(shape.streams),
+                #: That word, the streams side by side.
+                "trace_word": Out(shape.lanes * shape.streams),
+                #: The selector keeps a token.
+                "trace_kept_en": Out(1),
+                #: Its number.
+                "trace_kept": Out(16),
+            }
+        )
 
 
 class Accelerator(wiring.Component):
@@ -42,19 +53,19 @@ class Accelerator(wiring.Component):
     grid), then for each descriptor three counters: cycles, issued (entry, plane) pairs, skipped pairs; ``last``
     marks the end. A descriptor's cycles run from its start to the start of the next, so their sum is the cycles of the
     image. An image starts when its pixels are all there and the answer before is taken. Reset: waits for pixels.
-
-    Members
-    -------
-    pixels: In(stream of 8 bits)
-    results: Out(stream of {data: 32, last: 1})
-    trace_*: Out, every word written to spike memory, every finished spike word, every kept token, and the number of the
-        descriptor that is worked on
     """
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = structure
         super().__init__(
-            {"pixels": In(stream.Signature(8)), "results": Out(stream.Signature(RESULT))} | trace_layout(structure)
+            {
+                #: Bytes of the images.
+                "pixels": In(stream.Signature(8)),
+                #: Words of the answers.
+                "results": Out(stream.Signature(RESULT)),
+                # for simulation
+                **TracePorts(structure).members,
+            }
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -78,23 +89,14 @@ class Accelerator(wiring.Component):
         }
 
         self._connect(m, memory, products, engine, attention, mover, loader)
+        wiring.connect(m, wiring.flipped(self.pixels), loader.pixels)
+        wiring.connect(m, results.o, wiring.flipped(self.results))
         m.d.comb += [
-            loader.pixels.payload.eq(self.pixels.payload),
-            loader.pixels.valid.eq(self.pixels.valid),
-            self.pixels.ready.eq(loader.pixels.ready),
-            self.results.payload.eq(results.o.payload),
-            self.results.valid.eq(results.o.valid),
-            results.o.ready.eq(self.results.ready),
             selector.score.eq(engine.score),
             selector.score_en.eq(engine.score_en),
             results.score.eq(engine.class_score),
             results.score_en.eq(engine.class_en),
-            mover.tap_en.eq(selector.tap_en),
-            mover.tap_addr.eq(selector.tap_addr),
-            mover.tap.eq(selector.tap),
-            mover.mask_en.eq(selector.mask_en),
-            mover.mask_addr.eq(selector.mask_addr),
-            mover.mask.eq(selector.mask),
+            *(getattr(mover, name).eq(getattr(selector, name)) for name in TableWrites(s).members),
         ]
         for kind, unit in units.items():
             m.d.comb += unit.config.eq(program.view(kind))
@@ -202,7 +204,7 @@ class Accelerator(wiring.Component):
     ) -> None:
         """Share the memories: only one unit works at a time, the idle ones ask for address 0."""
         shape = self.structure.shape
-        for port in range(memory.ports):
+        for port in range(shape.walkers):
             b = port % shape.banks
             address = engine.read_addr[port]
             if port < shape.banks:
@@ -214,7 +216,7 @@ class Accelerator(wiring.Component):
                 product_addr = Mux(attention.busy, attention.product_addr, product_addr)
                 m.d.comb += attention.product[b].eq(products.read[port])
             m.d.comb += [products.read_addr[port].eq(product_addr), engine.product[port].eq(products.read[port])]
-        for i in range(2 * memory.ports):
+        for i in range(2 * shape.walkers):
             m.d.comb += [memory.live_addr[i].eq(engine.live_addr[i]), engine.live[i].eq(memory.live[i])]
         m.d.comb += [products.write_en.eq(attention.write_en), products.write_addr.eq(attention.write_addr)]
         for b in range(shape.banks):

@@ -7,12 +7,13 @@ from amaranth.hdl import Array, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Kind, layout
-from spikewright.compiler.structure import Structure, bits_for
-
-from .memory import Bank, check_structure
-from .nest import final_index
-from .spikes import SpikeMemory
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.memories import product_bank
+from spikewright.compiler.target.structure import Structure, bits_for
+from spikewright.hdl.memory import Bank, check_structure
+from spikewright.hdl.nest import final_index
+from spikewright.hdl.spikes import SpikeMemory
+from spikewright.hdl.views import descriptor_view
 
 
 def popcount(bits: Sequence[Value]) -> Value:
@@ -26,7 +27,7 @@ def popcount(bits: Sequence[Value]) -> Value:
 class ProductMemory(wiring.Component):
     """K^T V elements: a word holds one element for each of S steps; one bank for each (stream, channel bank).
 
-    Read latency 2 cycles, one read and one write a cycle; the streams read their own copies. No reset.
+    Read latency 2 cycles, one read and one write a cycle; the streams read their own copies. No reset of the contents.
     """
 
     latency = 2
@@ -37,13 +38,17 @@ class ProductMemory(wiring.Component):
         shape = structure.shape
         self.word = data.ArrayLayout(structure.product_bits, shape.steps)
         address = range(structure.product_depth)
-        self.ports = shape.streams * shape.banks
         super().__init__(
             {
-                "read_addr": In(address).array(self.ports),
-                "read": Out(self.word).array(self.ports),
+                #: Number of the word to read, for each read port (stream · banks + bank).
+                "read_addr": In(address).array(shape.walkers),
+                #: That word, two cycles later.
+                "read": Out(self.word).array(shape.walkers),
+                #: A word of each bank is written in this cycle.
                 "write_en": In(1),
+                #: Its number.
                 "write_addr": In(address),
+                #: The word of each bank.
                 "write": In(self.word).array(shape.banks),
             }
         )
@@ -51,8 +56,8 @@ class ProductMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         s, shape = self.structure, self.structure.shape
         m = Module()
-        for port in range(self.ports):
-            bank = Bank(width=self.word.size, depth=s.product_depth)
+        for port in range(shape.walkers):
+            bank = Bank.of(product_bank(s))
             m.submodules[f"product{port}"] = bank
             m.d.comb += [
                 bank.read_addr.eq(self.read_addr[port]),
@@ -67,20 +72,13 @@ class ProductMemory(wiring.Component):
 class AttentionUnit(wiring.Component):
     """K^T V of a descriptor's heads: element (i, j) = number of tokens where k_i and v_j both spike, each step apart.
 
-    For each head, step group, row of k keys (one a bank) and token tile: the key words are held, then one value word a
+    For each head, step group, row of k keys (one a bank) and token tile: the key words are kept, then one value word a
     cycle is ANDed with all of them. A pass takes ``channels + 1`` cycles and gives ``banks · channels`` elements;
     later tiles add to the elements of the first. Elements lie at
     ``((head · groups + group) · channels + j) · rows + row``. In all
     ``heads · groups · rows · tiles · (channels + 1) + latency`` cycles from ``start`` to ``finished``. At least 3
     channels (the compiler pads).
     Overflow cannot happen: an element is at most the number of tokens. Reset: idle.
-
-    Members
-    -------
-    start: In(1); config: In(PRODUCT descriptor), held
-    read_addr: Out, for all banks; words: In(lanes) a bank, three cycles later
-    product_addr: Out; product: In a bank, two cycles later; write_en, write_addr, write: Out
-    finished: Out(1); busy: Out(1), from the cycle after ``start`` to ``finished``
     """
 
     latency = SpikeMemory.latency + 4
@@ -92,16 +90,27 @@ class AttentionUnit(wiring.Component):
         address = range(structure.product_depth)
         super().__init__(
             {
+                #: Begin a descriptor.
                 "start": In(1),
-                "config": In(data.StructLayout(layout(Kind.PRODUCT, structure))),
+                #: The descriptor, held from ``start`` to ``finished``.
+                "config": In(descriptor_view(Kind.PRODUCT, structure)),
+                #: Address of a spike word, for all banks.
                 "read_addr": Out(structure.address_bits),
+                #: That word of each bank, three cycles later.
                 "words": In(shape.lanes).array(shape.banks),
+                #: Number of a K^T V word, for all banks.
                 "product_addr": Out(address),
+                #: That word of each bank, two cycles later.
                 "product": In(word).array(shape.banks),
+                #: A K^T V word of each bank is written in this cycle.
                 "write_en": Out(1),
+                #: Its number.
                 "write_addr": Out(address),
+                #: The word of each bank.
                 "write": Out(word).array(shape.banks),
+                #: A pulse: the last word is written in this cycle.
                 "finished": Out(1),
+                #: From the cycle after ``start`` to ``finished``.
                 "busy": Out(1),
             }
         )
@@ -111,7 +120,7 @@ class AttentionUnit(wiring.Component):
         shape = self.structure.shape
         heads, groups, rows, tiles = (range(config[name]) for name in ("heads", "groups", "rows", "tiles"))
         channels = config["channels"]
-        found: dict[int, list[list[int]]] = {}
+        words: dict[int, list[list[int]]] = {}
         for head, group, row, j in product(heads, groups, rows, range(channels)):
             elements = [[0] * shape.steps for _ in range(shape.banks)]
             for tile, b in product(tiles, range(shape.banks)):
@@ -120,8 +129,8 @@ class AttentionUnit(wiring.Component):
                 both = read(b, config["key"] + offset + row) & value
                 for lane in range(shape.lanes):
                     elements[b][lane % shape.steps] += both >> lane & 1
-            found[((head * config["groups"] + group) * channels + j) * config["rows"] + row] = elements
-        return found
+            words[((head * config["groups"] + group) * channels + j) * config["rows"] + row] = elements
+        return words
 
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config
@@ -201,10 +210,11 @@ class AttentionUnit(wiring.Component):
             tokens[0].last.eq(ending),
         ]
         for i in range(7):
-            held, place = Signal(token, name=f"token{i}"), Signal.like(element_now, name=f"element{i}", reset_less=True)
-            m.d.sync += [held.eq(tokens[-1]), place.eq(elements[-1])]
-            tokens.append(held)
-            elements.append(place)
+            delayed = Signal(token, name=f"token{i}")
+            delayed_element = Signal.like(element_now, name=f"element{i}", reset_less=True)
+            m.d.sync += [delayed.eq(tokens[-1]), delayed_element.eq(elements[-1])]
+            tokens.append(delayed)
+            elements.append(delayed_element)
         arrived = tokens[SpikeMemory.latency]
         chosen = Signal(shape.lanes, reset_less=True)
         m.d.sync += chosen.eq(Array(self.words)[arrived.bank])

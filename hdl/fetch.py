@@ -7,27 +7,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Kind, layout
-from spikewright.compiler.structure import Structure
-
-from .memory import Rom, RomStream, check_structure
-from .nest import LoopNest, final_index
-
-
-def row_layout(structure: Structure) -> data.StructLayout:
-    """Two entries on their way to the lanes: addresses of plane 0, codes (or product addresses), valid, end of list."""
-    entry = data.StructLayout({"addr": structure.address_bits, "code": operand_bits(structure), "valid": 1})
-    return data.StructLayout({"entries": data.ArrayLayout(entry, 2), "last": 1})
-
-
-def operand_bits(structure: Structure) -> int:
-    """Bits that name an entry's value: a weight code, or the address of a K^T V element."""
-    return max(structure.code_bits, (structure.product_depth - 1).bit_length(), 1)
-
-
-#: A row as the models see it: both entries (address, code), None where there is none, and the end of the list.
-Row = tuple[tuple[tuple[int, int] | None, ...], bool]
-
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.memories import count_rom, weight_rom
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.entries import Row, row_layout
+from spikewright.hdl.memory import Rom, RomStream, check_structure
+from spikewright.hdl.nest import LoopNest, final_index
+from spikewright.hdl.views import counts_view, descriptor_view, entries_view
 
 #: The row at a walker's cursor: any entry, two of them, the end of the list.
 _ROW = data.StructLayout({"one": 1, "two": 1, "ends": 1})
@@ -51,33 +37,33 @@ class WeightFetch(wiring.Component):
     Latency from ``start`` to the first row 6 cycles. ``hold[w]`` stops walker w; up to 4 more rows follow it.
     Code 0 is no weight: the entry names a word of the residual stream to capture, in that stream's own layout.
     Lists follow one another in program order: ``rewind`` (before each image) goes back to the first.
-    Reset: idle, rewound.
-
-    Members (walker w = stream * banks + bank)
-    -------
-    start, rewind: In(1); config: In(MAC descriptor), held from ``start`` on
-    hold: In(1) a walker
-    rows: Out(row_layout) a walker; valid: Out(1) a walker
-    ready: Out(1), the counts of the next output are there: ``start`` only then
-    busy: Out(1), from the cycle after ``start`` until the last row has left the sequencer
+    Walker w is that of stream ``w // banks`` and bank ``w % banks``. Reset: idle, rewound.
     """
 
-    AHEAD = 2  #: cycles from ``start`` until the first place is known
+    #: Cycles from ``start`` until the first place is known.
+    AHEAD = 2
     latency = Rom.latency + 2 + AHEAD
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
-        shape = structure.shape
-        self.walkers = shape.streams * shape.banks
+        self.walkers = structure.shape.walkers
         super().__init__(
             {
+                #: Begin a descriptor; only with ``ready``.
                 "start": In(1),
+                #: Go back to the first list.
                 "rewind": In(1),
-                "config": In(data.StructLayout(layout(Kind.MAC, structure))),
+                #: The descriptor, held from ``start`` on.
+                "config": In(descriptor_view(Kind.MAC, structure)),
+                #: Each walker is to stop.
                 "hold": In(1).array(self.walkers),
+                #: Each walker's row.
                 "rows": Out(row_layout(structure)).array(self.walkers),
+                #: ``rows`` is there, for each walker.
                 "valid": Out(1).array(self.walkers),
+                #: The counts of the next output are there.
                 "ready": Out(1),
+                #: From the cycle after ``start`` until the last row has left the sequencer.
                 "busy": Out(1),
             }
         )
@@ -93,21 +79,17 @@ class WeightFetch(wiring.Component):
         lists: output → walker → entries (offset, code); pointers: number of each walker's first entry in its ROM.
         """
         s, shape = self.structure, self.structure.shape
-        loops = {name: config[name] for name in ("columns", "rows", "tiles", "groups")}
-        walk, captured = (
-            LoopNest(structure=s).model(**loops, **{n: config[f"{side}_{n}"] for n in ("x", "y", "tile", "group")})
-            for side in ("in", "capture")
-        )
+        walk, capture_walk = (LoopNest(structure=s).places(config, side) for side in ("in", "capture"))
         rows: list[list[Row]] = [[] for _ in range(self.walkers)]
         starts = list(pointers)
         for output in range(config["outputs"]):
             head, within = divmod(output, max(1, config["head_outputs"]))
             product = within * config["product_output"]
             product += head * ((config["head_outputs"] - 1) * config["product_output"] + config["product_head"])
-            for i, (place, other) in enumerate(zip(walk, captured, strict=True)):
+            for i, (place, capture_place) in enumerate(zip(walk, capture_walk, strict=True)):
                 for w in range(self.walkers):
                     stream, bank = divmod(w, shape.banks)
-                    base, capture = config["in_base"] + place.addr, config["capture_base"] + other.addr
+                    base, capture = config["in_base"] + place.addr, config["capture_base"] + capture_place.addr
                     if config["gate"]:
                         base += head * config["head_rows"]
                         element = product + i % config["groups"] * config["product_group"]
@@ -135,20 +117,11 @@ class WeightFetch(wiring.Component):
         m.submodules.nest = nest = LoopNest(structure=s)
         # the residual stream that a list captures lies in another layout: its own addresses, walked in step
         m.submodules.capture_nest = capture_nest = LoopNest(structure=s)
-        m.submodules.counts = counts = RomStream(width=self.walkers * s.count_bits, depth=s.outputs, file="counts.hex")
+        m.submodules.counts = counts = RomStream.of(count_rom(s))
+        lengths = data.View(counts_view(s), counts.o.payload)
         m.d.comb += counts.rewind.eq(self.rewind)
         for walk, side in ((nest, "in"), (capture_nest, "capture")):
-            m.d.comb += [
-                walk.columns.eq(config.columns),
-                walk.rows.eq(config.rows),
-                walk.tiles.eq(config.tiles),
-                walk.groups.eq(config.groups),
-                walk.x.eq(config[f"{side}_x"]),
-                walk.y.eq(config[f"{side}_y"]),
-                walk.tile.eq(config[f"{side}_tile"]),
-                walk.group.eq(config[f"{side}_group"]),
-                walk.start.eq(self.start),
-            ]
+            m.d.comb += [*walk.configured(config, side), walk.start.eq(self.start)]
         # The nests run ahead, their places wait in a queue: the end of all lists need not reach their counters in time.
         queued = data.StructLayout({"addr": s.address_bits, "capture": s.address_bits, "last_group": 1, "last": 1})
         m.submodules.places = places = ResetInserter(self.start)(SyncFIFO(width=queued.size, depth=4))
@@ -219,7 +192,7 @@ class WeightFetch(wiring.Component):
         place = [self._delay(m, value, 2, f"place{i}") for i, value in enumerate((base, capture_base, product_addr))]
         for w in range(self.walkers):
             stream, bank = divmod(w, shape.banks)
-            rom = Rom(width=s.row_bits, depth=s.rom_depth, file=f"weights_{stream}_{bank}.hex")
+            rom = Rom.of(weight_rom(s, stream, bank))
             m.submodules[f"weight_rom_{stream}_{bank}"] = rom
             pointer = Signal(s.pointer_bits, name=f"pointer{w}")  # first entry of the current list
             cursor = Signal(s.pointer_bits, name=f"cursor{w}")
@@ -243,12 +216,12 @@ class WeightFetch(wiring.Component):
             with m.Else():
                 m.d.comb += [
                     new_start.eq(pointer + Mux(begin, 0, count)),
-                    new_count.eq(counts.o.payload.word_select(w, s.count_bits)),
+                    new_count.eq(lengths[w].entries),
                 ]
             with m.If(begin | (advance & here.last)):
-                found = _first_row(new_start[0], new_count)
+                new_row = _first_row(new_start[0], new_count)
                 m.d.sync += [cursor.eq(new_start), left.eq(new_count), count.eq(new_count)]
-                m.d.sync += [row.eq(found), first.eq(found), done.eq(~begin & last_output)]
+                m.d.sync += [row.eq(new_row), first.eq(new_row), done.eq(~begin & last_output)]
                 with m.If(~config.gate):
                     m.d.sync += pointer.eq(new_start)
             with m.Elif(advance):
@@ -269,7 +242,9 @@ class WeightFetch(wiring.Component):
             self._deliver(m, w, rom, place, Cat(fetch, row.ends, lower, upper), cursor)
         return m
 
-    def _delay(self, m: Module, value: Signal, cycles: int, name: str) -> Signal:
+    @staticmethod
+    def _delay(m: Module, value: Signal, cycles: int, name: str) -> Signal:
+        """``value`` some cycles later, through registers without reset."""
         for i in range(cycles):
             delayed = Signal.like(value, name=f"{name}_{i}", reset_less=True)
             m.d.sync += delayed.eq(value)
@@ -284,12 +259,12 @@ class WeightFetch(wiring.Component):
         m.d.comb += control.eq(flags)
         row_flags = control
         for i in range(Rom.latency):
-            held = Signal(4, name=f"flags{w}_{i}")
-            m.d.sync += held.eq(row_flags)
-            row_flags = held
+            delayed = Signal(4, name=f"flags{w}_{i}")
+            m.d.sync += delayed.eq(row_flags)
+            row_flags = delayed
         row_number = self._delay(m, cursor, 2, f"row{w}")
         base, capture_base, product = place
-        words = [rom.data.word_select(i, s.entry_bits) for i in range(2)]
+        words = data.View(entries_view(s), rom.data)
         m.d.sync += [
             self.valid[w].eq(row_flags[0]),
             self.rows[w].last.eq(row_flags[1]),
@@ -305,8 +280,7 @@ class WeightFetch(wiring.Component):
                 product_row = index + (config.head_rows if stream else 0)
                 m.d.sync += [entry.addr.eq(base + index), entry.code.eq(product + product_row)]
             with m.Else():
-                code = word[s.offset_bits :]
                 m.d.sync += [
-                    entry.addr.eq(Mux(code == 0, capture_base, base) + word[: s.offset_bits]),
-                    entry.code.eq(code),
+                    entry.addr.eq(Mux(word.code == 0, capture_base, base) + word.offset),
+                    entry.code.eq(word.code),
                 ]

@@ -3,27 +3,14 @@
 from collections.abc import Iterable
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import GAP_BITS
-from spikewright.compiler.structure import Structure
-
-from .fetch import operand_bits
-from .memory import check_structure
-from .silence import at_most_one, piece_layout
-
-
-def request_layout(structure: Structure) -> data.StructLayout:
-    """A spike word to read, and the value to broadcast for it."""
-    return data.StructLayout(
-        {
-            "addr": structure.address_bits,
-            "code": operand_bits(structure),
-            "plane": range(structure.planes),
-            "valid": 1,
-        }
-    )
+from spikewright.compiler.target.descriptors import GAP_BITS
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.entries import piece_layout, request_layout
+from spikewright.hdl.memory import check_structure
+from spikewright.hdl.silence import at_most_one
 
 
 class Issue(wiring.Component):
@@ -33,29 +20,29 @@ class Issue(wiring.Component):
     last pair, but not before ``gap`` cycles have passed since the sum before, so a sum takes ``max(gap, pairs of the
     busiest walker, 1)`` cycles where rows are always at hand; a closing row of which nothing is left costs its walker
     a cycle without a pair. Latency from taking a row to its first request 2 cycles; ``end`` comes with the last
-    request. Reset: nothing held.
-
-    Members (a walker each where marked w)
-    -------
-    piece: In(piece_layout) w, piece_valid: In(1) w, piece_ready: Out(1) w
-    gap: In, at least 1
-    request: Out(request_layout) w; end: Out(1)
-    issued: Out, pairs issued in this cycle, over all walkers
+    request. Reset: no rows.
     """
 
     latency = 2
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
-        self.walkers = structure.shape.streams * structure.shape.banks
+        self.walkers = structure.shape.walkers
         super().__init__(
             {
+                #: Each walker's next row.
                 "piece": In(piece_layout(structure)).array(self.walkers),
+                #: ``piece`` is there, for each walker.
                 "piece_valid": In(1).array(self.walkers),
+                #: ``piece`` is taken where it is there, for each walker.
                 "piece_ready": Out(1).array(self.walkers),
+                #: Least number of cycles from the end of a sum to the next, at least 1.
                 "gap": In(GAP_BITS),
+                #: Each walker's pair in this cycle.
                 "request": Out(request_layout(structure)).array(self.walkers),
+                #: The requests are the last of their sum.
                 "end": Out(1),
+                #: Pairs in this cycle, over all walkers.
                 "issued": Out(range(self.walkers + 1)),
             }
         )
@@ -89,7 +76,7 @@ class Issue(wiring.Component):
 
         for w in range(self.walkers):
             row = Signal(piece_layout(s), name=f"row{w}", reset_less=True)
-            held = Signal(name=f"held{w}")
+            occupied = Signal(name=f"held{w}")
             pending = Signal(2 * s.planes, name=f"pending{w}")
             rest = Signal(2 * s.planes, name=f"rest{w}")
             final = Signal(name=f"final{w}")
@@ -97,14 +84,14 @@ class Issue(wiring.Component):
             m.d.comb += [
                 rest.eq(pending & (pending - 1)),
                 # known a cycle ahead: the end of a sum waits for all walkers, and all wait for it
-                drained.eq(held & final),
+                drained.eq(occupied & final),
                 finished[w].eq(drained & row.last),
-                load.eq(~held | (drained & ~row.last) | end),
+                load.eq(~occupied | (drained & ~row.last) | end),
                 self.piece_ready[w].eq(load),
             ]
             with m.If(load):
                 m.d.sync += [
-                    held.eq(self.piece_valid[w]),
+                    occupied.eq(self.piece_valid[w]),
                     row.eq(self.piece[w]),
                     pending.eq(self.piece[w].pending),
                     final.eq(self.piece[w].final),
@@ -124,7 +111,7 @@ class Issue(wiring.Component):
                 with m.If(chosen[p]):
                     m.d.comb += plane.eq(p)
             m.d.sync += [
-                request.valid.eq(held & pending.any()),
+                request.valid.eq(occupied & pending.any()),
                 request.plane.eq(plane),
                 request.addr.eq(row.addr[0]),
                 request.code.eq(row.code[0]),

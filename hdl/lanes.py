@@ -6,9 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.structure import Structure
-
-from .memory import check_structure
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.memory import check_structure
 
 
 class LaneArray(wiring.Component):
@@ -20,13 +19,9 @@ class LaneArray(wiring.Component):
     token's held sums one step down, so that ``row[p]`` is step 0, then 1, …; new sums win over ``shift``. Reset:
     accumulators 0.
     Overflow cannot happen: the compiler sizes the accumulators by interval analysis.
-
-    Members
-    -------
-    words: In(lanes) a bank; values: In(signed) a bank and step (index bank · S + step); end: In(1)
-    shift: In(1); row: Out(signed) a token slot; done: Out(1)
     """
 
+    #: Cycles from ``done`` until the sums stand in the hold register.
     lead = 2
 
     def __init__(self, *, structure: Structure) -> None:
@@ -34,11 +29,17 @@ class LaneArray(wiring.Component):
         shape = structure.shape
         super().__init__(
             {
+                #: A spike word of each bank.
                 "words": In(shape.lanes).array(shape.banks),
+                #: What a spike adds: a value for each bank and step, index bank · S + step.
                 "values": In(signed(structure.value_bits)).array(shape.banks * shape.steps),
+                #: The words are the last of a sum.
                 "end": In(1),
+                #: Move the held sums one step down.
                 "shift": In(1),
+                #: The held sum of each token slot's lowest step.
                 "row": Out(signed(structure.accumulator_bits)).array(shape.tokens),
+                #: A pulse ``lead`` cycles before a sum is held.
                 "done": Out(1),
             }
         )
@@ -65,13 +66,13 @@ class LaneArray(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         s, shape = self.structure, self.structure.shape
         m = Module()
-        delayed = [self.end]
+        stages = [self.end]
         for i in range(self.latency - 1):
-            held = Signal(name=f"end{i}")
-            m.d.sync += held.eq(delayed[-1])
-            delayed.append(held)
-        ends = delayed[-1]
-        m.d.comb += self.done.eq(delayed[self.latency - self.lead])
+            delayed = Signal(name=f"end{i}")
+            m.d.sync += delayed.eq(stages[-1])
+            stages.append(delayed)
+        ends = stages[-1]
+        m.d.comb += self.done.eq(stages[self.latency - self.lead])
 
         words = [Signal(shape.lanes, name=f"word{b}", reset_less=True) for b in range(shape.banks)]
         m.d.sync += [word.eq(self.words[b]) for b, word in enumerate(words)]

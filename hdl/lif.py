@@ -4,9 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.structure import Structure
-
-from .memory import check_structure
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.memory import check_structure
 
 
 def step_layout() -> data.StructLayout:
@@ -33,13 +32,6 @@ class LifArray(wiring.Component):
     ``membrane`` shows a step 3 cycles after it, until the next one; it means nothing where the token has fired, since
     only the next step takes it for 0. ``drain`` moves every membrane one token slot down, unless a step arrives there;
     the next step is a ``first`` one. Reset: control only. Overflow cannot happen: interval analysis.
-
-    Members
-    -------
-    row: In(signed) a token slot; step: In(step_layout)
-    bias, threshold: In(signed), those of the step in its cycle; soft, strict: In(1), held until its outputs are there
-    drain: In(1)
-    spikes: Out(lanes), lane = token slot · S + step; membrane: Out(signed) a token slot
     """
 
     latency = 4
@@ -49,14 +41,23 @@ class LifArray(wiring.Component):
         shape = structure.shape
         super().__init__(
             {
+                #: The sum of each token slot in this step.
                 "row": In(signed(structure.accumulator_bits)).array(shape.tokens),
+                #: What is done with it.
                 "step": In(step_layout()),
+                #: Bias of the step, on the membrane's grid.
                 "bias": In(signed(structure.parameter_bits)),
+                #: Threshold of the step, on the membrane's grid.
                 "threshold": In(signed(structure.parameter_bits)),
+                #: Reset by subtraction, not to 0; held until the step's outputs are there.
                 "soft": In(1),
+                #: Fire above the threshold only; held until the step's outputs are there.
                 "strict": In(1),
+                #: Move every membrane one token slot down.
                 "drain": In(1),
+                #: Spikes of the last S steps, lane = token slot · S + step.
                 "spikes": Out(shape.lanes),
+                #: Membrane of each token slot.
                 "membrane": Out(signed(structure.membrane_bits)).array(shape.tokens),
             }
         )
@@ -98,9 +99,9 @@ class LifArray(wiring.Component):
         width = s.membrane_bits
         steps = [self.step]
         for i in range(2):
-            held = Signal(step_layout(), name=f"step{i}")
-            m.d.sync += held.eq(steps[-1])
-            steps.append(held)
+            delayed = Signal(step_layout(), name=f"step{i}")
+            m.d.sync += delayed.eq(steps[-1])
+            steps.append(delayed)
         threshold = Signal(signed(s.parameter_bits), reset_less=True)
         above_threshold = Signal(signed(s.parameter_bits), reset_less=True)
         strict = self.strict & s.strict_compare
@@ -131,12 +132,12 @@ class LifArray(wiring.Component):
             # the carry-in of the ceiling rides in an extra lowest bit, so that each sum is one carry chain
             carry = Signal(name=f"carry{p}")
             m.d.comb += carry.eq(u[0] & strict & halve)
-            one = Cat(Const(1, 1), start).as_signed()
+            start_and_one = Cat(Const(1, 1), start).as_signed()
             added = Signal(signed(width + 1), name=f"added{p}")
             compared = Signal(signed(width + 1), name=f"compared{p}")
             m.d.comb += [
-                added.eq(one + Cat(carry, drive).as_signed()),
-                compared.eq(one + Cat(carry, above).as_signed()),
+                added.eq(start_and_one + Cat(carry, drive).as_signed()),
+                compared.eq(start_and_one + Cat(carry, above).as_signed()),
             ]
             fires, spike = Signal(name=f"fires{p}"), Signal(name=f"spike{p}")
             empty, next_empty = Signal(name=f"empty{p}"), Signal(name=f"next_empty{p}")
@@ -154,7 +155,7 @@ class LifArray(wiring.Component):
                 m.d.sync += u.eq(added[1:].as_signed())
                 if s.soft_reset:
                     reduced = Signal(signed(width + 1), name=f"reduced{p}")
-                    m.d.comb += reduced.eq(one + Cat(carry, over).as_signed())
+                    m.d.comb += reduced.eq(start_and_one + Cat(carry, over).as_signed())
                     with m.If(fires & self.soft):
                         m.d.sync += u.eq(reduced[1:].as_signed())
             if p + 1 < shape.tokens:

@@ -7,11 +7,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Kind, layout
-from spikewright.compiler.structure import Structure, bits_for
-
-from .memory import Bank, Rom, check_structure
-from .nest import final_index
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.memories import image_buffer, pixel_rom
+from spikewright.compiler.target.structure import Structure, bits_for
+from spikewright.hdl.memory import Bank, Rom, check_structure
+from spikewright.hdl.nest import final_index
+from spikewright.hdl.views import descriptor_view
 
 
 class PixelLoader(wiring.Component):
@@ -23,12 +24,6 @@ class PixelLoader(wiring.Component):
     once, then written plane by plane; lanes past ``used`` are 0. All banks get the same words. The buffer is free
     again when ``finished`` pulses, ``words · (slots + planes + 2) + 1`` cycles after ``start``; a slot is a lane or a
     token slot. Reset: empty; contents undefined.
-
-    Members
-    -------
-    pixels: In(stream of 8 bits); size_en: In(1), size: In, bytes of an image, channels: In; full: Out(1)
-    start: In(1); config: In(LOAD descriptor), held; finished: Out(1)
-    write_en: Out(1), write_addr: Out, write_data: Out(lanes); live_en: Out(1), live_addr, live_planes: Out
     """
 
     latency = Rom.latency + 4
@@ -38,19 +33,33 @@ class PixelLoader(wiring.Component):
         shape, address = structure.shape, structure.address_bits
         super().__init__(
             {
+                #: Bytes of the images.
                 "pixels": In(stream.Signature(8)),
+                #: Take size and channels of the images.
                 "size_en": In(1),
+                #: Bytes of an image.
                 "size": In(bits_for(structure.pixel_depth)),
+                #: Channels of an image.
                 "channels": In(structure.loop_bits),
+                #: A whole image is in the buffer.
                 "full": Out(1),
+                #: Begin a descriptor; only with ``full``.
                 "start": In(1),
-                "config": In(data.StructLayout(layout(Kind.LOAD, structure))),
+                #: The descriptor, held from ``start`` to ``finished``.
+                "config": In(descriptor_view(Kind.LOAD, structure)),
+                #: A pulse: all words are written.
                 "finished": Out(1),
+                #: A word is written to all banks in this cycle.
                 "write_en": Out(1),
+                #: Its address.
                 "write_addr": Out(address),
+                #: The word.
                 "write_data": Out(shape.lanes),
+                #: The silence bits of a value are written to all banks in this cycle.
                 "live_en": Out(1),
+                #: Address of its plane 0.
                 "live_addr": Out(address),
+                #: Bit p: plane p holds a spike.
                 "live_planes": Out(structure.planes),
             }
         )
@@ -82,8 +91,8 @@ class PixelLoader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         s = self.structure
         m = Module()
-        m.submodules.table = table = Rom(width=s.image_bits, depth=256 * s.image_channels, file="pixels.hex")
-        m.submodules.buffer = buffer = Bank(width=s.image_bits, depth=s.pixel_depth)
+        m.submodules.table = table = Rom.of(pixel_rom(s))
+        m.submodules.buffer = buffer = Bank.of(image_buffer(s))
         self._take_in(m, table, buffer)
         self._gather(m, buffer)
         return m
@@ -104,9 +113,9 @@ class PixelLoader(wiring.Component):
         delay = 1 + Rom.latency
         writes, places = accept, taken
         for i in range(delay):
-            held, place = Signal(name=f"write{i}"), Signal.like(taken, name=f"place{i}", reset_less=True)
-            m.d.sync += [held.eq(writes), place.eq(places)]
-            writes, places = held, place
+            delayed, delayed_place = Signal(name=f"write{i}"), Signal.like(taken, name=f"place{i}", reset_less=True)
+            m.d.sync += [delayed.eq(writes), delayed_place.eq(places)]
+            writes, places = delayed, delayed_place
         m.d.comb += [buffer.write_en.eq(writes), buffer.write_addr.eq(places), buffer.write_data.eq(table.data)]
         with m.If(self.finished):
             m.d.sync += [taken.eq(0), channel.eq(0)]

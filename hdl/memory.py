@@ -7,7 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.structure import Structure, bits_for
+from spikewright.compiler.target.memories import Memory
+from spikewright.compiler.target.structure import Structure, bits_for
 
 
 def check_positive(**values: int) -> None:
@@ -30,14 +31,9 @@ class Rom(wiring.Component):
     Latency two cycles (block RAM, then a register with nothing between them); one word a cycle. No reset: ``data`` is
     what ``addr`` named two cycles ago.
 
-    Parameters
-    ----------
-    width, depth: bits of a word, number of words.
-    file: name of the hex file, resolved by the simulator or by synthesis in its working folder.
-
-    Members
-    -------
-    addr: In(unsigned), data: Out(width)
+    width: width of a word, bits.
+    depth: number of words.
+    file: name of the hex file, which the simulator or synthesis looks for in its working folder.
     """
 
     latency = 2
@@ -45,7 +41,20 @@ class Rom(wiring.Component):
     def __init__(self, *, width: int, depth: int, file: str) -> None:
         check_positive(width=width, depth=depth)
         self.width, self.depth, self.file = width, depth, file
-        super().__init__({"addr": In(bits_for(depth - 1)), "data": Out(width)})
+        super().__init__(
+            {
+                #: Number of the word to read.
+                "addr": In(bits_for(depth - 1)),
+                #: That word, two cycles later.
+                "data": Out(width),
+            }
+        )
+
+    @classmethod
+    def of(cls, memory: Memory) -> "Rom":
+        """The instance of a memory of the structure."""
+        assert memory.file is not None
+        return cls(width=memory.width, depth=memory.depth, file=memory.file)
 
     @staticmethod
     def model(words: Sequence[int], addresses: Iterable[int]) -> list[int]:
@@ -76,6 +85,10 @@ class Bank(wiring.Component):
 
     Read latency one cycle, one read and one write a cycle. No reset of the contents. Reading the address that is
     written in the same cycle gives an undefined word: the engine's schedules never do that.
+
+    width: width of a word, bits.
+    depth: number of words.
+    file: name of the hex file of the first contents, None without.
     """
 
     latency = 1
@@ -86,23 +99,33 @@ class Bank(wiring.Component):
         address = bits_for(depth - 1)
         super().__init__(
             {
+                #: A word is written in this cycle.
                 "write_en": In(1),
+                #: Number of the word to write.
                 "write_addr": In(address),
+                #: The word to write.
                 "write_data": In(width),
+                #: Number of the word to read.
                 "read_addr": In(address),
+                #: That word, one cycle later.
                 "read_data": Out(width),
             }
         )
 
+    @classmethod
+    def of(cls, memory: Memory) -> "Bank":
+        """The instance of a memory of the structure."""
+        return cls(width=memory.width, depth=memory.depth, file=memory.file)
+
     @staticmethod
     def model(words: list[int], accesses: Iterable[tuple[int | None, int, int]]) -> list[int]:
         """The words that accesses (address written or None, word written, address read) read; changes ``words``."""
-        found = []
+        shown = []
         for where, word, read in accesses:
-            found.append(words[read])
+            shown.append(words[read])
             if where is not None:
                 words[where] = word
-        return found
+        return shown
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -130,17 +153,29 @@ class RomStream(wiring.Component):
     is valid ``latency`` cycles later. ``rewind`` wins over a transfer in the same cycle. After reset the stream is
     rewound. Behind the last word the contents are undefined.
 
-    Members
-    -------
-    rewind: In(1); o: Out(stream of ``width`` bits)
+    width, depth, file: as ``Rom``.
     """
 
+    #: Words of the queue behind the ROM.
     DEPTH = 4
     latency = Rom.latency + 2
 
     def __init__(self, *, width: int, depth: int, file: str) -> None:
         self.rom = Rom(width=width, depth=depth, file=file)
-        super().__init__({"rewind": In(1), "o": Out(stream.Signature(width))})
+        super().__init__(
+            {
+                #: Start over with the first word.
+                "rewind": In(1),
+                #: The words in order.
+                "o": Out(stream.Signature(width)),
+            }
+        )
+
+    @classmethod
+    def of(cls, memory: Memory) -> "RomStream":
+        """The instance of a memory of the structure."""
+        assert memory.file is not None
+        return cls(width=memory.width, depth=memory.depth, file=memory.file)
 
     @staticmethod
     def model(words: Sequence[int], count: int) -> list[int]:
@@ -159,10 +194,8 @@ class RomStream(wiring.Component):
             take.eq(self.o.valid & self.o.ready),
             fifo.w_data.eq(rom.data),
             fifo.w_en.eq(flight[-1]),
-            self.o.payload.eq(fifo.r_data),
-            self.o.valid.eq(fifo.r_rdy),
-            fifo.r_en.eq(self.o.ready),
         ]
+        wiring.connect(m, fifo.r_stream, wiring.flipped(self.o))
         with m.If(self.rewind):
             m.d.sync += [owed.eq(0), flight.eq(0), rom.addr.eq(0)]
         with m.Else():

@@ -7,28 +7,35 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Kind, layout
-from spikewright.compiler.structure import Structure, bits_for
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.memories import mask_table, tap_table
+from spikewright.compiler.target.structure import Structure, bits_for
+from spikewright.hdl.memory import Bank, check_structure
+from spikewright.hdl.nest import final_index
+from spikewright.hdl.spikes import SpikeMemory
+from spikewright.hdl.views import descriptor_view, tap_view
 
-from .memory import Bank, check_structure
-from .nest import final_index
-from .spikes import SpikeMemory
 
+class TableWrites(wiring.Signature):
+    """The selector's plan on its way to the mover's tables, as the selector sees it."""
 
-def tap_layout(structure: Structure) -> data.StructLayout:
-    """One tap: a source word, turned by ``rotate`` lanes, masked, OR-ed into a target word.
-
-    ``source`` and ``target`` are offsets, modulo the address space; the first tap of a word gives its target.
-    Lane l of the turned word is lane (l + rotate) mod lanes of the source.
-    """
-    return data.StructLayout(
-        {
-            "source": structure.address_bits,
-            "target": structure.address_bits,
-            "rotate": range(structure.shape.lanes),
-            "mask": range(structure.mask_depth),
-        }
-    )
+    def __init__(self, structure: Structure) -> None:
+        super().__init__(
+            {
+                #: A tap is written in this cycle.
+                "tap_en": Out(1),
+                #: Its number.
+                "tap_addr": Out(bits_for(structure.table_depth - 1)),
+                #: The tap.
+                "tap": Out(tap_view(structure)),
+                #: A lane mask is written in this cycle.
+                "mask_en": Out(1),
+                #: Its number.
+                "mask_addr": Out(bits_for(structure.mask_depth - 1)),
+                #: The mask.
+                "mask": Out(structure.shape.lanes),
+            }
+        )
 
 
 class Mover(wiring.Component):
@@ -39,14 +46,6 @@ class Mover(wiring.Component):
     plane; its mask is ``mask + tile · mask_tile``, so that a tap over the border of a tile or of the image is simply
     masked. The silence bits of a target word follow its last plane by a cycle. Taps and masks come from ROM; the
     token selector writes its plan behind them at run time. Reset: idle.
-
-    Members
-    -------
-    start: In(1); config: In(MOVE descriptor), held; finished: Out(1)
-    read_addr: Out, for all banks; words: In(lanes) a bank, three cycles later
-    write_en: Out(1); write_addr: Out; write_data: Out(lanes) a bank
-    live_en: Out(1); live_addr: Out; live_data: Out(planes) a bank
-    tap_en: In(1), tap_addr: In, tap: In(tap_layout); mask_en: In(1), mask_addr: In, mask: In(lanes)
     """
 
     latency = SpikeMemory.latency + 6
@@ -56,23 +55,30 @@ class Mover(wiring.Component):
         shape, address = structure.shape, structure.address_bits
         super().__init__(
             {
+                #: Begin a descriptor.
                 "start": In(1),
-                "config": In(data.StructLayout(layout(Kind.MOVE, structure))),
+                #: The descriptor, held from ``start`` to ``finished``.
+                "config": In(descriptor_view(Kind.MOVE, structure)),
+                #: A pulse: all words are written.
                 "finished": Out(1),
+                #: Address of a spike word, for all banks.
                 "read_addr": Out(address),
+                #: That word of each bank, three cycles later.
                 "words": In(shape.lanes).array(shape.banks),
+                #: A word of each bank is written in this cycle.
                 "write_en": Out(1),
+                #: Its address.
                 "write_addr": Out(address),
+                #: The word of each bank.
                 "write_data": Out(shape.lanes).array(shape.banks),
+                #: The silence bits of a value of each bank are written in this cycle.
                 "live_en": Out(1),
+                #: Address of its plane 0.
                 "live_addr": Out(address),
+                #: Bit p: plane p of the bank's value holds a spike.
                 "live_data": Out(structure.planes).array(shape.banks),
-                "tap_en": In(1),
-                "tap_addr": In(bits_for(structure.table_depth - 1)),
-                "tap": In(tap_layout(structure)),
-                "mask_en": In(1),
-                "mask_addr": In(bits_for(structure.mask_depth - 1)),
-                "mask": In(shape.lanes),
+                # from the token selector
+                **TableWrites(structure).flip().members,
             }
         )
 
@@ -97,8 +103,8 @@ class Mover(wiring.Component):
             for tap in taps[first : first + config["taps"]]:
                 mask = masks[tap["mask"] + tile * config["mask_tile"]]
                 for b in range(shape.banks):
-                    found = read(b, (source + tap["source"]) % space)
-                    words[b] |= (found >> tap["rotate"] | found << shape.lanes - tap["rotate"]) & mask
+                    word_read = read(b, (source + tap["source"]) % space)
+                    words[b] |= (word_read >> tap["rotate"] | word_read << shape.lanes - tap["rotate"]) & mask
             writes.append(((target + taps[first]["target"]) % space, words))
         return writes
 
@@ -106,8 +112,8 @@ class Mover(wiring.Component):
         s, shape, config = self.structure, self.structure.shape, self.config
         m = Module()
         loop, address = s.loop_bits, s.address_bits
-        m.submodules.table = table = Bank(width=tap_layout(s).size, depth=s.table_depth, file="taps.hex")
-        m.submodules.masks = masks = Bank(width=shape.lanes, depth=s.mask_depth, file="masks.hex")
+        m.submodules.table = table = Bank.of(tap_table(s))
+        m.submodules.masks = masks = Bank.of(mask_table(s))
         m.d.comb += [
             table.write_en.eq(self.tap_en),
             table.write_addr.eq(self.tap_addr),
@@ -139,7 +145,7 @@ class Mover(wiring.Component):
             table.read_addr.eq(pointer),
         ]
 
-        def to(names: tuple[str, ...], level: str) -> list[object]:
+        def moved_on(names: tuple[str, ...], level: str) -> list[object]:
             """Set the running addresses of ``names`` to the next ``level``."""
             statements: list[object] = []
             for side, base in (("source", source), ("target", target)):
@@ -161,13 +167,13 @@ class Mover(wiring.Component):
                     with m.If(last_word):
                         m.d.sync += [word.eq(0), pointer.eq(config.table), word_pointer.eq(config.table)]
                         with m.If(~last_group):
-                            m.d.sync += [group.eq(group + 1), *to(("group",), "group")]
+                            m.d.sync += [group.eq(group + 1), *moved_on(("group",), "group")]
                         with m.Elif(~last_tile):
                             m.d.sync += [group.eq(0), tile.eq(tile + 1), mask_base.eq(mask_base + config.mask_tile)]
-                            m.d.sync += to(("group", "tile"), "tile")
+                            m.d.sync += moved_on(("group", "tile"), "tile")
                         with m.Else():
                             m.d.sync += [group.eq(0), tile.eq(0), mask_base.eq(0), row.eq(row + 1)]
-                            m.d.sync += to(("group", "tile", "row"), "row")
+                            m.d.sync += moved_on(("group", "tile", "row"), "row")
                             with m.If(last_row):
                                 m.d.sync += busy.eq(0)
                                 m.d.comb += finishing.eq(1)
@@ -194,18 +200,18 @@ class Mover(wiring.Component):
         ]
         stages = [now]
         for i in range(10):
-            held = Signal(control, name=f"now{i}")
-            m.d.sync += held.eq(stages[-1])
-            stages.append(held)
+            delayed = Signal(control, name=f"now{i}")
+            m.d.sync += delayed.eq(stages[-1])
+            stages.append(delayed)
         delayed_source, delayed_target, delayed_mask = source["group"], target["group"], mask_base
         for i in range(2):
-            items = []
-            for item, n in ((delayed_source, "source"), (delayed_target, "target"), (delayed_mask, "mask")):
-                held = Signal.like(item, name=f"{n}_now{i}", reset_less=True)
-                m.d.sync += held.eq(item)
-                items.append(held)
-            delayed_source, delayed_target, delayed_mask = items
-        entry = Signal(tap_layout(s), reset_less=True)
+            registers = []
+            for base, n in ((delayed_source, "source"), (delayed_target, "target"), (delayed_mask, "mask")):
+                delayed = Signal.like(base, name=f"{n}_now{i}", reset_less=True)
+                m.d.sync += delayed.eq(base)
+                registers.append(delayed)
+            delayed_source, delayed_target, delayed_mask = registers
+        entry = Signal(tap_view(s), reset_less=True)
         m.d.sync += entry.eq(table.read_data)
         with m.If(stages[2].valid):
             m.d.comb += self.read_addr.eq(delayed_source + entry.source + stages[2].plane)
@@ -217,17 +223,17 @@ class Mover(wiring.Component):
         with m.If(stages[2].first):
             m.d.sync += place.eq(delayed_target + entry.target + stages[2].plane)
         for i in range(3, depth + 2):
-            held_mask = Signal(shape.lanes, name=f"mask{i}", reset_less=True)
-            m.d.sync += held_mask.eq(mask)
-            mask = held_mask
+            registered_mask = Signal(shape.lanes, name=f"mask{i}", reset_less=True)
+            m.d.sync += registered_mask.eq(mask)
+            mask = registered_mask
         for i in range(2, depth):
-            held_rotate = Signal.like(entry.rotate, name=f"rotate{i}", reset_less=True)
-            m.d.sync += held_rotate.eq(rotate)
-            rotate = held_rotate
+            delayed_rotate = Signal.like(entry.rotate, name=f"rotate{i}", reset_less=True)
+            m.d.sync += delayed_rotate.eq(rotate)
+            rotate = delayed_rotate
         for i in range(3, depth + 3):
-            held_place = Signal.like(place, name=f"place{i}", reset_less=True)
-            m.d.sync += held_place.eq(place)
-            place = held_place
+            delayed_place = Signal.like(place, name=f"place{i}", reset_less=True)
+            m.d.sync += delayed_place.eq(place)
+            place = delayed_place
         bits = len(rotate)
         fine = bits // 2
         fine_rotate, coarse_rotate = rotate[:fine], Signal(bits - fine, reset_less=True)

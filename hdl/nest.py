@@ -1,15 +1,19 @@
 """Loop nest: the order in which an output's positions, token tiles and step groups are walked."""
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.structure import Structure
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.memory import check_structure
 
-from .memory import check_structure
+#: Loop counts and address steps of a nest, by the names of its ports and of a descriptor's fields.
+COUNTS = ("columns", "rows", "tiles", "groups")
+STEPS = ("x", "y", "tile", "group")
 
 
 class Place(NamedTuple):
@@ -35,15 +39,7 @@ class LoopNest(wiring.Component):
     One step a cycle, no latency: ``addr`` and the flags are those of the current place, and ``advance`` moves on at the
     clock edge. From the last place it goes back to the first. ``start`` wins over ``advance`` and goes to the first
     place. Reset: the first place, address 0; the flags count from ``start`` on. Addresses wrap at their width.
-
-    Members
-    -------
-    columns, rows, tiles, groups: In, loop counts (1 …), held from the cycle of ``start`` on
-    x, y, tile, group: In, address steps: to the next column; from the last column of a row to the first of the next;
-        to the next tile; to the next step group
-    start, advance: In(1)
-    addr: Out, relative to the first place
-    first_group, last_group, last_tile, last: Out(1), ``last`` is the end of the whole nest
+    Counts are 1 or more. Counts and steps are held from the cycle of ``start`` on.
     """
 
     latency = 0
@@ -52,10 +48,54 @@ class LoopNest(wiring.Component):
         self.structure = check_structure(structure)
         loop, address = structure.loop_bits, structure.address_bits
         super().__init__(
-            {name: In(loop) for name in ("columns", "rows", "tiles", "groups")}
-            | {name: In(address) for name in ("x", "y", "tile", "group")}
-            | {"start": In(1), "advance": In(1), "addr": Out(address)}
-            | {name: Out(1) for name in ("first_group", "last_group", "last_tile", "last")}
+            {
+                #: Columns of positions in a row.
+                "columns": In(loop),
+                #: Rows of positions.
+                "rows": In(loop),
+                #: Token tiles of a position.
+                "tiles": In(loop),
+                #: Step groups of a tile.
+                "groups": In(loop),
+                #: Words from one column to the next.
+                "x": In(address),
+                #: Words from the last column of a row to the first of the next.
+                "y": In(address),
+                #: Words from one tile to the next.
+                "tile": In(address),
+                #: Words from one step group to the next.
+                "group": In(address),
+                #: Go to the first place.
+                "start": In(1),
+                #: Go to the next place.
+                "advance": In(1),
+                #: Address of the place, in words from the first place on.
+                "addr": Out(address),
+                #: The place is in the first step group.
+                "first_group": Out(1),
+                #: The place is in the last step group.
+                "last_group": Out(1),
+                #: The place is in the last tile.
+                "last_tile": Out(1),
+                #: The place is the last of the whole nest.
+                "last": Out(1),
+            }
+        )
+
+    def configured(self, config: data.View, side: str) -> list[Any]:
+        """Statements that take counts and steps from a MAC descriptor; the steps are its fields ``side_x`` ….
+
+        side: ``in``, ``capture`` or ``out``.
+        """
+        return [
+            *(getattr(self, name).eq(config[name]) for name in COUNTS),
+            *(getattr(self, name).eq(config[f"{side}_{name}"]) for name in STEPS),
+        ]
+
+    def places(self, config: Mapping[str, int], side: str) -> list[Place]:
+        """All places of a MAC descriptor's run, in order; ``side`` as in ``configured``."""
+        return self.model(
+            **{name: config[name] for name in COUNTS}, **{name: config[f"{side}_{name}"] for name in STEPS}
         )
 
     def model(
@@ -104,7 +144,7 @@ class LoopNest(wiring.Component):
             m.d.comb += to_position.eq(position + self.y)
         with m.If(self.start | (self.advance & self.last)):
             m.d.sync += [statement for name in loops for statement in first(name)]
-            m.d.sync += [s.eq(0) for s in (position, tile_base, self.addr)]
+            m.d.sync += [base.eq(0) for base in (position, tile_base, self.addr)]
         with m.Elif(self.advance):
             with m.If(~ends["group"]):
                 m.d.sync += [*following("group"), self.addr.eq(self.addr + self.group)]
@@ -112,7 +152,7 @@ class LoopNest(wiring.Component):
                 m.d.sync += [*first("group"), *following("tile"), tile_base.eq(to_tile), self.addr.eq(to_tile)]
             with m.Else():
                 m.d.sync += [*first("group"), *first("tile")]
-                m.d.sync += [s.eq(to_position) for s in (position, tile_base, self.addr)]
+                m.d.sync += [base.eq(to_position) for base in (position, tile_base, self.addr)]
                 with m.If(ends["column"]):
                     m.d.sync += [*first("column"), *following("row")]
                 with m.Else():

@@ -8,26 +8,14 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Kind, Mode, layout
-from spikewright.compiler.structure import Structure, bits_for
-
-from .lanes import LaneArray
-from .lif import LifArray, step_layout
-from .memory import RomStream, check_structure
-from .nest import LoopNest, Place, final_index
-
-
-def parameter_layout(structure: Structure) -> data.StructLayout:
-    """One neuron-ROM row of one stream."""
-    return data.StructLayout(
-        {
-            "bias": signed(structure.parameter_bits),
-            "threshold": signed(structure.parameter_bits),
-            "target": structure.address_bits,  # first word of the channel in its bank
-            "bank": bits_for(structure.shape.banks - 1),
-            "enable": 1,  # 0: the stream has no output here
-        }
-    )
+from spikewright.compiler.target.descriptors import Kind, Mode
+from spikewright.compiler.target.memories import neuron_rom
+from spikewright.compiler.target.structure import Structure, bits_for
+from spikewright.hdl.lanes import LaneArray
+from spikewright.hdl.lif import LifArray, step_layout
+from spikewright.hdl.memory import RomStream, check_structure
+from spikewright.hdl.nest import LoopNest, Place, final_index
+from spikewright.hdl.views import descriptor_view, neuron_view
 
 
 def place_layout(structure: Structure) -> data.StructLayout:
@@ -64,16 +52,6 @@ class NeuronControl(wiring.Component):
     The next ``done`` must not come earlier than ``gap`` of the descriptor (the compiler's ``lif_cycles``).
     ``emit``, its place and ``drain`` are aligned with the LIF array's outputs (``latency`` cycles after the step).
     ``finished`` pulses once, after the last ``emit`` or ``drain`` of the descriptor. Reset: idle, parameters rewound.
-
-    Members
-    -------
-    start, rewind: In(1); config: In(MAC descriptor); done: In(1)
-    shift: Out(1), to the hold register; step: Out(step_layout)
-    bias, threshold: Out(signed) a stream
-    emit: Out(1); place: Out(place_layout) a stream; last_tile: Out(1)
-    drain: Out(1); token: Out, drained token slot; drain_last: Out(1), last token slot; drain_output: Out(1), the tile
-        is the last of its output; drain_enable: Out(1) a stream, the stream has an output here
-    finished: Out(1)
     """
 
     latency = LifArray.latency
@@ -84,32 +62,47 @@ class NeuronControl(wiring.Component):
         shape = structure.shape
         super().__init__(
             {
+                #: Begin a descriptor.
                 "start": In(1),
+                #: Go back to the first neuron.
                 "rewind": In(1),
-                "config": In(data.StructLayout(layout(Kind.MAC, structure))),
+                #: The descriptor, held from ``start`` to ``finished``.
+                "config": In(descriptor_view(Kind.MAC, structure)),
+                #: A sum is about to be held: the pulse of the lanes.
                 "done": In(1),
+                #: Move the held sums one step down.
                 "shift": Out(1),
+                #: What the LIF arrays do.
                 "step": Out(step_layout()),
+                #: Bias of each stream's neuron, on the membrane's grid.
                 "bias": Out(signed(structure.parameter_bits)).array(shape.streams),
+                #: Threshold of each stream's neuron, on the membrane's grid.
                 "threshold": Out(signed(structure.parameter_bits)).array(shape.streams),
+                #: The LIF arrays' outputs are a finished word.
                 "emit": Out(1),
+                #: Where the word of each stream goes.
                 "place": Out(place_layout(structure)).array(shape.streams),
+                #: That word is of the last token tile.
                 "last_tile": Out(1),
+                #: The LIF arrays' lowest membrane is a finished sum.
                 "drain": Out(1),
+                #: That sum is of the last token slot.
                 "drain_last": Out(1),
+                #: That sum is of the last tile of its output.
                 "drain_output": Out(1),
+                #: Each stream has an output here.
                 "drain_enable": Out(1).array(shape.streams),
+                #: Its token slot.
                 "token": Out(range(shape.tokens)),
+                #: A pulse: the descriptor's last output is there.
                 "finished": Out(1),
             }
         )
 
     def model(self, config: Mapping[str, int]) -> Iterator[tuple[int, Place, list[Tick]]]:
         """For each sum of a descriptor: number of the output, its place, and the cycles from ``done`` on."""
-        loops = {name: config[name] for name in ("columns", "rows", "tiles", "groups")}
-        steps = {name: config[f"out_{name}"] for name in ("x", "y", "tile", "group")}
         for output in range(config["outputs"]):
-            for place in LoopNest(structure=self.structure).model(**loops, **steps):
+            for place in LoopNest(structure=self.structure).places(config, "out"):
                 yield output, place, self._ticks(config, place)
 
     def _ticks(self, config: Mapping[str, int], place: Place) -> list[Tick]:
@@ -141,8 +134,8 @@ class NeuronControl(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config
         m = Module()
-        parameters = data.ArrayLayout(parameter_layout(s), shape.streams)
-        m.submodules.rom = rom = RomStream(width=parameters.size, depth=s.neurons, file="neurons.hex")
+        parameters = data.ArrayLayout(neuron_view(s), shape.streams)
+        m.submodules.rom = rom = RomStream.of(neuron_rom(s))
         current = Signal(parameters, reset_less=True)
         loaded = Signal()
         next_output = Signal()
@@ -153,17 +146,7 @@ class NeuronControl(wiring.Component):
             m.d.sync += [loaded.eq(rom.o.valid), current.eq(rom.o.payload)]
 
         m.submodules.nest = nest = LoopNest(structure=s)
-        m.d.comb += [
-            nest.columns.eq(config.columns),
-            nest.rows.eq(config.rows),
-            nest.tiles.eq(config.tiles),
-            nest.groups.eq(config.groups),
-            nest.x.eq(config.out_x),
-            nest.y.eq(config.out_y),
-            nest.tile.eq(config.out_tile),
-            nest.group.eq(config.out_group),
-            nest.start.eq(self.start),
-        ]
+        m.d.comb += [*nest.configured(config, "out"), nest.start.eq(self.start)]
         fires, summing, drains = Signal(), Signal(), Signal()
         m.d.comb += [
             fires.eq((config.mode == Mode.SPIKE) | (config.mode == Mode.RESIDUAL)),
@@ -251,28 +234,28 @@ class NeuronControl(wiring.Component):
         offset = Signal(s.address_bits, reset_less=True)
         m.d.sync += offset.eq(nest.addr + fold_addr)
         for i in range(shape.streams):
-            held = Signal(parameter_layout(s), name=f"held{i}", reset_less=True)
-            early = Signal(place_layout(s), name=f"early{i}", reset_less=True)
+            neuron = Signal(neuron_view(s), name=f"held{i}", reset_less=True)
+            place = Signal(place_layout(s), name=f"early{i}", reset_less=True)
             m.d.sync += [
-                held.eq(current[i]),
-                early.addr.eq(held.target + offset),
-                early.bank.eq(held.bank),
-                early.enable.eq(held.enable),
+                neuron.eq(current[i]),
+                place.addr.eq(neuron.target + offset),
+                place.bank.eq(neuron.bank),
+                place.enable.eq(neuron.enable),
             ]
             for stage in range(LifArray.latency - 2):
-                later = Signal.like(early, name=f"place{i}_{stage}", reset_less=True)
-                m.d.sync += later.eq(early)
-                early = later
-            m.d.sync += self.place[i].eq(early)
+                delayed = Signal.like(place, name=f"place{i}_{stage}", reset_less=True)
+                m.d.sync += delayed.eq(place)
+                place = delayed
+            m.d.sync += self.place[i].eq(place)
         return m
 
     def _align(self, m: Module, flags: Signal, drains: Signal) -> None:
         """Delay the flags to the LIF array's outputs; run the drain."""
         tokens = self.structure.shape.tokens
         for i in range(LifArray.latency + 1):  # they are a cycle ahead of ``step``
-            held = Signal(5, name=f"flags{i}")
-            m.d.sync += held.eq(flags)
-            flags = held
+            delayed = Signal(5, name=f"flags{i}")
+            m.d.sync += delayed.eq(flags)
+            flags = delayed
         emit, last_tile, drain, last, all_end = flags
         held_last, held_end, held_tile, draining = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [

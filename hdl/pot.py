@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .memory import check_positive
+from spikewright.hdl.memory import check_positive
 
 
 class PotMultiplier(wiring.Component):
@@ -18,15 +18,9 @@ class PotMultiplier(wiring.Component):
     Latency 2 cycles, one value a cycle. No reset (data only). Overflow cannot happen when ``value_bits`` holds the
     largest shifted magnitude, which the compiler guarantees.
 
-    Parameters
-    ----------
-    code_bits: bits of a code, sign included (2 … 8)
-    planes: most bit-planes
-    value_bits: signed result
-
-    Members
-    -------
-    code: In(code_bits), plane: In, pot: In(1), negate: In(1), value: Out(signed(value_bits))
+    code_bits: width of a code, sign included, 2 … 8 bits.
+    planes: most bit-planes of an activation.
+    value_bits: width of the value, sign included, bits.
     """
 
     latency = 2
@@ -38,10 +32,15 @@ class PotMultiplier(wiring.Component):
         self.code_bits, self.planes, self.value_bits = code_bits, planes, value_bits
         super().__init__(
             {
+                #: A packed weight code.
                 "code": In(code_bits),
+                #: Number of the activation's bit-plane.
                 "plane": In(range(planes)),
+                #: The code is a power of two; else uniform.
                 "pot": In(1),
+                #: The plane is the sign plane.
                 "negate": In(1),
+                #: The value, two cycles later.
                 "value": Out(signed(value_bits)),
             }
         )

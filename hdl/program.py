@@ -6,10 +6,11 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import KIND_BITS, Kind, descriptor_words, layout
-from spikewright.compiler.structure import WORD_BITS, Structure
-
-from .memory import RomStream, check_structure
+from spikewright.compiler.target.descriptors import KIND_BITS, Kind, descriptor_words
+from spikewright.compiler.target.memories import program_rom
+from spikewright.compiler.target.structure import WORD_BITS, Structure
+from spikewright.hdl.memory import RomStream, check_structure
+from spikewright.hdl.views import descriptor_view
 
 
 class ProgramMemory(wiring.Component):
@@ -18,12 +19,6 @@ class ProgramMemory(wiring.Component):
     A descriptor is ``words`` 32-bit words; it is gathered in ``words`` cycles and more while the one before is worked
     on. ``take`` (only with ``valid``) moves it to ``current``; ``rewind`` starts over with the first and may come with
     ``take``: the first descriptor is there ``latency`` cycles later. Reset: rewound, ``current`` zero (END).
-
-    Members
-    -------
-    take, rewind: In(1); valid: Out(1)
-    kind: Out, of ``current``; next_kind: Out, with ``valid``
-    current, following: Out(bits of the longest descriptor)
     """
 
     def __init__(self, *, structure: Structure) -> None:
@@ -33,12 +28,19 @@ class ProgramMemory(wiring.Component):
         bits = self.words * WORD_BITS
         super().__init__(
             {
+                #: Make the next descriptor the current one; only with ``valid``.
                 "take": In(1),
+                #: Start over with the first descriptor.
                 "rewind": In(1),
+                #: The next descriptor is there.
                 "valid": Out(1),
+                #: Kind of the current descriptor.
                 "kind": Out(KIND_BITS),
+                #: Kind of the next one, with ``valid``.
                 "next_kind": Out(KIND_BITS),
+                #: The descriptor that is worked on.
                 "current": Out(bits),
+                #: The next one, with ``valid``.
                 "following": Out(bits),
             }
         )
@@ -52,13 +54,13 @@ class ProgramMemory(wiring.Component):
 
     def view(self, kind: Kind, which: Signal | None = None) -> data.View:
         """The fields of ``current`` (or ``which``) read as ``kind``."""
-        shape = data.StructLayout(layout(kind, self.structure))
+        shape = descriptor_view(kind, self.structure)
         source = self.current if which is None else which
         return data.View(shape, source[: shape.size])
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.rom = rom = RomStream(width=WORD_BITS, depth=self.structure.program_depth, file="program.hex")
+        m.submodules.rom = rom = RomStream.of(program_rom(self.structure))
         count = Signal(range(self.words + 1))
         m.d.comb += [
             rom.rewind.eq(self.rewind),

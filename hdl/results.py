@@ -6,10 +6,11 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.structure import WORD_BITS, Structure, bits_for
+from spikewright.compiler.target.memories import result_list
+from spikewright.compiler.target.structure import WORD_BITS, Structure, bits_for
+from spikewright.hdl.memory import Bank, check_structure
 
-from .memory import Bank, check_structure
-
+#: What an accelerator yields: result words, ``last`` with the final one of an image.
 RESULT = data.StructLayout({"data": WORD_BITS, "last": 1})
 
 
@@ -19,25 +20,28 @@ class Results(wiring.Component):
     One word in a cycle and list, at least one in each list. ``busy`` from the cycle after ``send`` until the last
     word is taken: nothing may be pushed then. The lists are empty after that. Latency from ``send`` to the first word
     3 cycles, then up to one word every second cycle. Reset: empty.
-
-    Members
-    -------
-    score_en: In(1), score: In(32); counter_en: In(1), counter: In(32); send: In(1); busy: Out(1)
-    o: Out(stream of {data: 32, last: 1})
     """
 
     latency = 3
 
     def __init__(self, *, structure: Structure) -> None:
-        self.depth = check_structure(structure).result_depth
+        self.structure = check_structure(structure)
+        self.depth = structure.result_depth
         super().__init__(
             {
+                #: Push a class score.
                 "score_en": In(1),
+                #: The score, two's complement.
                 "score": In(WORD_BITS),
+                #: Push a counter.
                 "counter_en": In(1),
+                #: The counter, cycles or pairs.
                 "counter": In(WORD_BITS),
+                #: Stream the lists out.
                 "send": In(1),
+                #: From the cycle after ``send`` until the last word is taken.
                 "busy": Out(1),
+                #: Scores, then counters.
                 "o": Out(stream.Signature(RESULT)),
             }
         )
@@ -50,8 +54,8 @@ class Results(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.scores = scores = Bank(width=WORD_BITS, depth=self.depth)
-        m.submodules.counters = counters = Bank(width=WORD_BITS, depth=self.depth)
+        m.submodules.scores = scores = Bank.of(result_list(self.structure, "scores"))
+        m.submodules.counters = counters = Bank.of(result_list(self.structure, "counters"))
         lists = ((scores, self.score_en, self.score), (counters, self.counter_en, self.counter))
         counts = [Signal(bits_for(self.depth), name=f"count{i}") for i in range(2)]
         index = Signal(bits_for(self.depth))

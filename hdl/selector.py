@@ -1,14 +1,15 @@
 """Token selector: ranks the tokens by their scores and plans the compaction for the mover."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Kind, layout
-from spikewright.compiler.structure import Structure, bits_for
-
-from .memory import Bank, check_structure
-from .mover import tap_layout
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.memories import score_buffer
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.memory import Bank, check_structure
+from spikewright.hdl.mover import TableWrites
+from spikewright.hdl.views import descriptor_view, tap_view
 
 
 class TokenSelector(wiring.Component):
@@ -19,33 +20,29 @@ class TokenSelector(wiring.Component):
     region of the mover's tables is cleared; a last walk writes a tap for every run of kept tokens that move by one
     distance. Latency from ``start`` to ``finished``: ``score_bits · (tokens + 5) + entries + tokens + 8`` cycles.
     ``clear`` restarts the score index (before a descriptor that makes scores). Reset: idle, index 0.
-
-    Members
-    -------
-    score: In(signed), score_en: In(1), clear: In(1)
-    start: In(1), config: In(SELECT descriptor), held; finished: Out(1)
-    tap_en, tap_addr, tap; mask_en, mask_addr, mask: Out, to the mover's tables
-    kept_en: Out(1), kept: Out, index of a kept token, ascending, for traces
     """
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
-        shape = structure.shape
         super().__init__(
             {
+                #: Score of the next token.
                 "score": In(signed(structure.membrane_bits)),
+                #: ``score`` is there.
                 "score_en": In(1),
+                #: The next score is that of token 0.
                 "clear": In(1),
+                #: Begin a descriptor.
                 "start": In(1),
-                "config": In(data.StructLayout(layout(Kind.SELECT, structure))),
+                #: The descriptor, held from ``start`` to ``finished``.
+                "config": In(descriptor_view(Kind.SELECT, structure)),
+                #: A pulse: the plan is written.
                 "finished": Out(1),
-                "tap_en": Out(1),
-                "tap_addr": Out(bits_for(structure.table_depth - 1)),
-                "tap": Out(tap_layout(structure)),
-                "mask_en": Out(1),
-                "mask_addr": Out(bits_for(structure.mask_depth - 1)),
-                "mask": Out(shape.lanes),
+                # to the mover
+                **TableWrites(structure).members,
+                #: A token is kept.
                 "kept_en": Out(1),
+                #: Its index, ascending; for traces.
                 "kept": Out(range(structure.selector_tokens + 1)),
             }
         )
@@ -60,7 +57,7 @@ class TokenSelector(wiring.Component):
         s, config = self.structure, self.config
         width = s.membrane_bits
         m = Module()
-        m.submodules.scores = scores = Bank(width=width, depth=max(2, s.selector_tokens))
+        m.submodules.scores = scores = Bank.of(score_buffer(s))
         incoming = Signal(len(scores.write_addr))
         m.d.comb += [
             scores.write_en.eq(self.score_en),
@@ -201,15 +198,25 @@ class _Plan(wiring.Component):
         self.structure = structure
         super().__init__(
             {
+                #: Start over with token 0.
                 "clear": In(1),
+                #: A token passes.
                 "step": In(1),
+                #: It is kept.
                 "keep": In(1),
+                #: The last token has passed.
                 "flush": In(1),
+                #: Taps of one target tile.
                 "taps": In(structure.loop_bits),
+                #: Words from one tile to the next.
                 "tile_stride": In(structure.address_bits),
+                #: A tap leaves.
                 "tap_en": Out(1),
-                "tap": Out(tap_layout(structure)),
+                #: The tap, its mask number still open.
+                "tap": Out(tap_view(structure)),
+                #: Its lane mask.
                 "mask": Out(structure.shape.lanes),
+                #: Its number in the plan.
                 "number": Out(structure.loop_bits),
             }
         )

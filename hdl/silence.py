@@ -1,28 +1,14 @@
 """Silence filter: drops weight entries whose spike words are silent, before they cost a cycle in the lanes."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.structure import Structure
-
-from .fetch import Row, operand_bits, row_layout
-from .memory import Bank, check_positive, check_structure
-
-
-def piece_layout(structure: Structure) -> data.StructLayout:
-    """A filtered row: both entries' addresses and codes, a bit for each (entry, plane) left to do, ``final``: at most
-    one of them, ``last``: the row ends its list."""
-    return data.StructLayout(
-        {
-            "addr": data.ArrayLayout(structure.address_bits, 2),
-            "code": data.ArrayLayout(operand_bits(structure), 2),
-            "pending": 2 * structure.planes,
-            "final": 1,
-            "last": 1,
-        }
-    )
+from spikewright.compiler.target.memories import silence_bank
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.entries import Row, piece_layout, row_layout
+from spikewright.hdl.memory import Bank, check_positive, check_structure
 
 
 def at_most_one(bits: Value) -> Value:
@@ -40,7 +26,10 @@ def at_most_one(bits: Value) -> Value:
 class LiveMemory(wiring.Component):
     """One bank's silence bits: for the address of a value's plane 0, which of its planes hold any spike.
 
-    ``ports`` read ports, each with two cycles of latency (memory, register); one write port. No reset.
+    Read latency two cycles (memory, register), one read a cycle and read port, one write a cycle. No reset of the
+    contents.
+
+    ports: number of read ports.
     """
 
     latency = 2
@@ -52,10 +41,15 @@ class LiveMemory(wiring.Component):
         address = structure.address_bits
         super().__init__(
             {
+                #: The bits of a value are written in this cycle.
                 "write_en": In(1),
+                #: Address of its plane 0.
                 "write_addr": In(address),
+                #: Bit p: plane p holds a spike.
                 "write_planes": In(structure.planes),
+                #: Address of plane 0 of the value that each read port asks for.
                 "read_addr": In(address).array(ports),
+                #: Bit p: plane p of that value holds a spike; two cycles later.
                 "planes": Out(structure.planes).array(ports),
             }
         )
@@ -63,7 +57,7 @@ class LiveMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         for i in range(self.ports):
-            bank = Bank(width=self.structure.planes, depth=self.structure.bank_depth)
+            bank = Bank.of(silence_bank(self.structure))
             m.submodules[f"live{i}"] = bank
             m.d.comb += [
                 bank.write_en.eq(self.write_en),
@@ -79,41 +73,44 @@ class SilenceFilter(wiring.Component):
     """Looks up both entries of a row, keeps the (entry, plane) pairs that hold spikes, and queues what is left.
 
     A row in a cycle. A row of which nothing is left is dropped, unless it ends its list. Without ``shape.skip`` there
-    is no memory to ask: every plane of every valid entry is kept. Latency from ``valid`` to ``o.valid``: 4 cycles
+    is no memory to ask: every plane of every valid entry is kept. Latency from ``valid`` to ``piece_valid``: 4 cycles
     (2 without skipping). ``hold`` asks the fetch to stop while there is still room for the rows on their way.
-    ``skipped`` pulses the number of dropped (entry, plane) pairs. Reset: empty.
-
-    Members
-    -------
-    row: In(row_layout), valid: In(1)
-    in_planes: In, planes of the value that is read; capture_planes: In, those of a captured word (code 0), if
-        captures: In(1), code 0 means that; all held from a cycle before the first row on
-    live_addr: Out a look-up; live_planes: In a look-up, two cycles later
-    hold: Out(1); piece: Out(piece_layout), piece_valid: Out(1), piece_ready: In(1)
-    skipped: Out
+    ``in_planes``, ``capture_planes`` and ``captures`` are held from a cycle before the first row on. Reset: empty.
     """
 
-    #: room for the rows between ``hold`` and its end, and for as many more: with 16 in all, a list that follows a long
-    #: one of another bank came late where a sum takes two cycles
+    #: Room for the rows between ``hold`` and its end, and for as many more: with 16 in all, a list that follows a long
+    #: one of another bank came late where a sum takes two cycles.
     DEPTH = 32
-    #: rows that may still come after ``hold``: fetch pipeline (4) and this one's (4)
+    #: Rows that may still come after ``hold``: fetch pipeline (4) and this one's (4).
     RESERVE = 9
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
         super().__init__(
             {
+                #: A row from the fetch.
                 "row": In(row_layout(structure)),
+                #: ``row`` is there.
                 "valid": In(1),
+                #: Planes of a value that is read.
                 "in_planes": In(range(structure.planes + 1)),
+                #: Planes of a captured word (code 0).
                 "capture_planes": In(range(structure.planes + 1)),
+                #: Code 0 names a word to capture.
                 "captures": In(1),
+                #: Address of plane 0 of each entry, to the silence bits.
                 "live_addr": Out(structure.address_bits).array(2),
+                #: Bit p: plane p of that value holds a spike; two cycles later.
                 "live_planes": In(structure.planes).array(2),
+                #: The fetch is to stop.
                 "hold": Out(1),
+                #: The next row of which something is left.
                 "piece": Out(piece_layout(structure)),
+                #: ``piece`` is there.
                 "piece_valid": Out(1),
+                #: ``piece`` is taken where it is there.
                 "piece_ready": In(1),
+                #: (Entry, plane) pairs dropped in this cycle.
                 "skipped": Out(range(2 * structure.planes + 1)),
             }
         )
@@ -144,10 +141,10 @@ class SilenceFilter(wiring.Component):
         m.d.comb += [self.live_addr[i].eq(row.entries[i].addr) for i in range(2)]
         if s.shape.skip:
             for i in range(LiveMemory.latency):
-                held = Signal(row_layout(s), name=f"row{i}", reset_less=True)
-                held_valid = Signal(name=f"valid{i}")
-                m.d.sync += [held.eq(row), held_valid.eq(valid)]
-                row, valid = held, held_valid
+                delayed_row = Signal(row_layout(s), name=f"row{i}", reset_less=True)
+                delayed_valid = Signal(name=f"valid{i}")
+                m.d.sync += [delayed_row.eq(row), delayed_valid.eq(valid)]
+                row, valid = delayed_row, delayed_valid
 
         piece = Signal(piece_layout(s), reset_less=True)
         push = Signal()

@@ -4,19 +4,19 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Kind, Mode, layout
-from spikewright.compiler.structure import Structure
-
-from .attention import ProductMemory
-from .fetch import WeightFetch
-from .issue import Issue
-from .lanes import LaneArray
-from .lif import LifArray
-from .neurons import NeuronControl
-from .pot import PotMultiplier
-from .silence import SilenceFilter
-from .spikes import SpikeMemory
-from .writeback import ResidualCapture, WriteBack
+from spikewright.compiler.target.descriptors import Kind, Mode
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.attention import ProductMemory
+from spikewright.hdl.fetch import WeightFetch
+from spikewright.hdl.issue import Issue
+from spikewright.hdl.lanes import LaneArray
+from spikewright.hdl.lif import LifArray
+from spikewright.hdl.neurons import NeuronControl
+from spikewright.hdl.pot import PotMultiplier
+from spikewright.hdl.silence import SilenceFilter
+from spikewright.hdl.spikes import SpikeMemory, SpikePorts
+from spikewright.hdl.views import descriptor_view
+from spikewright.hdl.writeback import ResidualCapture, WriteBack
 
 
 class SpikeEngine(wiring.Component):
@@ -27,51 +27,45 @@ class SpikeEngine(wiring.Component):
     finished sums pass the LIF array and come back as a word of spikes. A place takes
     ``max(gap, longest list · planes, 1)`` cycles, less what is silent. ``busy`` from the cycle after ``start`` until
     the last word is written. Reset: idle.
-
-    Members (read port = stream · banks + bank)
-    -------
-    start, rewind: In(1); config: In(MAC descriptor), held; ready: Out(1); busy: Out(1)
-    read_addr: Out a read port; words: In(lanes) a read port, three cycles later
-    live_addr: Out, live: In: look-ups, two a read port, two cycles later
-    product_addr: Out a read port; product: In a read port, two cycles later
-    write_en: Out(banks); write_addr, write_data: Out a bank
-    live_en: Out(banks); live_write_addr, live_data: Out a bank
-    score: Out(signed), score_en: Out(1): to the token selector; class_score: Out(signed), class_en: Out(1)
-    issued, skipped: Out, (entry, plane) pairs in this cycle
-    word_en: Out(1), word: Out(lanes) a stream: finished spike words, for traces
     """
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = structure
-        shape, address = structure.shape, structure.address_bits
-        self.ports = ports = shape.streams * shape.banks
+        shape = structure.shape
         product = data.ArrayLayout(structure.product_bits, shape.steps)
         super().__init__(
             {
+                #: Begin a descriptor; only with ``ready``.
                 "start": In(1),
+                #: Go back to the first weight list and neuron.
                 "rewind": In(1),
-                "config": In(data.StructLayout(layout(Kind.MAC, structure))),
+                #: The descriptor, held from ``start`` on.
+                "config": In(descriptor_view(Kind.MAC, structure)),
+                #: The weights of the next descriptor are there.
                 "ready": Out(1),
+                #: From the cycle after ``start`` until the last word is written.
                 "busy": Out(1),
-                "read_addr": Out(address).array(ports),
-                "words": In(shape.lanes).array(ports),
-                "live_addr": Out(address).array(2 * ports),
-                "live": In(structure.planes).array(2 * ports),
-                "product_addr": Out(range(structure.product_depth)).array(ports),
-                "product": In(product).array(ports),
-                "write_en": Out(shape.banks),
-                "write_addr": Out(address).array(shape.banks),
-                "write_data": Out(shape.lanes).array(shape.banks),
-                "live_en": Out(shape.banks),
-                "live_write_addr": Out(address).array(shape.banks),
-                "live_data": Out(structure.planes).array(shape.banks),
+                # to spike memory
+                **SpikePorts(structure).members,
+                #: Number of a K^T V word, for each read port.
+                "product_addr": Out(range(structure.product_depth)).array(shape.walkers),
+                #: That word, two cycles later.
+                "product": In(product).array(shape.walkers),
+                #: Score of a token, to the token selector.
                 "score": Out(signed(structure.membrane_bits)),
+                #: ``score`` is there.
                 "score_en": Out(1),
+                #: A class score.
                 "class_score": Out(signed(structure.score_bits)),
+                #: ``class_score`` is there.
                 "class_en": Out(1),
-                "issued": Out(range(ports + 1)),
-                "skipped": Out(range(2 * structure.planes * ports + 1)),
+                #: (Entry, plane) pairs issued in this cycle.
+                "issued": Out(range(shape.walkers + 1)),
+                #: (Entry, plane) pairs skipped in this cycle.
+                "skipped": Out(range(2 * structure.planes * shape.walkers + 1)),
+                #: A spike word is finished, for each stream.
                 "word_en": Out(1).array(shape.streams),
+                #: That word; for traces.
                 "word": Out(shape.lanes).array(shape.streams),
             }
         )
@@ -94,7 +88,7 @@ class SpikeEngine(wiring.Component):
             neurons.config.eq(config),
         ]
         skips = []
-        for w in range(self.ports):
+        for w in range(shape.walkers):
             silence = SilenceFilter(structure=s)
             m.submodules[f"silence{w}"] = silence
             m.d.comb += [
@@ -117,16 +111,16 @@ class SpikeEngine(wiring.Component):
         m.d.comb += self.skipped.eq(sum(skips))
 
         values, captures, planes = [], [], []
-        for w in range(self.ports):
+        for w in range(shape.walkers):
             lane_values, capture, plane = self._broadcast(m, w, issue.request[w])
             values.append(lane_values)
             captures.append(capture)
             planes.append(plane)
         end = issue.end
         for i in range(SpikeMemory.latency):
-            held = Signal(name=f"end{i}")
-            m.d.sync += held.eq(end)
-            end = held
+            delayed = Signal(name=f"end{i}")
+            m.d.sync += delayed.eq(end)
+            end = delayed
         tokens = Signal(range(shape.tokens + 1))
         m.d.comb += tokens.eq(Mux(neurons.last_tile, config.last_tokens, shape.tokens))
 
@@ -179,17 +173,17 @@ class SpikeEngine(wiring.Component):
 
         # two streams never write one bank in the same cycle: the compiler pairs outputs of different banks
         for b in range(shape.banks):
-            for signal, enable, addr, value in (
-                (self.write_en, "write_en", (self.write_addr, "write_addr"), (self.write_data, "write_data")),
-                (self.live_en, "live_en", (self.live_write_addr, "live_addr"), (self.live_data, "live_planes")),
-            ):
-                m.d.comb += signal[b].eq(Cat(getattr(writer, enable)[b] for writer in writers).any())
-                for writer in writers:
-                    with m.If(getattr(writer, enable)[b]):
-                        m.d.comb += [
-                            addr[0][b].eq(getattr(writer, addr[1])),
-                            value[0][b].eq(getattr(writer, value[1])),
-                        ]
+            m.d.comb += self.write_en[b].eq(Cat(writer.write_en[b] for writer in writers).any())
+            for writer in writers:
+                with m.If(writer.write_en[b]):
+                    m.d.comb += [self.write_addr[b].eq(writer.write_addr), self.write_data[b].eq(writer.write_data)]
+            m.d.comb += self.live_en[b].eq(Cat(writer.live_en[b] for writer in writers).any())
+            for writer in writers:
+                with m.If(writer.live_en[b]):
+                    m.d.comb += [
+                        self.live_write_addr[b].eq(writer.live_addr),
+                        self.live_data[b].eq(writer.live_planes),
+                    ]
 
         finishing = Signal()
         with m.If(self.start):
@@ -231,9 +225,9 @@ class SpikeEngine(wiring.Component):
 
     @staticmethod
     def _register(m: Module, value: Signal, name: str) -> Signal:
-        held = Signal.like(value, name=name)
-        m.d.sync += held.eq(value)
-        return held
+        registered = Signal.like(value, name=name)
+        m.d.sync += registered.eq(value)
+        return registered
 
     def _class_score(self, m: Module, i: int, neurons: NeuronControl, lif: LifArray, tokens: Signal) -> None:
         """Sum the drained tokens of one stream; after the last one push the class score (stream 1 a cycle after 0)."""

@@ -4,10 +4,41 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.structure import Structure
+from spikewright.compiler.target.memories import spike_bank
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.memory import Bank, check_structure
+from spikewright.hdl.silence import LiveMemory
 
-from .memory import Bank, check_structure
-from .silence import LiveMemory
+
+class SpikePorts(wiring.Signature):
+    """The ports of spike memory, as the engine sees them; read port p is that of walker p (stream · banks + bank)."""
+
+    def __init__(self, structure: Structure) -> None:
+        shape, address = structure.shape, structure.address_bits
+        super().__init__(
+            {
+                #: Address of the word to read, for each read port.
+                "read_addr": Out(address).array(shape.walkers),
+                #: That word, three cycles later.
+                "words": In(shape.lanes).array(shape.walkers),
+                #: Address of plane 0 of a value whose silence bits are asked for, two a read port (2 · port + i).
+                "live_addr": Out(address).array(2 * shape.walkers),
+                #: Bit p: plane p of that value holds a spike; two cycles later. 0 without ``shape.skip``.
+                "live": In(structure.planes).array(2 * shape.walkers),
+                #: A word is written in this cycle, a bit for each bank.
+                "write_en": Out(shape.banks),
+                #: Its address, for each bank.
+                "write_addr": Out(address).array(shape.banks),
+                #: The word, for each bank.
+                "write_data": Out(shape.lanes).array(shape.banks),
+                #: The silence bits of a value are written in this cycle, a bit for each bank.
+                "live_en": Out(shape.banks),
+                #: Address of its plane 0, for each bank.
+                "live_write_addr": Out(address).array(shape.banks),
+                #: Bit p: plane p holds a spike; for each bank.
+                "live_data": Out(structure.planes).array(shape.banks),
+            }
+        )
 
 
 class SpikeMemory(wiring.Component):
@@ -15,13 +46,7 @@ class SpikeMemory(wiring.Component):
 
     A second stream reads a second copy of the bank. Read latency 3 cycles (address register, block RAM, word register),
     one word a cycle; silence bits 2 cycles. Contents are not reset; a word that is written in the cycle after its
-    address came in (silence bits: in the same cycle) is undefined and never scheduled.
-
-    Members (read ports: index stream · banks + bank)
-    -------
-    read_addr: In; words: Out(lanes) a read port
-    live_addr: In; live: Out(planes), two a read port (2 · port + i); 0 without ``shape.skip``
-    write_en, live_en: In(banks); write_addr, live_write_addr, write_data, live_data: In a bank
+    address came in (silence bits: in the same cycle) is undefined and never scheduled. Ports: ``SpikePorts``.
     """
 
     latency = 3
@@ -29,29 +54,14 @@ class SpikeMemory(wiring.Component):
 
     def __init__(self, *, structure: Structure) -> None:
         self.structure = check_structure(structure)
-        shape, address = structure.shape, structure.address_bits
-        self.ports = shape.streams * shape.banks
-        super().__init__(
-            {
-                "read_addr": In(address).array(self.ports),
-                "words": Out(shape.lanes).array(self.ports),
-                "live_addr": In(address).array(2 * self.ports),
-                "live": Out(structure.planes).array(2 * self.ports),
-                "write_en": In(shape.banks),
-                "write_addr": In(address).array(shape.banks),
-                "write_data": In(shape.lanes).array(shape.banks),
-                "live_en": In(shape.banks),
-                "live_write_addr": In(address).array(shape.banks),
-                "live_data": In(structure.planes).array(shape.banks),
-            }
-        )
+        super().__init__(SpikePorts(structure).flip())
 
     def elaborate(self, platform: object) -> Module:
         s, shape = self.structure, self.structure.shape
         m = Module()
-        for port in range(self.ports):
+        for port in range(shape.walkers):
             stream, b = divmod(port, shape.banks)
-            bank = Bank(width=shape.lanes, depth=s.bank_depth)
+            bank = Bank.of(spike_bank(s))
             m.submodules[f"bank{b}_{stream}"] = bank
             address = Signal(s.address_bits, name=f"address{port}", reset_less=True)
             word = Signal(shape.lanes, name=f"word{port}", reset_less=True)

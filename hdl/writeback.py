@@ -6,11 +6,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import Mode
-from spikewright.compiler.structure import Structure
-
-from .memory import check_structure
-from .neurons import place_layout
+from spikewright.compiler.target.descriptors import Mode
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.memory import check_structure
+from spikewright.hdl.neurons import place_layout
 
 
 def token_mask(tokens: int, steps: int, count: Signal) -> Cat:
@@ -24,16 +23,9 @@ class ResidualCapture(wiring.Component):
     A spike word with ``capture`` set is kept as plane ``plane`` of the current sum (silent planes are never read and
     stay 0). At ``end`` the planes move to ``planes``, ``latency`` cycles later: lanes and LIF array, so that they stand
     there when the spikes of the sum do, and until those of the next.
-    Reset: all planes 0.
+    A word in a cycle at most. Reset: all planes 0.
 
-    Parameters
-    ----------
-    latency: cycles from ``end`` to ``planes``, at least 2
-
-    Members
-    -------
-    words: In(lanes) a bank; capture: In(banks), one bank at most in a cycle; plane: In a bank
-    end: In(1), with the last word of the sum; planes: Out(lanes) a residual plane
+    latency: time from ``end`` to ``planes``, at least 2 cycles.
     """
 
     def __init__(self, *, structure: Structure, latency: int) -> None:
@@ -43,10 +35,15 @@ class ResidualCapture(wiring.Component):
         shape = structure.shape
         super().__init__(
             {
+                #: A spike word of each bank.
                 "words": In(shape.lanes).array(shape.banks),
+                #: The word of this bank is captured; one bank at most in a cycle.
                 "capture": In(shape.banks),
+                #: Number of the residual plane that it is, for each bank.
                 "plane": In(range(structure.planes)).array(shape.banks),
+                #: The words are the last of a sum.
                 "end": In(1),
+                #: The residual planes of that sum.
                 "planes": Out(shape.lanes).array(structure.residual_planes),
             }
         )
@@ -78,12 +75,12 @@ class ResidualCapture(wiring.Component):
             end.eq(self.end),
         ]
         for i in range(self.latency - 2):
-            items = [
-                (item, Signal.like(item, name=f"{n}{i}"))
-                for item, n in ((word, "word"), (plane, "plane"), (capture, "capture"), (end, "end"))
+            stages = [
+                (signal, Signal.like(signal, name=f"{n}{i}"))
+                for signal, n in ((word, "word"), (plane, "plane"), (capture, "capture"), (end, "end"))
             ]
-            m.d.sync += [held.eq(item) for item, held in items]
-            word, plane, capture, end = (held for _, held in items)
+            m.d.sync += [delayed.eq(signal) for signal, delayed in stages]
+            word, plane, capture, end = (delayed for _, delayed in stages)
         for p in range(s.residual_planes):
             kept, following = Signal(shape.lanes, name=f"kept{p}"), Signal(shape.lanes, name=f"following{p}")
             m.d.comb += following.eq(Mux(capture & (plane == p), word, kept))
@@ -101,13 +98,6 @@ class WriteBack(wiring.Component):
     Spikes and values of token slots past ``tokens`` are written as 0 (their residual planes are 0 already). From
     ``emit`` the first write takes 1 cycle, the last of ``n`` planes n cycles, the silence bits 2 cycles; ``emit`` may
     come every n cycles. Reset: idle.
-
-    Members
-    -------
-    emit: In(1); place: In(place_layout); mode: In; out_planes: In
-    spikes: In(lanes); membrane: In(signed) a token slot; residual: In(lanes) a plane; tokens: In, slots in use
-    write_en: Out(banks), write_addr, write_data: Out; live_en: Out(banks), live_addr, live_planes: Out
-    word: Out(lanes), the masked spikes, valid with ``word_en``, for traces; busy: Out(1)
     """
 
     latency = 1
@@ -117,22 +107,39 @@ class WriteBack(wiring.Component):
         shape = structure.shape
         super().__init__(
             {
+                #: A word is finished.
                 "emit": In(1),
+                #: Where it goes.
                 "place": In(place_layout(structure)),
+                #: What is written: a ``Mode``.
                 "mode": In(3),
+                #: Planes to write.
                 "out_planes": In(range(structure.planes + 1)),
+                #: The spikes.
                 "spikes": In(shape.lanes),
+                #: The membrane of each token slot.
                 "membrane": In(signed(structure.membrane_bits)).array(shape.tokens),
+                #: The residual planes.
                 "residual": In(shape.lanes).array(structure.residual_planes),
+                #: Token slots in use.
                 "tokens": In(range(shape.tokens + 1)),
+                #: A plane is written in this cycle, a bit for each bank.
                 "write_en": Out(shape.banks),
+                #: Its address.
                 "write_addr": Out(structure.address_bits),
+                #: The plane.
                 "write_data": Out(shape.lanes),
+                #: The silence bits are written in this cycle, a bit for each bank.
                 "live_en": Out(shape.banks),
+                #: Address of plane 0.
                 "live_addr": Out(structure.address_bits),
+                #: Bit p: plane p holds a spike.
                 "live_planes": Out(structure.planes),
+                #: The spikes of the token slots in use; for traces.
                 "word": Out(shape.lanes),
+                #: ``word`` is finished.
                 "word_en": Out(1),
+                #: A word is on its way, from ``emit`` until its silence bits are written.
                 "busy": Out(1),
             }
         )

@@ -30,7 +30,7 @@ VGG = {
 RESNET = {12: (3, 1), 18: (1, 2), 20: (3, 2)}
 STAGES = (64, 128, 256, 512)
 HIDDEN = 512
-#: Standard deviation of image codes (:func:`spikewright.models.data.input_table`, 8 bits).
+#: Standard deviation of image codes (``spikewright.models.data.input_table``, 8 bits).
 IMAGE_SPREAD = 32
 
 
@@ -146,7 +146,7 @@ class Unit(nn.Module):
 
 
 class ConvNet(SpikingNetwork):
-    """Images ``[B, C, H, W]`` to class scores; an ANN (one step) until :func:`to_spiking`."""
+    """Images ``[B, C, H, W]`` to class scores; an ANN (one step) until ``to_spiking``."""
 
     def __init__(self, config: ConvNetConfig) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The graph of a spiking network, told once by the network itself: export, cost and search read it.
 
-A network's ``describe(to)`` calls one method of a :class:`Builder` for each op, in execution order, and hands on the
-names of the values; :func:`graph_of` gives what was told. Names are those of docs/package.md.
+A network's ``describe(to)`` calls one method of a ``Builder`` for each op, in execution order, and hands on the
+names of the values; ``graph_of`` gives what was told. Names are those of docs/package.md.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Result(NamedTuple):
     choices: list[Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphOp:
-    """One op, as the network told it; the methods of :class:`Builder` say what each kind has.
+    """One op, as the network told it; the methods of ``Builder`` say what each kind has.
 
     reads: names of the values, of attention query, key and value, of add stream and spikes; module: the synapse, of
     select the selector; shortcut: the value and the branch that join in front of the neuron.
@@ -79,7 +79,10 @@ class Builder:
         *,
         shortcut: tuple[str, nn.Module] | None = None,
     ) -> str:
-        """3×3 convolution, norm, neuron; shortcut: the value and the branch that join in front of the neuron."""
+        """3×3 convolution, norm, neuron.
+
+        shortcut: the value and the branch that join in front of the neuron.
+        """
         return self._take(GraphOp("conv", name, (source,), synapse, norm, neuron, shortcut))
 
     def linear(self, name: str, source: str, synapse: nn.Module, norm: Norm | None, neuron: LIF) -> str:
@@ -91,7 +94,10 @@ class Builder:
         return self._take(GraphOp("pool", name, (source,), function=function))
 
     def add(self, name: str, stream: str, spikes: str, *, limit: int | None = None) -> str:
-        """Residual addition; limit: where the stream saturates."""
+        """Residual addition.
+
+        limit: where the stream saturates.
+        """
         return self._take(GraphOp("add", name, (stream, spikes), limit=limit))
 
     def attention(self, name: str, query: str, key: str, value: str, *, heads: int, neuron: LIF) -> str:
@@ -138,15 +144,15 @@ class SpikingNetwork(nn.Module):
         raise NotImplementedError
 
 
-class Graph(NamedTuple):
+class NetworkGraph(NamedTuple):
     """What a network told: its ops in execution order, and the name of the scores."""
 
     ops: list[GraphOp]
     output: str
 
 
-def graph_of(network: SpikingNetwork) -> Graph:
+def graph_of(network: SpikingNetwork) -> NetworkGraph:
     """The network's graph."""
-    told = Builder()
-    output = network.describe(told)
-    return Graph(told.ops, output)
+    builder = Builder()
+    output = network.describe(builder)
+    return NetworkGraph(builder.ops, output)

@@ -1,7 +1,7 @@
 """Synapse layers: weights with the norm and the neuron that follow them.
 
 The norm and the neuron are modules of the *owner* (so that the state_dict keeps the published names
-``q_linear``, ``q_bn``); a synapse is handed both in :meth:`drive`. Quantised synapses override ``drive`` to run the
+``q_linear``, ``q_bn``); a synapse is handed both in ``drive``. Quantised synapses override ``drive`` to run the
 whole triple on the integer membrane grid.
 """
 

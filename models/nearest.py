@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable
 
 
-def unknown(what: str, wrong: str, known: Iterable[str]) -> str:
+def unknown(noun: str, wrong: str, known: Iterable[str]) -> str:
     """``unknown WHAT 'wrong'; did you mean ...``, to be put behind the place where it stands."""
     names = list(known)
     near = difflib.get_close_matches(wrong, names, 1)
     if len(names) == 1 and near:
-        return f"unknown {what} {wrong!r}; did you mean {near[0]!r}?"
+        return f"unknown {noun} {wrong!r}; did you mean {near[0]!r}?"
     hint = f"did you mean {near[0]!r}? All are" if near else "must be one of"
-    return f"unknown {what} {wrong!r}; {hint} {', '.join(names)}"
+    return f"unknown {noun} {wrong!r}; {hint} {', '.join(names)}"

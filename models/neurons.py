@@ -68,19 +68,22 @@ class _Fire(torch.autograd.Function):
             s = spikes[t]
             (torch.ge if compare == "ge" else torch.gt)(u, threshold, out=s)
             carried = torch.addcmul(u, u if reset == "hard" else threshold, s, value=-1.0)
-        held = leak if isinstance(leak, Tensor) else None
-        ctx.save_for_backward(membranes, spikes, threshold, held)
-        ctx.options = (None if held is not None else leak, reset, surrogate)
+        leak_tensor = leak if isinstance(leak, Tensor) else None
+        ctx.save_for_backward(membranes, spikes, threshold, leak_tensor)
+        ctx.options = (None if leak_tensor is not None else leak, reset, surrogate)
         return spikes
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        membranes, spikes, threshold, held = ctx.saved_tensors
+        membranes, spikes, threshold, leak_tensor = ctx.saved_tensors
         leak, reset, surrogate = ctx.options
-        leak = held if held is not None else leak
+        leak = leak_tensor if leak_tensor is not None else leak
         learns = ctx.needs_input_grad[1], ctx.needs_input_grad[2]
         result = torch.empty_like(membranes)
-        to_threshold, to_leak = torch.zeros_like(threshold), None if held is None else torch.zeros_like(held)
+        to_threshold, to_leak = (
+            torch.zeros_like(threshold),
+            None if leak_tensor is None else torch.zeros_like(leak_tensor),
+        )
         carried: Tensor | None = None
         for t in range(membranes.shape[0] - 1, -1, -1):
             u, s = membranes[t], spikes[t]
@@ -103,7 +106,7 @@ class _Fire(torch.autograd.Function):
         return result, to_threshold if learns[0] else None, to_leak if learns[1] else None, None, None, None, None
 
 
-class _Held(torch.autograd.Function):
+class _LearnableClamp(torch.autograd.Function):
     """``clamp(x, low, high)`` whose gradient also reaches what stepped outside, as far as it leads back."""
 
     @staticmethod
@@ -119,9 +122,9 @@ class _Held(torch.autograd.Function):
         return grads[0].masked_fill(leads_out, 0.0), None, None
 
 
-def held(x: Tensor, low: float, high: float = math.inf) -> Tensor:
+def learnable_clamp(x: Tensor, low: float, high: float = math.inf) -> Tensor:
     """``x`` between its bounds; a parameter that stepped over one goes on learning, where a clamp would freeze it."""
-    out: Tensor = _Held.apply(x, low, high)  # type: ignore[no-untyped-call]
+    out: Tensor = _LearnableClamp.apply(x, low, high)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -137,10 +140,10 @@ def fire(
 ) -> Tensor:
     """Spikes 0/1 ``[T, ...]`` of inputs ``x [T, ...]``: ``u = leak·u + x[t]``, u = 0 before the first step.
 
-    ``threshold`` is in the units of x; it and a tensor ``leak`` broadcast against ``x[0]``, and gradients reach x and
-    both of them. ``whole``: x and threshold are whole numbers, and the leak's product is rounded down (up, where the
-    comparison is strict), as the integer neuron does. With leak 1/2 that changes no spike: float64 on a dyadic grid
-    gives the spikes of exact rational arithmetic.
+    threshold: in the units of x; it and a tensor leak broadcast against ``x[0]``, and gradients reach x and both of
+    them. whole: x and threshold are whole numbers, and the leak's product is rounded down (up, where the comparison is
+    strict), as the integer neuron does. With leak 1/2 that changes no spike: float64 on a dyadic grid gives the spikes
+    of exact rational arithmetic.
     """
     level = torch.as_tensor(threshold, dtype=x.dtype, device=x.device)
     if isinstance(leak, Tensor):
@@ -164,9 +167,10 @@ LEAST_LEVEL = 0.05
 class LIF(nn.Module):
     """LIF node: ``x [T, ...] → spikes [T, ...]``. It has no parameters and no buffers, so it adds no state_dict keys.
 
-    ``tau`` is in steps (leak 1 − 1/τ); ``v_threshold`` is V_th of the textbook form, so u is compared with τ·V_th.
-    ``scale`` is a factor on the input that is folded into the threshold (0.125 in Spikformer's attention); ``whole``:
-    the input is an integer (attention products), so the leak's product is rounded down, as the integer neuron does.
+    tau: in steps (leak 1 − 1/τ); v_threshold: V_th of the textbook form, so u is compared with τ·V_th; scale: a factor
+    on the input that is folded into the threshold (0.125 in Spikformer's attention); whole: the input is an integer
+    (attention products), so the leak's product is rounded down, as the integer neuron does. ValueError for values that
+    make no neuron.
     """
 
     def __init__(
@@ -197,7 +201,10 @@ class LIF(nn.Module):
         self.whole = whole
 
     def forward(self, x: Tensor, threshold: Tensor | None = None) -> Tensor:
-        """Spikes of ``x [T, ...]``; ``threshold`` replaces the node's own level (integer grid)."""
+        """Spikes of ``x [T, ...]``.
+
+        threshold: replaces the node's own level (integer grid).
+        """
         level = self.level if threshold is None else threshold
         # with leak 1/2 rounding changes no spike, and the plain path is faster
         whole = (self.whole or threshold is not None) and self.leak not in (0.0, 0.5, 1.0)
@@ -255,11 +262,11 @@ class PlasticLIF(LIF):
         self.tail, self.whole = tail, whole
 
     def levels(self) -> Tensor:
-        level = held(self.level, LEAST_LEVEL)
+        level = learnable_clamp(self.level, LEAST_LEVEL)
         return level + (level.round().clamp(min=1.0) - level).detach() if self.whole else level
 
     def _grid_leak(self) -> Tensor:
-        m = held(self.leak, 0.0, 1.0) * 16
+        m = learnable_clamp(self.leak, 0.0, 1.0) * 16
         return (m + (m.round() - m).detach()) / 16
 
     def sixteenths(self) -> Tensor:

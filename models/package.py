@@ -3,10 +3,7 @@
 Reading needs neither PyTorch, nor the training code, nor the compiler.
 """
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +14,19 @@ import safetensors
 from pydantic import ValidationError
 from safetensors.numpy import save
 
-from .package_check import RECORDS, Array, PackageError, TensorSpec, ValueShape, check, shapes, tensor_specs
-from .package_schema import (
+from spikewright.files import write_whole
+from spikewright.models.package_check import (
+    RECORDS,
+    Array,
+    PackageError,
+    TensorSpec,
+    ValueShape,
+    check,
+    shapes,
+    tensor_specs,
+    weight_formats,
+)
+from spikewright.models.package_schema import (
     FORMAT,
     IMAGE,
     VERSION,
@@ -40,7 +48,7 @@ from .package_schema import (
     SelectOp,
     WeightFormat,
 )
-from .packing import packed, unpacked
+from spikewright.models.packing import packed, unpacked
 
 __all__ = [
     "FORMAT",
@@ -73,6 +81,7 @@ __all__ = [
     "read_package",
     "shapes",
     "tensor_specs",
+    "weight_formats",
     "weight_values",
     "write_package",
 ]
@@ -83,14 +92,14 @@ _DTYPES = {"I8": "<i1", "I16": "<i2", "I32": "<i4", "F32": "<f4"}
 
 @dataclass(frozen=True, eq=False)
 class Package:
-    """A network and its tensors by name; `check(network, tensors)` says whether they fit."""
+    """A network and its tensors by name; ``check(network, tensors)`` says whether they fit."""
 
     network: Network
     tensors: Mapping[str, Array]
 
 
 def weight_values(codes: Array, weights: WeightFormat) -> Array:
-    """Integer value of every weight code, int64, in the shape of `codes`."""
+    """Integer value of every weight code, int64, in the shape of ``codes``."""
     wide = codes.astype(np.int64)
     if weights.scheme is Scheme.UNIFORM:
         return wide
@@ -186,17 +195,7 @@ def write_package(package: Package, path: Path | str) -> None:
     stored = packed(package.tensors)
     tensors = {name: np.ascontiguousarray(stored[name]) for name in sorted(stored)}
     data = save(tensors, metadata={_KEY: network_json(package.network)})
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise PackageError(f"{path}: cannot be written: {error.strerror or error}") from None
-        raise
+        write_whole(path, data)
+    except OSError as error:
+        raise PackageError(f"{path}: cannot be written: {error.strerror or error}") from None

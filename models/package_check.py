@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .package_schema import (
+from spikewright.errors import PlainError
+from spikewright.models.package_schema import (
     IMAGE,
     AddOp,
     AttentionOp,
@@ -23,7 +24,7 @@ Array = np.ndarray
 RECORDS = ("record.labels", "record.float", "record.quantised")
 
 
-class PackageError(ValueError):
+class PackageError(PlainError):
     """A package is refused; the text is one sentence: where, what, what is allowed."""
 
 
@@ -38,7 +39,7 @@ class ValueShape:
 
 
 def shapes(network: Network) -> dict[str, ValueShape]:
-    """Shape of the image (`input`) and of every op's value but the head's; PackageError where ops do not fit."""
+    """Shape of the image (``input``) and of every op's value but the head's; PackageError where ops do not fit."""
     image = network.input
     values = {IMAGE: ValueShape(image.height * image.width, image.channels, (image.height, image.width), False)}
     seen = {IMAGE}
@@ -183,6 +184,17 @@ def tensor_specs(network: Network) -> dict[str, TensorSpec]:
             weights(f"{op.name}.score", op.score.weights, (1, op.hidden.channels))
             put(f"{op.name}.score.bias", TensorSpec("int32", ((1,),)))
     return specs
+
+
+def weight_formats(network: Network) -> dict[str, WeightFormat]:
+    """Format of every weight tensor of the ops' own, by the tensor's name; shortcuts are not among them."""
+    formats: dict[str, WeightFormat] = {}
+    for op in network.ops:
+        if isinstance(op, SelectOp):
+            formats |= {f"{op.name}.hidden.codes": op.hidden.weights, f"{op.name}.score.codes": op.score.weights}
+        elif isinstance(op, ConvOp | LinearOp | HeadOp):
+            formats[f"{op.name}.codes"] = op.weights
+    return formats
 
 
 def check(network: Network, tensors: Mapping[str, Array]) -> None:

@@ -1,7 +1,7 @@
 """The JSON part of a model package as typed, frozen models (docs/package.md).
 
 Only what one op says about itself is checked here; what ops say about each other, and the tensors, is checked by
-`spikewright.models.package_check`.
+``spikewright.models.package_check``.
 """
 
 from enum import StrEnum
@@ -47,7 +47,10 @@ class _Model(BaseModel):
 
 
 class ImageFormat(_Model):
-    """Size of the image, and the integer codes its bytes become; ``frames``: each step has an image of its own."""
+    """Size of the image, and the integer codes its bytes become.
+
+    frames: each step has an image of its own.
+    """
 
     height: Size
     width: Size
@@ -58,7 +61,7 @@ class ImageFormat(_Model):
 
     @property
     def code_range(self) -> tuple[int, int]:
-        """Least and greatest code that `bits` and `signed` allow."""
+        """Least and greatest code that ``bits`` and ``signed`` allow."""
         if self.signed:
             return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
         return 0, (1 << self.bits) - 1
@@ -111,7 +114,7 @@ class _Op(_Model):
         raise NotImplementedError
 
 
-class Shortcut(_Model):
+class ShortcutFormat(_Model):
     """A second value added to an op's sums, in its weight LSBs: through a matrix, or each channel by a gain."""
 
     input: Name
@@ -133,7 +136,7 @@ class ConvOp(_Op):
     channels: Size
     weights: WeightFormat
     neuron: NeuronFormat
-    shortcut: Shortcut | None = None
+    shortcut: ShortcutFormat | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -217,7 +220,7 @@ class ScoreLayer(_Model):
 
 
 class SelectOp(_Op):
-    """Token selector: keeps the `keep` tokens with the greatest scores, in their old order."""
+    """Token selector: keeps the ``keep`` tokens with the greatest scores, in their old order."""
 
     kind: Literal["select"] = "select"
     input: Name

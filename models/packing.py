@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from .package_check import Array, PackageError, TensorSpec
+from spikewright.models.package_check import Array, PackageError, TensorSpec
 
 #: ``NAME.codes.bits``: a bit for each code in C order, the lowest first; ``NAME.codes.kept``: codes whose bit is 1.
 BITS, KEPT = ".bits", ".kept"
@@ -15,25 +15,25 @@ BITS, KEPT = ".bits", ".kept"
 
 def packed(tensors: Mapping[str, Array]) -> dict[str, Array]:
     """The tensors with every code tensor packed that is smaller so."""
-    found: dict[str, Array] = {}
+    stored: dict[str, Array] = {}
     for name, tensor in tensors.items():
         flat = tensor.reshape(-1)
         kept = flat[flat != 0]
         if name.endswith(".codes") and -(-flat.size // 8) + kept.size < flat.size:
-            found[name + BITS] = np.packbits(flat != 0, bitorder="little").view(np.int8)
-            found[name + KEPT] = kept
+            stored[name + BITS] = np.packbits(flat != 0, bitorder="little").view(np.int8)
+            stored[name + KEPT] = kept
         else:
-            found[name] = tensor
-    return found
+            stored[name] = tensor
+    return stored
 
 
 def unpacked(tensors: Mapping[str, Array], specs: Mapping[str, TensorSpec]) -> dict[str, Array]:
-    """What :func:`packed` made of them; PackageError where bits and codes do not belong together."""
-    found = dict(tensors)
+    """What ``packed`` made of them; PackageError where bits and codes do not belong together."""
+    plain = dict(tensors)
     for name in [n.removesuffix(BITS) for n in tensors if n.endswith(f".codes{BITS}")]:
         if name not in specs or name + KEPT not in tensors or name in tensors:
             continue  # the check of names says what is wrong
-        bits, kept = found.pop(name + BITS), found.pop(name + KEPT)
+        bits, kept = plain.pop(name + BITS), plain.pop(name + KEPT)
         shape = specs[name].shapes[0]
         size = prod(shape)
         if str(bits.dtype) != "int8" or bits.shape != (-(-size // 8),):
@@ -53,5 +53,5 @@ def unpacked(tensors: Mapping[str, Array], specs: Mapping[str, TensorSpec]) -> d
             raise PackageError(f"tensor {name + KEPT!r}: a code whose bit is 1 must not be 0")
         codes = np.zeros(size, np.int8)
         codes[chosen[:size]] = kept
-        found[name] = codes.reshape(shape)
-    return found
+        plain[name] = codes.reshape(shape)
+    return plain

@@ -266,6 +266,10 @@ class Head(nn.Linear):
     """Class scores ``[B, classes]`` of the stream ``[T, B, N, D]``: the mean over T and kept tokens, then Linear."""
 
     def read(self, x: Tensor, keep: Tensor | None) -> Tensor:
+        """Scores ``[B, classes]`` of the stream ``x [T, B, N, D]``.
+
+        keep: mask ``[B, N]`` of the tokens that count; all, where not given.
+        """
         if keep is None:
             pooled = x.mean(dim=(0, 2))
         else:
@@ -274,9 +278,11 @@ class Head(nn.Linear):
 
 
 class Selector(Protocol):
-    """What stands in ``Spikformer.selector``: see compress/tokens.py."""
+    """What stands in ``Spikformer.selector``: see compress/methods/tokens.py."""
 
-    def select(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]: ...
+    def select(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Stream, cumulative keep mask ``[B, N]`` or None, and the choice."""
+        ...
 
 
 class Spikformer(SpikingNetwork):

@@ -19,7 +19,7 @@ class Strict(BaseModel):
             field = cls.model_fields.get(key)
             if field is None or bool in (field.annotation, *get_args(field.annotation)):
                 continue
-            wrong = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, bool)]
+            wrong = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, bool)]
             if wrong:
                 raise ValueError(f"{key} must not be {wrong[0]}, which is what YAML makes of yes, no, on and off")
         return values

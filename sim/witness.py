@@ -7,14 +7,15 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from spikewright.compress.quantise import QuantHead
+from spikewright.compress.methods.quantise import QuantHead
+from spikewright.errors import PlainError
 from spikewright.models.data import Images
 from spikewright.models.graph import GraphOp, SpikingNetwork, graph_of
 from spikewright.models.package import Package
-from spikewright.sim.golden import run as golden
+from spikewright.sim.golden import run
 
 
-class WitnessError(ValueError):
+class WitnessError(PlainError):
     """The network does not compute what its package says; the text is one sentence."""
 
 
@@ -22,7 +23,7 @@ def assert_same(network: SpikingNetwork, package: Package, images: Images, input
     """Firing rate by op, where spikes and scores of ``network`` (float64, on the grid) are the golden model's.
 
     inputs: the images as the network reads them. WitnessError names the first op whose spikes are others, or do not
-    come as :func:`_by_token` knows them.
+    come as ``_by_token`` knows them.
     """
     ops = graph_of(network.eval()).ops
     spikes: dict[str, Tensor] = {}
@@ -36,21 +37,22 @@ def assert_same(network: SpikingNetwork, package: Package, images: Images, input
     network.float()
     for hook in hooks:
         hook.remove()
-    wanted = golden(package, images)
+    trace = run(package, images)
     for op in ops:
         if op.neuron is not None:
             if op.name not in spikes:
                 raise WitnessError(f"the neuron of {op.name} is never called")
-            theirs = wanted.values[op.name].transpose(0, 1)
-            if not torch.equal(_by_token(spikes[op.name], op, theirs.shape).to(torch.int64), theirs.to(torch.int64)):
+            expected = trace.values[op.name].transpose(0, 1)
+            fired = _by_token(spikes[op.name], op, expected.shape)
+            if not torch.equal(fired.to(torch.int64), expected.to(torch.int64)):
                 raise WitnessError(f"the spikes of {op.name} are not those of the graph that it describes")
     head = cast(QuantHead, next(op.module for op in ops if op.kind == "head"))
     before = next(op.input for op in package.network.ops if op.kind == "head")
-    steps, tokens = wanted.values[before].shape[1:3]
+    steps, tokens = trace.values[before].shape[1:3]
     lsb = head.step.detach().double().reshape(1) * 2.0**-head.fmt.fraction_bits / (steps * tokens)
-    if not torch.equal(logits, wanted.scores.double() * lsb):
+    if not torch.equal(logits, trace.scores.double() * lsb):
         raise WitnessError("its class scores are not those of the graph that it describes")
-    return {name: float(found.mean()) for name, found in spikes.items()}
+    return {name: float(tensor.mean()) for name, tensor in spikes.items()}
 
 
 def _by_token(spikes: Tensor, op: GraphOp, shape: torch.Size) -> Tensor:

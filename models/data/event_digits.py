@@ -1,7 +1,7 @@
 """``event-digits``: the digits as an event camera sees them, by the format of N-MNIST, in T frames.
 
 Each digit stands in the middle of a 64×64 sensor, five pixels for one of its own, and the camera makes three saccades
-(:mod:`spikewright.models.data.event_camera`). The events pass through N-MNIST's 40-bit records, so that what is trained
+(``spikewright.models.data.event_camera``). The events pass through N-MNIST's 40-bit records, so that what is trained
 on is what a file of that format holds.
 """
 

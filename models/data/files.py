@@ -60,12 +60,12 @@ def _some(whole: Labelled, chosen: Indices) -> Labelled:
 
 
 def _dataset(name: str, train: Labelled, test: Labelled, *, counts: bool, flip: bool, shift: int) -> Dataset:
-    shape, found = (list(part.images.shape[1:]) for part in (train, test))
-    if found != shape:
-        raise DataError(f"{name}: the test images are {found}; allowed is {shape}, as those of training")
+    train_shape, test_shape = (list(part.images.shape[1:]) for part in (train, test))
+    if test_shape != train_shape:
+        raise DataError(f"{name}: the test images are {test_shape}; allowed is {train_shape}, as those of training")
     if odd := set(train.classes) ^ set(test.classes):
         raise DataError(f"{name}: class {min(odd)!r} is not in both the training and the test images")
-    height, width, channels = shape[-3:]
+    height, width, channels = train_shape[-3:]
     if shift >= min(height, width):
         raise DataError(f"{name}: shift must be below the images' {height}×{width} pixels, not {shift}")
     rest, part = _cut(name, train.labels, "validation")
@@ -82,9 +82,9 @@ def _dataset(name: str, train: Labelled, test: Labelled, *, counts: bool, flip: 
     return Dataset(name, learned, _split(_some(train, part)), _split(test), refresh, len(train.classes), counts=counts)
 
 
-def _cut(name: str, labels: NDArray[np.int64], what: str) -> tuple[Indices, Indices]:
+def _cut(name: str, labels: NDArray[np.int64], split_name: str) -> tuple[Indices, Indices]:
     try:
-        return cut(labels, what)
+        return cut(labels, split_name)
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
 

@@ -23,8 +23,8 @@ def fingerprint(path: Path | str) -> str:
     if not path.is_dir():
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    found = [f"{one.relative_to(path).as_posix()}\0{one.stat().st_size}\n" for one in _files(path)]
-    return f"sha256:{hashlib.sha256(os.fsencode(''.join(sorted(found)))).hexdigest()}"
+    entries = [f"{member.relative_to(path).as_posix()}\0{member.stat().st_size}\n" for member in _files(path)]
+    return f"sha256:{hashlib.sha256(os.fsencode(''.join(sorted(entries)))).hexdigest()}"
 
 
 def _files(folder: Path, around: tuple[Path, ...] = ()) -> Iterator[Path]:
@@ -40,7 +40,7 @@ def _files(folder: Path, around: tuple[Path, ...] = ()) -> Iterator[Path]:
 
 @cache
 def by_content(source: UserFiles) -> dict[str, str]:
-    """The paths of a source, by key, as fingerprints; once a process, as :func:`spikewright.models.data.load` reads."""
+    """The paths of a source, by key, as fingerprints; once a process, as ``spikewright.models.data.load`` reads."""
     paths = {key: value for key in ("npz", "folder", "test") if (value := getattr(source, key, None)) is not None}
     if isinstance(source, PublishedSet) and (archive := PUBLISHED[source.set].archive) is not None:
         paths["folder"] = within(source.folder, archive)

@@ -13,9 +13,10 @@ from spikewright.models.formats.tiny_imagenet import read_tiny_imagenet
 
 @dataclass(frozen=True)
 class Pictures:
-    """A set of colour images. read: train and test of a folder; archive: the folder that the archive unpacks to.
+    """A set of colour images.
 
-    flip, shift: what training on the set usually does (:mod:`spikewright.models.data.augment`).
+    read: train and test of a folder; archive: the folder that the archive unpacks to; flip, shift: what training on the
+    set usually does (``spikewright.models.data.augment``).
     """
 
     read: Callable[[str], tuple[Labelled, Labelled]]
@@ -26,7 +27,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Recordings:
-    """A set of an event camera's recordings. read: what is in a folder; sensor: its rows and columns."""
+    """A set of an event camera's recordings.
+
+    read: what is in a folder; sensor: its rows and columns; archive, flip, shift: as of ``Pictures``.
+    """
 
     read: Callable[[str], EventSet]
     sensor: tuple[int, int]

@@ -8,15 +8,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.errors import PlainError
+
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
 
-class DataError(ValueError):
+class DataError(PlainError):
     """A data set cannot be had; the text is one sentence."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Images and labels, in one order.
 
@@ -38,12 +40,12 @@ class Refresh(Protocol):
     def __call__(self, rng: np.random.Generator, jittered: bool = False) -> Split: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Train, validation and test, and the augmentation of the training split.
 
     classes: the labels are 0 … classes − 1; counts: the images are event counts, not grey levels
-    (:mod:`spikewright.models.data.codes`).
+    (``spikewright.models.data.codes``).
     """
 
     name: str

@@ -1,6 +1,6 @@
 """AEDAT 2.0 and 3.1 recordings of a DVS128, as CIFAR10-DVS and DVS128 Gesture are published.
 
-tonic 1.7 reads neither: its `read_dvs_128` and `read_dvs_ibm` fail at every file (neuromorphs/tonic#302), and its
+tonic 1.7 reads neither: its ``read_dvs_128`` and ``read_dvs_ibm`` fail at every file (neuromorphs/tonic#302), and its
 data sets of these names are conversions of the published files; so the decoding is here, next to the checks.
 The published layouts: https://docs.inivation.com (AEDAT file formats), IBM's README, and jAER's class DVS128, whose
 polarity bit is 1 for OFF (iniVation's table of AEDAT 1.0 says ON).
@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FormatError
-from .events import Events
-from .files import read_bytes, read_lines
+from spikewright.models.formats.errors import FormatError
+from spikewright.models.formats.events import Events
+from spikewright.models.formats.files import read_bytes, read_lines
 
 SIDE = 128
 GESTURES = 11
@@ -27,7 +27,7 @@ _SPECIAL, _FOREIGN = 0x80008000, 0x7FFF0000
 
 
 class Gesture(NamedTuple):
-    """A row of ``*_labels.csv``: the label from 0, and the µs from `start` up to, not including, `end`."""
+    """A row of ``*_labels.csv``: the label from 0, and the µs from ``start`` up to, not including, ``end``."""
 
     label: int
     start: int
@@ -63,7 +63,7 @@ def read_aedat2(path: Path | str) -> Events:
 def read_aedat31(path: Path | str) -> Events:
     """A recording of DVS128 Gesture: header lines up to ``#!END-HEADER``, then packets, all little-endian.
 
-    A packet is 28 bytes of header and `number` events; those of type 1, polarity, are eight bytes each: bit 0 valid,
+    A packet is 28 bytes of header and ``number`` events; those of type 1, polarity, are eight bytes each: bit 0 valid,
     bit 1 ON, bits 16…2 the row from the top, bits 31…17 the column, then 31 bits of time in µs, which the packet's
     overflow count continues. Packets of other types and invalid events are left out.
     """
@@ -118,8 +118,10 @@ def _header(path: Path, data: bytes, version: str) -> int:
     named = re.match(rb"#!AER-DAT([0-9.]{1,8})\r?\n", data)
     if named is None:
         raise FormatError.at(path, f"is not an AEDAT file; allowed is a first line '#!AER-DAT{version}'", 0)
-    if (found := named[1].decode()) != version:
-        raise FormatError.at(path, f"is AEDAT {found}; allowed is {version}, as the data set was first published", 0)
+    if (file_version := named[1].decode()) != version:
+        raise FormatError.at(
+            path, f"is AEDAT {file_version}; allowed is {version}, as the data set was first published", 0
+        )
     offset = 0
     while data[offset : offset + 1] == b"#":
         end = data.find(b"\n", offset) + 1

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FormatError
-from .files import read_bytes, within
-from .labelled import Labelled
+from spikewright.models.formats.errors import FormatError
+from spikewright.models.formats.files import read_bytes, within
+from spikewright.models.formats.labelled import Labelled
 
 SIDE = 32
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -24,7 +24,8 @@ _COARSE, _FINE = 20, 100
 def read_cifar10(folder: Path | str) -> tuple[Labelled, Labelled]:
     """Train (data_batch_1.bin … data_batch_5.bin) and test (test_batch.bin), images uint8 ``[n, 32, 32, 3]``.
 
-    `folder` is ``cifar-10-batches-bin`` of the archive, or the folder that holds it.
+    folder: ``cifar-10-batches-bin`` of the archive, or the folder that holds it. FormatError where files are missing or
+    are not what the format allows.
     """
     root = within(folder, "cifar-10-batches-bin")
     _check_files(root, _CIFAR10, ("data_batch_1", "cifar-10-batches-py/data_batch_1"), "cifar-10-binary.tar.gz")
@@ -33,9 +34,10 @@ def read_cifar10(folder: Path | str) -> tuple[Labelled, Labelled]:
 
 
 def read_cifar100(folder: Path | str, *, coarse: bool = False) -> tuple[Labelled, Labelled]:
-    """Train (train.bin) and test (test.bin), images uint8 ``[n, 32, 32, 3]``; 100 fine labels, or the 20 `coarse` ones.
+    """Train (train.bin) and test (test.bin), images uint8 ``[n, 32, 32, 3]``; the classes are named by number.
 
-    `folder` is ``cifar-100-binary`` of the archive, or the folder that holds it. The classes are named by number.
+    folder: ``cifar-100-binary`` of the archive, or the folder that holds it; coarse: the 20 coarse labels, not the 100
+    fine ones. FormatError where files are missing or are not what the format allows.
     """
     root = within(folder, "cifar-100-binary")
     _check_files(root, _CIFAR100, ("train", "cifar-100-python/train"), "cifar-100-binary.tar.gz")
@@ -56,7 +58,10 @@ def _check_files(root: Path, names: tuple[str, ...], pickled: tuple[str, ...], a
 
 
 def _read(path: Path, limits: tuple[int, ...], use: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images and the label byte `use` of a file whose records start with one label byte below each of `limits`."""
+    """Images and labels of a file whose records start with label bytes.
+
+    limits: the labels of each label byte lie below its own; use: the label byte that counts.
+    """
     data = read_bytes(path)
     size = len(limits) + 3 * SIDE * SIDE
     whole, rest = divmod(len(data), size)

@@ -1,7 +1,7 @@
 """Event data sets in their published folder layouts: which recordings there are, and their frames.
 
-A set is listed first (`dvs128_gesture`, `cifar10_dvs`, `n_caltech101`, `n_mnist`); `load_frames` then reads it. A set
-too large for memory is cut before that: ``replace(listed, train=listed.train[:1000])``, or `shrink`.
+A set is listed first (``dvs128_gesture``, ``cifar10_dvs``, ``n_caltech101``, ``n_mnist``); ``load_frames`` then reads
+it. A set too large for memory is cut before that: ``replace(listed, train=listed.train[:1000])``, or ``shrink``.
 """
 
 import os
@@ -13,13 +13,13 @@ from typing import Literal
 
 import numpy as np
 
-from .aedat import SIDE, read_aedat2, read_aedat31, read_labels
-from .cifar import CIFAR10_CLASSES
-from .errors import FormatError
-from .events import Events, frames_shape, to_frames
-from .files import class_folders, files_of, read_lines, within
-from .labelled import Labelled
-from .nbin import read_nbin
+from spikewright.models.formats.aedat import SIDE, read_aedat2, read_aedat31, read_labels
+from spikewright.models.formats.cifar import CIFAR10_CLASSES
+from spikewright.models.formats.errors import FormatError
+from spikewright.models.formats.events import Events, frames_shape, to_frames
+from spikewright.models.formats.files import class_folders, files_of, read_lines, within
+from spikewright.models.formats.labelled import Labelled
+from spikewright.models.formats.nbin import read_nbin
 
 GESTURE_CLASSES = (
     *("hand clapping", "right hand wave", "left hand wave", "right arm clockwise", "right arm counter-clockwise"),
@@ -31,7 +31,10 @@ TEST_SHARE = 10
 
 @dataclass(frozen=True)
 class Sample:
-    """A recording with its label; with `start` and `end`, only the events of start ≤ t < end, in µs."""
+    """A recording with its label.
+
+    start, end: in µs; only the events of start ≤ t < end, where given.
+    """
 
     path: Path
     label: int
@@ -41,7 +44,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class EventSet:
-    """The samples of a data set, and the reader of its files; all recordings have `height`×`width` pixels."""
+    """The samples of a data set, and the reader of its files.
+
+    height, width: of all recordings, in pixels; read: the events of a file.
+    """
 
     classes: tuple[str, ...]
     train: tuple[Sample, ...]
@@ -72,9 +78,10 @@ def _trials(listed: Path) -> tuple[Sample, ...]:
 
 
 def cifar10_dvs(folder: Path | str) -> EventSet:
-    """Ten class folders of cifar10_<class>_<number>.aedat; test: the last tenth of each class by number (900…999).
+    """Ten class folders of cifar10_<class>_<number>.aedat.
 
-    The later conversion of the set to AEDAT 4 (``*.aedat4``) is not read.
+    The test split is the last tenth of each class by number (900…999). The later conversion of the set to AEDAT 4
+    (``*.aedat4``) is not read.
     """
     root = Path(folder)
     missing = [name for name in CIFAR10_CLASSES if not os.path.isdir(root / name)]
@@ -87,9 +94,10 @@ def cifar10_dvs(folder: Path | str) -> EventSet:
 
 
 def n_caltech101(folder: Path | str) -> EventSet:
-    """``Caltech101/<class>/image_<number>.bin``, classes by name; test: the last tenth of each class by number.
+    """``Caltech101/<class>/image_<number>.bin``, classes by name.
 
-    The recordings are of different sizes; each lies in the upper left corner of 180×240 pixels.
+    The test split is the last tenth of each class by number. The recordings are of different sizes; each lies in the
+    upper left corner of 180×240 pixels.
     """
     folders = class_folders(within(folder, "Caltech101"))
     train, test = _split([files_of(directory, (".bin",)) for directory in folders])
@@ -126,7 +134,7 @@ def _split(classes: Sequence[Sequence[Path]]) -> tuple[tuple[Sample, ...], tuple
 def load_frames(
     listed: EventSet, steps: int, *, by: Literal["time", "count"] = "time", shrink: int = 1
 ) -> tuple[Labelled, Labelled]:
-    """Train and test as counts of events, uint8 ``[n, steps, H, W, 2]``; the arguments are those of `to_frames`."""
+    """Train and test as counts of events, uint8 ``[n, steps, H, W, 2]``; the arguments are those of ``to_frames``."""
     train, test = (_frames(listed, part, steps, by, shrink) for part in (listed.train, listed.test))
     return train, test
 

@@ -14,10 +14,11 @@ CUTS = ("time", "count")
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Changes of brightness, in the order of the file: `t` µs, column `x` from the left and row `y` from the top.
+    """Changes of brightness, in the order of the file.
 
-    `t` int64, `x` and `y` uint16, `polarity` bool (brighter: ON), all ``[n]``; the sensor has `width`×`height` pixels.
-    Recordings exist whose `t` falls now and then; nothing is sorted.
+    t: in µs, int64; x, y: column from the left and row from the top, uint16; polarity: bool, ON (brighter) or OFF; all
+    ``[n]``; width, height: of the sensor, in pixels. Recordings exist whose t falls now and then; nothing is sorted.
+    ValueError for arrays of other types, and for pixels beside the sensor.
     """
 
     t: NDArray[np.int64]
@@ -50,7 +51,7 @@ class Events:
 
 
 def frames_shape(width: int, height: int, steps: int, *, by: str, shrink: int) -> tuple[int, int, int, int]:
-    """Shape of what `to_frames` returns; ValueError where an argument is not one of its."""
+    """Shape of what ``to_frames`` returns; ValueError where an argument is not one of its."""
     if type(steps) is not int or steps < 1:
         raise ValueError(f"steps must be a whole number from 1, not {steps!r}")
     if by not in CUTS:
@@ -65,10 +66,10 @@ def to_frames(
 ) -> NDArray[np.uint8]:
     """Counts of events, uint8 ``[steps, H, W, 2]``, that stop at 255; channel 0 counts OFF, channel 1 ON.
 
-    `by` = "time": the span from the first to the last event, in µs and both included, is cut into equal slices; slice
-    k holds the events with ⌊(t − first) · steps / span⌋ = k. `by` = "count": event i of n falls into slice
-    ⌊i · steps / n⌋, so that two slices differ by one event at most. `shrink`: a pixel of the frames counts a square of
-    that many sensor pixels a side. No events give zeros.
+    by: "time" cuts the span from the first to the last event, in µs and both included, into equal slices; slice k holds
+    the events with ⌊(t − first) · steps / span⌋ = k. "count" puts event i of n into slice ⌊i · steps / n⌋, so that two
+    slices differ by one event at most. shrink: a pixel of the frames counts a square of that many sensor pixels a side.
+    No events give zeros.
     """
     shape = frames_shape(events.width, events.height, steps, by=by, shrink=shrink)
     if not len(events):

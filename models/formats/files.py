@@ -1,15 +1,15 @@
-"""Files and folders as the readers see them: whatever the system refuses becomes a `FormatError`."""
+"""Files and folders as the readers see them: whatever the system refuses becomes a ``FormatError``."""
 
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import FormatError
+from spikewright.models.formats.errors import FormatError
 
 
 def read_bytes(path: Path, count: int = -1) -> bytes:
-    """The content of a file, or its first `count` bytes."""
+    """The content of a file, or its first ``count`` bytes; FormatError where the system refuses it."""
     try:
         with path.open("rb") as file:
             return file.read(count)
@@ -32,7 +32,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def within(folder: Path | str, name: str) -> Path:
-    """The folder `name` of the published archive: `folder` itself, or the one of that name in it."""
+    """The folder ``name`` of the published archive: ``folder`` itself, or the one of that name in it."""
     folder = Path(folder)
     if not os.path.isdir(folder):
         raise FormatError.at(folder, f"is not a folder; allowed is the folder {name}, or the one that holds it")
@@ -55,7 +55,7 @@ def listing(folder: Path) -> list[Path]:
 
 
 def class_folders(folder: Path) -> list[Path]:
-    """The folders in `folder`, sorted by name, capitals first: label k is the k-th."""
+    """The folders in ``folder``, sorted by name, capitals first: label k is the k-th."""
     folders = sorted((path for path in listing(folder) if os.path.isdir(path)), key=lambda path: path.name)
     if not folders:
         raise FormatError.at(folder, "holds no folders; allowed is one folder for each class")
@@ -63,7 +63,7 @@ def class_folders(folder: Path) -> list[Path]:
 
 
 def files_of(folder: Path, suffixes: Iterable[str]) -> list[Path]:
-    """The files in `folder` with one of the suffixes (lower case), in natural order; at least one."""
+    """The files in ``folder`` with one of the suffixes (lower case), in natural order; at least one."""
     suffixes = tuple(suffixes)
     files = [path for path in listing(folder) if path.suffix.lower() in suffixes]
     if not files:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from .errors import FormatError
-from .files import class_folders, listing, read_bytes
-from .labelled import Labelled
+from spikewright.models.formats.errors import FormatError
+from spikewright.models.formats.files import class_folders, listing, read_bytes
+from spikewright.models.formats.labelled import Labelled
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 #: Pillow's names of the decoders behind SUFFIXES: no other one looks at a user's file.
@@ -29,9 +29,9 @@ def read_image_folder(
 ) -> Labelled:
     """``DIR/<class>/<image>``: classes by name, images in natural order, uint8 ``[n, H, W, channels]``.
 
-    All images have the size of the first, or `size` = (height, width) where given; nothing is rescaled. Grey images
-    become colour and colour ones grey (0.299 R + 0.587 G + 0.114 B) as `channels` asks; transparency is dropped; of an
-    animation the first image counts. What is not an image in a class folder is refused; hidden files are passed over.
+    channels: 3 makes grey images colour, 1 colour ones grey (0.299 R + 0.587 G + 0.114 B); size: height and width of
+    all images, those of the first where not given; nothing is rescaled. Transparency is dropped; of an animation the
+    first image counts. What is not an image in a class folder is refused; hidden files are passed over.
     """
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 or 3, not {channels!r}")
@@ -42,11 +42,11 @@ def read_image_folder(
     labels: list[int] = []
     classes = class_folders(root)
     for label, directory in enumerate(classes):
-        found = listing(directory)
-        if not found:
+        files = listing(directory)
+        if not files:
             raise FormatError.at(directory, f"holds no images; allowed are *{', *'.join(SUFFIXES)}")
-        paths += found
-        labels += [label] * len(found)
+        paths += files
+        labels += [label] * len(files)
     images = read_images(root, paths, channels=channels, size=size)
     return Labelled(images, np.array(labels, np.int64), tuple(directory.name for directory in classes))
 
@@ -54,7 +54,7 @@ def read_image_folder(
 def read_images(
     root: Path, paths: Sequence[Path], *, channels: Literal[1, 3], size: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """Images ``[n, H, W, channels]``; one error, of `root`, lists those that cannot be read or have another size."""
+    """Images ``[n, H, W, channels]``; one error, of ``root``, lists those that cannot be read or have another size."""
     images: NDArray[np.uint8] | None = None
     faults: list[str] = []
     for number, path in enumerate(paths):
@@ -99,7 +99,7 @@ def _reason(error: Exception, path: Path) -> str:
 
 
 def read_npz(path: Path | str) -> Labelled:
-    """`images` uint8 ``[n, H, W]``, ``[n, H, W, C]`` or ``[n, T, H, W, C]`` and `labels`, integers 0…K−1, ``[n]``.
+    """``images`` uint8 ``[n, H, W]``, ``[n, H, W, C]`` or ``[n, T, H, W, C]`` and ``labels``, integers 0…K−1, ``[n]``.
 
     ``[n, H, W]`` is returned as ``[n, H, W, 1]``. Every class 0…K−1 has an image; the classes are named by number.
     """
@@ -133,8 +133,8 @@ def _arrays(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         with np.load(path, allow_pickle=False) as archive:
             missing = [name for name in ("images", "labels") if name not in archive.files]
             if missing:
-                found = ", ".join(archive.files) or "nothing"
-                raise FormatError.at(path, f"lacks {' and '.join(missing)}; it holds {found}")
+                members = ", ".join(archive.files) or "nothing"
+                raise FormatError.at(path, f"lacks {' and '.join(missing)}; it holds {members}")
             arrays = []
             for name in ("images", "labels"):
                 member = next(info for info in archive.zip.infolist() if info.filename in (f"{name}.npy", name))

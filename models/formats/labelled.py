@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 class Labelled:
     """Images uint8 ``[n, H, W, C]``, or frames ``[n, T, H, W, C]``, with labels int64 ``[n]``.
 
-    Label k is `classes[k]`.
+    Label k is ``classes[k]``.
     """
 
     images: NDArray[np.uint8]

@@ -3,16 +3,16 @@
 An event is 40 bits: 8 of the column x, 8 of the row y from the top, one of polarity (set: ON), 23 of the time in µs.
 An event with y = 240, below the sensor, is an overflow: it and all that follow are 2¹³ µs later than their bits say.
 https://www.garrickorchard.com/datasets/n-caltech101; the overflow rule is that of the readers event-Python and tonic.
-tonic's `read_mnist_file` checks nothing, so that its few lines of decoding would spare nothing of what is here.
+tonic's ``read_mnist_file`` checks nothing, so that its few lines of decoding would spare nothing of what is here.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from .errors import FormatError
-from .events import Events
-from .files import read_bytes
+from spikewright.models.formats.errors import FormatError
+from spikewright.models.formats.events import Events
+from spikewright.models.formats.files import read_bytes
 
 SIZE = 5
 OVERFLOW_ROW = 240
@@ -23,7 +23,11 @@ LAST_TIME = (1 << 31) - 1
 
 
 def read_nbin(path: Path | str, *, width: int, height: int) -> Events:
-    """The events of one file, from a sensor (or the part of one that was kept) of `width`×`height` pixels."""
+    """The events of one file.
+
+    width, height: of the sensor, or of the part of one that was kept, in pixels. FormatError where the file is not what
+    the format allows.
+    """
     path = Path(path)
     data = read_bytes(path)
     if len(data) % SIZE:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import FormatError
-from .files import files_of, read_lines, within
-from .image_folder import read_images
-from .labelled import Labelled
+from spikewright.models.formats.errors import FormatError
+from spikewright.models.formats.files import files_of, read_lines, within
+from spikewright.models.formats.image_folder import read_images
+from spikewright.models.formats.labelled import Labelled
 
 SIDE = 64
 
@@ -26,7 +26,7 @@ SIDE = 64
 def read_tiny_imagenet(folder: Path | str) -> tuple[Labelled, Labelled]:
     """Train and validation, images uint8 ``[n, 64, 64, 3]``; the grey JPEGs among them become colour.
 
-    `folder` is ``tiny-imagenet-200`` of the archive, or the folder that holds it.
+    folder: ``tiny-imagenet-200`` of the archive, or the folder that holds it.
     """
     root = within(folder, "tiny-imagenet-200")
     classes = _classes(root / "wnids.txt")
@@ -50,9 +50,9 @@ def _train(root: Path, classes: tuple[str, ...]) -> Labelled:
     paths: list[Path] = []
     labels: list[int] = []
     for label, wnid in enumerate(classes):
-        found = files_of(root / "train" / wnid / "images", (".jpeg",))
-        paths += found
-        labels += [label] * len(found)
+        files = files_of(root / "train" / wnid / "images", (".jpeg",))
+        paths += files
+        labels += [label] * len(files)
     return _labelled(root, paths, labels, classes)
 
 

@@ -3,6 +3,15 @@
 It reads packages only: no compiler, no banks, schedules or ROMs.
 """
 
-from .model import GoldenError, Trace, evaluate, hidden_activations, image_codes, run, selector_scores, sums
+from spikewright.sim.golden.model import (
+    GoldenError,
+    Trace,
+    evaluate,
+    hidden_activations,
+    image_codes,
+    run,
+    selector_scores,
+    sums,
+)
 
 __all__ = ["GoldenError", "Trace", "evaluate", "hidden_activations", "image_codes", "run", "selector_scores", "sums"]

@@ -1,6 +1,6 @@
 """Exact integer arithmetic on torch tensors.
 
-Products run in float64, which torch computes fast. That is exact here: every operand is an integer, and `bound`, the
+Products run in float64, which torch computes fast. That is exact here: every operand is an integer, and ``bound``, the
 greatest row sum of |weight| times the greatest |input|, limits every partial sum in any order of summation (fused or
 not). Below 2**53 all of those are float64 numbers, so no rounding takes place. The bound is checked at each call.
 """

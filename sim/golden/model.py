@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikewright.errors import PlainError
 from spikewright.models.package import (
     IMAGE,
     AddOp,
@@ -22,11 +23,10 @@ from spikewright.models.package import (
     shapes,
     weight_values,
 )
+from spikewright.sim.golden import exact
 
-from . import exact
 
-
-class GoldenError(ValueError):
+class GoldenError(PlainError):
     """Images do not fit the network; the text is one sentence."""
 
 
@@ -47,7 +47,7 @@ class Trace:
 def run(package: Package, images: np.ndarray | Tensor, batch: int = 32, keep_values: bool = True) -> Trace:
     """Run uint8 images [B, height, width, channels], or frames [B, T, height, ...]; GoldenError if they do not fit.
 
-    `batch` at a time. `keep_values=False` leaves `Trace.values` empty, for accuracy over many images.
+    batch: images at a time; keep_values: False leaves ``Trace.values`` empty, for accuracy over many images.
     """
     image = package.network.input
     pixels = torch.as_tensor(images)
@@ -62,7 +62,7 @@ def run(package: Package, images: np.ndarray | Tensor, batch: int = 32, keep_val
     values: dict[str, list[Tensor]] = {}
     kept: dict[str, list[Tensor]] = {}
     scores: list[Tensor] = []
-    made = shapes(package.network)
+    value_shapes = shapes(package.network)
     for part in torch.split(pixels, batch):
         current: dict[str, Tensor] = {IMAGE: image_codes(package, part)}
         for op in package.network.ops:
@@ -74,7 +74,7 @@ def run(package: Package, images: np.ndarray | Tensor, batch: int = 32, keep_val
             if selected is not None:
                 kept.setdefault(op.name, []).append(selected)
             if keep_values:
-                narrow = torch.int8 if made[op.name].is_spikes else torch.int32
+                narrow = torch.int8 if value_shapes[op.name].is_spikes else torch.int32
                 values.setdefault(op.name, []).append(result.to(narrow))
     final = torch.cat(scores)
     first_argmax = torch.from_numpy(final.numpy().argmax(axis=1))  # numpy promises the first, torch does not
@@ -130,10 +130,10 @@ def sums(package: Package, op: ConvOp | LinearOp | AttentionOp, values: Mapping[
     result = exact.conv(x, weights, grid)
     if op.shortcut is None:
         return result
-    other = values[op.shortcut.input]
+    shortcut = values[op.shortcut.input]
     if op.shortcut.weights is None:
-        return result + other * _vector(package, f"{op.name}.shortcut.gain")
-    return result + exact.linear(other, _weights(package, f"{op.name}.shortcut", op.shortcut.weights))
+        return result + shortcut * _vector(package, f"{op.name}.shortcut.gain")
+    return result + exact.linear(shortcut, _weights(package, f"{op.name}.shortcut", op.shortcut.weights))
 
 
 def hidden_activations(package: Package, op: SelectOp, x: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
-"""spikewright boards"""
+"""The command ``spikewright boards``."""
 
-from spikewright.commands.common import out, plain_errors
-from spikewright.commands.common import table as new_table
+from spikewright.commands.common import new_table, out, plain_errors
 
 
 @plain_errors

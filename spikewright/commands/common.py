@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -14,47 +14,20 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from spikewright.errors import PlainError
+
 #: Width of tables that do not go to a terminal.
 WIDTH = 160
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned")
 
 
-class UserError(ValueError):
+class UserError(PlainError):
     """The user asked for something that cannot be; the text is one sentence."""
-
-
-def _expected() -> tuple[type[BaseException], ...]:
-    """Errors whose text was written for users."""
-    from spikewright.boards.registry import BoardError
-    from spikewright.boards.report import ReportError
-    from spikewright.boards.synthesis import SynthesisError
-    from spikewright.compiler.fit import FitError
-    from spikewright.compiler.ir import IRError
-    from spikewright.compiler.lowered import LoweringError
-    from spikewright.compiler.program import StructureError
-    from spikewright.compress.factory import FactoryError
-    from spikewright.compress.guided import ThresholdError
-    from spikewright.compress.masks import MaskError
-    from spikewright.compress.recipe import RecipeError
-    from spikewright.compress.training import TrainingError
-    from spikewright.models.data import DataError
-    from spikewright.models.formats.errors import FormatError
-    from spikewright.models.package import PackageError
-    from spikewright.sim.build_folder import BuildFolderError
-    from spikewright.sim.golden import GoldenError
-    from spikewright.sim.trace import TraceError
-    from spikewright.sim.verilator import BenchError, BuildError
-    from spikewright.toolchain import ToolError
-
-    return (
-        BoardError, ReportError, SynthesisError, FitError, IRError, LoweringError, StructureError, PackageError,
-        BuildFolderError, GoldenError, ToolError, TraceError, BenchError, BuildError, UserError, RecipeError, MaskError,
-        TrainingError, ThresholdError, FactoryError, DataError, FormatError,
-    )  # fmt: skip
 
 
 def sentence(error: BaseException) -> str:
@@ -62,26 +35,24 @@ def sentence(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
-def plain_errors(command: Command) -> Command:
+def plain_errors(command: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
     """Print an expected error as one sentence and exit with status 1; anything else is a fault of the program."""
 
     @functools.wraps(command)
-    def run(*args: Any, **options: Any) -> Any:
+    def run(*args: Arguments.args, **options: Arguments.kwargs) -> Returned:
         try:
             return command(*args, **options)
         except KeyboardInterrupt:
             fail("stopped")
         except OSError as error:
             fail(f"{error.filename or 'a file'}: {error.strerror or error}")
-        except Exception as error:
-            if isinstance(error, _expected()):
-                fail(sentence(error))
-            raise
+        except PlainError as error:
+            fail(sentence(error))
 
-    return run  # type: ignore[return-value]
+    return run
 
 
-def fail(text: str) -> None:
+def fail(text: str) -> NoReturn:
     """Print one sentence and end with status 1."""
     err.print(f"[bold red]error:[/] {escape(text)}")
     raise typer.Exit(1)
@@ -96,20 +67,20 @@ def show(path: Path) -> str:
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, a line at the start elsewhere; yields the function that is told what is done."""
+def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, a line at the start elsewhere; yields the function that takes how many are done."""
     if not err.is_terminal:
-        err.print(f"{what} ...")
+        err.print(f"{label} ...")
         yield lambda done: None
         return
     columns = [SpinnerColumn(), TextColumn("{task.description}")]
     columns += [BarColumn(), MofNCompleteColumn()] if total else []
     with Progress(*columns, TimeElapsedColumn(), console=err) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(label, total=total)
         yield lambda done: bar.update(task, completed=done)
 
 
-def table(*columns: str, title: str | None = None) -> Table:
+def new_table(*columns: str, title: str | None = None) -> Table:
     """A plain table."""
     return Table(*columns, title=title, box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
 

@@ -1,4 +1,4 @@
-"""spikewright compress"""
+"""The command ``spikewright compress``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,8 +24,8 @@ def compress(
     Example: spikewright compress recipes/clutter-digits.yaml -o runs/clutter-digits
     """
     from spikewright.boards.registry import BoardError, load_board
-    from spikewright.compress.parallel import is_first
-    from spikewright.compress.recipe import load_recipe
+    from spikewright.compress.recipe.reading import load_recipe
+    from spikewright.compress.training.parallel import is_first
 
     target = load_recipe(recipe).target
     try:  # an unknown board is refused before training
@@ -41,13 +41,13 @@ def compress(
         rehearse(recipe, board)
         return
     from spikewright.commands.described import check_described
-    from spikewright.commands.fitting import fitted
     from spikewright.commands.tried import clear, draw
-    from spikewright.compress.recipe_schema import Recipe
-    from spikewright.compress.runner import run_recipe
-    from spikewright.compress.stages.run import Run
-    from spikewright.compress.task import Task
+    from spikewright.compress.recipe.schema import Recipe
+    from spikewright.compress.run.runner import run_recipe
+    from spikewright.compress.run.stages.run import Run
+    from spikewright.flow.fitting import fitted
     from spikewright.models.package import Package
+    from spikewright.models.task import Task
 
     assert output is not None
     folder, plots = output, []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from spikewright.compress.export import export_package
-from spikewright.compress.factory import FactoryConfig, FactoryError, said
-from spikewright.compress.recipe_schema import Recipe
-from spikewright.compress.rehearsal import rehearse
-from spikewright.compress.task import Task
-from spikewright.compress.training import norms
+from spikewright.compress.networks.export import export_package
+from spikewright.compress.recipe.schema import Recipe
+from spikewright.compress.run.rehearsal import rehearse
+from spikewright.compress.training.loop import norms
+from spikewright.models.factory import FactoryConfig, FactoryError, error_text
 from spikewright.models.package import Package
+from spikewright.models.task import Task
 from spikewright.sim.witness import WitnessError, assert_same
 
 #: Images that are compared.
@@ -36,4 +36,4 @@ def check_described(recipe: Recipe, task: Task, _expected: Package | None = None
         text = f"run and describe tell two networks: {error}"
         raise FactoryError(f"factory {recipe.model.factory!r}: {text}") from None
     except Exception as error:
-        raise FactoryError(f"factory {recipe.model.factory!r}: {said(error)}") from None
+        raise FactoryError(f"factory {recipe.model.factory!r}: {error_text(error)}") from None

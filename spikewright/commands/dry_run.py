@@ -8,22 +8,22 @@ from pathlib import Path
 
 from spikewright.boards.registry import load_board
 from spikewright.boards.schema import Board
-from spikewright.commands.common import out, table
+from spikewright.commands.common import new_table, out
 from spikewright.commands.described import check_described
-from spikewright.commands.fitting import price
-from spikewright.compress.account import compression_of, layers_of, workload_of
-from spikewright.compress.artefacts import Checkpoints
-from spikewright.compress.build import dense_model
-from spikewright.compress.determinism import determinism
-from spikewright.compress.forecast import seconds_of
-from spikewright.compress.preflight import checked
-from spikewright.compress.rehearsal import rehearse as rehearsed
-from spikewright.compress.rehearsal import rehearsed_package
-from spikewright.compress.stages import planned
-from spikewright.compress.stages.run import Run
+from spikewright.compress.networks.account import compression_of, layers_of, workload_of
+from spikewright.compress.networks.build import dense_model
+from spikewright.compress.run.artefacts import Checkpoints
+from spikewright.compress.run.forecast import seconds_of
+from spikewright.compress.run.preflight import checked
+from spikewright.compress.run.rehearsal import rehearse as rehearsed
+from spikewright.compress.run.rehearsal import rehearsed_package
+from spikewright.compress.run.stages import planned
+from spikewright.compress.run.stages.run import Run
+from spikewright.compress.training.determinism import determinism
 from spikewright.cost.storage import average_bits
 from spikewright.cost.work import dense_macs
 from spikewright.cost.workload import Workload
+from spikewright.flow.fitting import price
 from spikewright.models.package import Package
 
 #: Where a recipe names no board.
@@ -35,19 +35,19 @@ def rehearse(path: Path, board: Board | None) -> None:
     recipe, task = checked(path, check_described)
     plan = planned(recipe)
     out.print(f"[bold]{recipe.name}[/]: {len(plan)} stages in this order")
-    stages = table("stage", "epochs")
+    stages = new_table("stage", "epochs")
     for stage, epochs in plan.items():
         stages.add_row(stage, str(epochs))
     out.print(stages)
     network = rehearsed(recipe)
     work = workload_of(network, recipe.input_bits, frames=task.frames)
     layers = work.layers
-    total, kept = (sum(getattr(layer, what) for layer in layers) for what in ("weights", "kept"))
+    total, kept = sum(layer.weights for layer in layers), sum(layer.kept for layer in layers)
     dense = dense_model(recipe)
-    three = compression_of(network, dense, recipe.input_bits, frames=task.frames)
+    smaller = compression_of(network, dense, recipe.input_bits, frames=task.frames)
     out.print(
         f"expected size: {kept} of {total} weights kept, {average_bits(layers):.2f} bits on average; compression "
-        f"{three.bits:.1f}x by bits, {three.weights:.1f}x by weights, {three.stored:.1f}x by stored bits"
+        f"{smaller.bits:.1f}x by bits, {smaller.weights:.1f}x by weights, {smaller.stored:.1f}x by stored bits"
     )
     before = dense_macs(layers_of(dense, recipe.input_bits, frames=task.frames))
     out.print(

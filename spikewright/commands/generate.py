@@ -1,21 +1,25 @@
-"""spikewright generate"""
+"""The command ``spikewright generate``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spikewright.boards.registry import load_board
 from spikewright.commands.common import out, plain_errors, progress, show
 
+if TYPE_CHECKING:
+    from spikewright.compiler.fit import ShapeRequest
 
-def run_generate(package: Path, board: str, output: Path, **shape: Any) -> None:
+
+def run_generate(package: Path, board: str, output: Path, request: "ShapeRequest | None" = None) -> None:
     """Generate and say what was chosen."""
-    from spikewright.sim.build_folder import generate as make
+    from spikewright.flow.generate import generate as generate_build
 
     with progress("generate", None):
-        made = make(package, board, output, **shape)
-    out.print(made.program["choice"]["reason"])
-    out.print(f"{len(made.roms)} ROM images, {made.program['predicted_cycles']} cycles predicted: {show(output)}/")
+        build = generate_build(package, board, output, request)
+    out.print(build.program["choice"]["reason"])
+    out.print(f"{len(build.roms)} ROM images, {build.program['predicted_cycles']} cycles predicted: {show(output)}/")
 
 
 @plain_errors
@@ -32,4 +36,7 @@ def generate(
 
     Example: spikewright generate packages/clutter-digits/package.safetensors --board ulx3s-85f -o build/mine
     """
-    run_generate(package, board, output, lanes=lanes, banks=banks, streams=streams, skip=skip)
+    load_board(board)  # an unknown one is told before anything heavy is imported
+    from spikewright.compiler.fit import ShapeRequest
+
+    run_generate(package, board, output, ShapeRequest(lanes, banks, streams, skip=skip))

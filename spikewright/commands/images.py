@@ -15,9 +15,12 @@ if TYPE_CHECKING:  # else the commands that need no data would load PyTorch's an
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chosen:
-    """images uint8 [B, H, W, C]; labels int64 [B], or None where they are not known; source, in words."""
+    """The images that a command works on.
+
+    images: uint8 [B, H, W, C]; labels: int64 [B], or None where they are not known; source: in words.
+    """
 
     images: Array
     labels: Array | None
@@ -37,8 +40,8 @@ def choose_images(package: Package, count: int | None, file: Path | None, *, usu
     test, image = dataset.test, package.network.input
     want = (image.height, image.width, image.channels)
     if test.images.shape[1:] != want:
-        found = list(test.images.shape[1:])
-        raise UserError(f"{dataset.name}: its images are {found}; allowed is {list(want)}, as the network reads")
+        shape = list(test.images.shape[1:])
+        raise UserError(f"{dataset.name}: its images are {shape}; allowed is {list(want)}, as the network reads")
     count = min(usual or len(test), len(test)) if count is None else count
     if not 1 <= count <= len(test):
         raise UserError(f"--images must be from 1 to {len(test)}, the test images of {dataset.name}, not {count}")
@@ -46,7 +49,7 @@ def choose_images(package: Package, count: int | None, file: Path | None, *, usu
 
 
 def _dataset_of_recipe(file: Path) -> "Dataset":
-    from spikewright.compress.recipe import load_recipe
+    from spikewright.compress.recipe.reading import load_recipe
     from spikewright.models.data import load
 
     return load(load_recipe(file).data)

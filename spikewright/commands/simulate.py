@@ -1,12 +1,11 @@
-"""spikewright simulate"""
+"""The command ``spikewright simulate``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spikewright.commands.common import UserError, out, plain_errors, progress, show, single_thread
-from spikewright.commands.common import table as new_table
+from spikewright.commands.common import UserError, new_table, out, plain_errors, progress, show, single_thread
 
 #: Rows of predictions that are printed.
 ROWS = 20
@@ -27,9 +26,12 @@ def simulate(
 
     Example: spikewright simulate build/mine --images 16
     """
+    import numpy as np
+
     from spikewright.commands.images import choose_images
-    from spikewright.sim.build_folder import open_build
-    from spikewright.sim.run import Target, classes_of, run_pieces, simulator_of, waves_of
+    from spikewright.flow.build_folder import open_build
+    from spikewright.sim.accelerator.run import classes_of, run_pieces, waves_of
+    from spikewright.sim.accelerator.simulator import RunOptions
 
     single_thread()
     opened = open_build(build)
@@ -38,23 +40,21 @@ def simulate(
     if not 0 <= image < len(chosen.images):
         raise UserError(f"--image must be from 0 to {len(chosen.images) - 1}, not {image}")
     with progress("build the simulator", None):
-        built = simulator_of(opened, waves=waves)
-    target = Target.of_build(opened)
+        built = opened.simulator(waves=waves)
+    network = opened.network
     if waves:
         with progress(f"trace image {image}", None):
             file = opened.path / "waves" / f"image-{image}.fst"
-            waves_of(target, built, chosen.images[image], file)
+            waves_of(network, built, chosen.images[image], file)
         out.print(f"waves of image {image}: {show(file)}")
         return
     scores, cycles, seconds = [], [], 0.0
     with progress("simulate", len(chosen.images)) as tell:
-        for piece in run_pieces(target, built, chosen.images, tracing=False):
-            scores += (piece.answers.scores >> opened.layout.score_shift).tolist()
+        for piece in run_pieces(network, built, chosen.images, RunOptions(tracing=False)):
+            scores += (piece.answers.scores >> opened.trace_map.score_shift).tolist()
             cycles += piece.answers.counters[:, :, 0].sum(axis=1).tolist()
             seconds += piece.answers.seconds
             tell(len(scores))
-    import numpy as np
-
     answers = classes_of(np.array(scores))
     table = new_table(
         "image", "class", *(["true class"] if chosen.labels is not None else []), "cycles", title=chosen.source

@@ -1,12 +1,11 @@
-"""spikewright synthesize"""
+"""The command ``spikewright synthesize``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spikewright.commands.common import err, out, plain_errors, progress, show
-from spikewright.commands.common import table as new_table
+from spikewright.commands.common import err, new_table, out, plain_errors, progress, show
 
 
 @plain_errors
@@ -18,9 +17,10 @@ def synthesize(
 
     Takes many minutes. Example: spikewright synthesize build/mine
     """
-    from spikewright.sim.build_folder import open_build
-    from spikewright.sim.report import REPORT, add_synthesis, read_json
-    from spikewright.sim.synthesis import synthesize_build
+    from spikewright.flow.build_folder import open_build
+    from spikewright.flow.report import read_report
+    from spikewright.flow.reporting import add_synthesis
+    from spikewright.flow.synthesis import synthesize_build
 
     opened = open_build(build)
     with progress("synthesize", None):
@@ -34,10 +34,9 @@ def synthesize(
     out.print(f"Fmax {result['fmax_mhz']:.1f} MHz: {verdict} the board's clock of {result['clock_mhz']:g} MHz")
     if path := result["critical_path"]:
         out.print(f"critical path: {path['start']} to {path['end']}, {path['delay_ns']} ns")
-    rates = read_json(opened.path / REPORT).get("synthesis")
-    if rates:
-        out.print(
-            f"{rates['images_per_second']:.0f} images/s at Fmax, {rates['images_per_second_per_klut']:.1f} per kLUT"
-        )
+    report = read_report(opened.path)
+    if report is not None and report.synthesis is not None:
+        placed = report.synthesis
+        out.print(f"{placed.images_per_second:.0f} images/s at Fmax, {placed.images_per_second_per_klut:.1f} per kLUT")
     else:
         out.print(f"images/s: run 'spikewright compare {show(build)}' for the cycles of an image")

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 
 from spikewright.boards.schema import Board
 from spikewright.commands.common import progress
-from spikewright.commands.fitting import price
-from spikewright.compress.artefacts import to_json, write_whole
-from spikewright.compress.determinism import determinism
-from spikewright.compress.stages.run import Run
-from spikewright.compress.tried import Tried, tried
+from spikewright.compress.run.artefacts import to_json
+from spikewright.compress.run.stages.run import Run
+from spikewright.compress.run.tried import Tried, tried
+from spikewright.compress.training.determinism import determinism
+from spikewright.files import write_whole
+from spikewright.flow.fitting import price
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Point:
 class _Source:
     """Where figures come from, and how their points are drawn."""
 
-    what: str
+    label: str
     marker: str
     colour: str
 
 
-#: What :func:`draw` writes.
+#: What ``draw`` writes.
 FILES = ("tried.json", "tried.svg")
 
 #: By whether they are estimated.
@@ -58,16 +59,16 @@ _CORNERS = ((-1, 1), (-1, -1), (1, -1), (1, 1))
 
 
 def clear(folder: Path) -> None:
-    """Remove what :func:`draw` wrote, which may be of another board."""
+    """Remove what ``draw`` wrote, which may be of another board."""
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
 
 
 def draw(run: Run, folder: Path, board: Board) -> Path:
-    """Write :data:`FILES` into the folder of a run that has ended; returns the plot's path."""
+    """Write ``FILES`` into the folder of a run that has ended; returns the plot's path."""
     points: list[Point] = []
     with determinism(run.recipe.threads), progress("what was tried", None):
-        points += [point_of(one, board) for one in tried(run)]
+        points += [point_of(network, board) for network in tried(run)]
     points = [replace(point, best=is_best(point, points)) for point in points]
     write_whole(folder / FILES[0], to_json([asdict(point) for point in points]).encode())
     plot = folder / FILES[1]
@@ -75,11 +76,11 @@ def draw(run: Run, folder: Path, board: Board) -> Path:
     return plot
 
 
-def point_of(one: Tried, board: Board) -> Point:
+def point_of(network: Tried, board: Board) -> Point:
     """A network on a board, each in the shape of the engine that suits it."""
-    cost = price(one.package, one.work, board)
+    cost = price(network.package, network.work, board)
     estimated = cost.refused is not None
-    return Point(one.stage, one.validation, cost.cycles, cost.bits, estimated, cost.refused)
+    return Point(network.stage, network.validation, cost.cycles, cost.bits, estimated, cost.refused)
 
 
 def is_best(point: Point, points: list[Point]) -> bool:
@@ -91,9 +92,9 @@ def is_best(point: Point, points: list[Point]) -> bool:
     def merits(of: Point) -> tuple[float, int, int]:
         return of.validation, -of.cycles, -of.bits
 
-    alike = [merits(other) for other in points if other.estimated == point.estimated]
-    others = [other for other in alike if other != merits(point)]
-    return not any(all(a >= b for a, b in zip(other, merits(point), strict=True)) for other in others)
+    alike = [merits(rival) for rival in points if rival.estimated == point.estimated]
+    rivals = [rival for rival in alike if rival != merits(point)]
+    return not any(all(a >= b for a, b in zip(rival, merits(point), strict=True)) for rival in rivals)
 
 
 def picture(points: list[Point], title: str) -> bytes:
@@ -116,7 +117,7 @@ def picture(points: list[Point], title: str) -> bytes:
         )  # fmt: skip
     for estimated in sorted({point.estimated for point in points}):
         source = _SOURCES[estimated]
-        axes.scatter([], [], s=60, marker=source.marker, color=source.colour, alpha=0.6, label=source.what)
+        axes.scatter([], [], s=60, marker=source.marker, color=source.colour, alpha=0.6, label=source.label)
     if points:
         axes.legend(fontsize=7, title="filled: on the Pareto front", title_fontsize=7)
     axes.set(title=title, xlabel="cycles an image, skipping off", ylabel="validation accuracy, %")

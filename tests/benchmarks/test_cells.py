@@ -4,20 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cells_hardware
-import cells_lottery
-import cells_search
-import compression
-import protocol
 import pytest
 import torch
-from protocol import Answer
 
-from spikewright.compress.account import layers_of
-from spikewright.compress.masks import Masks, prunable, pruned_share
-from spikewright.compress.stages.run import Run
-from spikewright.compress.tokens import set_mode
-from spikewright.compress.training import Phase
+from benchmarks.compression import engine_cells, lottery_cells, protocol, search_cells, train
+from benchmarks.compression.protocol import Answer
+from spikewright.compress.methods.masks import Masks, prunable, pruned_share
+from spikewright.compress.methods.tokens import set_mode
+from spikewright.compress.networks.account import layers_of
+from spikewright.compress.run.stages.run import Run
+from spikewright.compress.training.loop import Phase
 from spikewright.cost.energy import ACCESS_PJ_A_BIT
 from spikewright.models.graph import SpikingNetwork
 
@@ -63,10 +59,10 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Watch, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(protocol, "STORE", folder)
         patch.setattr(Run, "train", lambda *given, **named: watch.train(*given, **named))
-        for module in (cells_lottery, cells_hardware):
+        for module in (lottery_cells, engine_cells):
             patch.setattr(module, "LOTTERY", TINY)
             patch.setattr(module, "finished", watch.finish)
-        yield watch, {"control": cells_lottery.control(0), "balanced": cells_hardware.balanced(0)}
+        yield watch, {"control": lottery_cells.control(0), "balanced": engine_cells.balanced(0)}
 
 
 def test_new_weights_have_the_lotterys_masks_and_the_training_of_the_rewound_ones(computed: Any) -> None:
@@ -74,7 +70,7 @@ def test_new_weights_have_the_lotterys_masks_and_the_training_of_the_rewound_one
     for number in (10, 11):
         stage = f"masks-{number}-anew"
         network, masks = watch.finished[stage]
-        pruned, _ = cells_lottery.lottery_round(protocol.begin(TINY, 0), number)
+        pruned, _ = lottery_cells.lottery_round(protocol.begin(TINY, 0), number)
         assert masks
         for name, mask in masks.items():
             assert torch.equal(mask, pruned[name] != 0), name
@@ -93,7 +89,7 @@ def test_equal_banks_keep_as_many_weights_as_the_round_and_begin_with_the_same(c
     for number in (8, 10):
         plain, balanced = (watch.finished[f"masks-{number:02d}{end}"][1] for end in ("", "-balanced"))
         kept, fewer = (sum(int(mask.sum()) for mask in masks.values()) for masks in (plain, balanced))
-        assert kept - cells_hardware.BANKS < fewer <= kept
+        assert kept - engine_cells.BANKS < fewer <= kept
         assert watch.trained[f"masks-{number:02d}-balanced"] == watch.trained[f"masks-{number:02d}"]
         early = watch.begun["masks-01"]
         for name, weight in watch.begun[f"masks-{number:02d}-balanced"].items():
@@ -108,18 +104,18 @@ def test_the_searchs_dense_network_is_trained_as_long_as_the_search_and_its_ener
     watch = Watch()
     monkeypatch.setattr(protocol, "STORE", tmp_path)
     monkeypatch.setattr(Run, "train", lambda *given, **named: watch.train(*given, **named))
-    monkeypatch.setattr(cells_search, "LONGER", {"digits": TINY})
-    monkeypatch.setattr(cells_search, "EPOCHS", (1, 0, 1, 1))
-    monkeypatch.setattr(cells_search, "FEW", 4)
-    found = cells_search.longer_digits(0)
+    monkeypatch.setattr(search_cells, "LONGER", {"digits": TINY})
+    monkeypatch.setattr(search_cells, "EPOCHS", (1, 0, 1, 1))
+    monkeypatch.setattr(search_cells, "ENERGY_IMAGES", 4)
+    answer = search_cells.longer_digits(0)
     epochs = [(epochs, bent) for label, (epochs, bent, _) in watch.trained.items() if "finish" in label]
     assert epochs == [(2, True), (1, True)]
     run = protocol.begin(TINY, 0)
-    cells_lottery.dense(run)
-    assert len(found["classes"]) == len(found["dense"]) == len(run.task.data.test) == len(found["labels"])
+    lottery_cells.dense(run)
+    assert len(answer["classes"]) == len(answer["dense"]) == len(run.task.data.test) == len(answer["labels"])
     # nothing is pruned and every weight has 32 bits: its reads alone are more than the additions of 8-bit codes
-    assert found["energy"]["b"] > 32 * sum(layer.weights for layer in layers_of(run.teacher)) * ACCESS_PJ_A_BIT
-    assert found["energy"]["a"] > 0
+    assert answer["energy"]["b"] > 32 * sum(layer.weights for layer in layers_of(run.teacher)) * ACCESS_PJ_A_BIT
+    assert answer["energy"]["a"] > 0
 
 
 def test_a_cell_is_computed_once_on_its_fold_with_the_folds_seed(
@@ -132,16 +128,16 @@ def test_a_cell_is_computed_once_on_its_fold_with_the_folds_seed(
         asked.append((recipe.seed, recipe.data))
         return {"classes": [fold]}
 
-    monkeypatch.setattr(protocol, "CELLS", tmp_path / "cells")
-    monkeypatch.setattr(compression, "CELLS", {"tiny": protocol.Cell(answer, {"": TINY})})
+    monkeypatch.setattr(protocol, "DATA", tmp_path / "cells")
+    monkeypatch.setattr(train, "CELLS", {"tiny": protocol.Cell(answer, {"": TINY})})
     for _ in range(2):
-        compression.compute("tiny", 3, again=False)
+        train.compute("tiny", 3, again=False)
     assert asked == [(4, "clutter-digits:3")]
     assert capsys.readouterr().out.splitlines()[-1] == "tiny:3: computed before"
-    compression.compute("tiny", 3, again=True)
+    train.compute("tiny", 3, again=True)
     assert len(asked) == 2
-    assert compression.folds_of("tiny:3") == ("tiny", [3])
-    assert compression.folds_of("tiny") == ("tiny", [0, 1, 2, 3, 4])
+    assert train.folds_of("tiny:3") == ("tiny", [3])
+    assert train.folds_of("tiny") == ("tiny", [0, 1, 2, 3, 4])
     for wrong in ("tiny:5", "tiny:", "tiny:03", "tinny:0", "tinny"):
         with pytest.raises(SystemExit, match="there is no cell"):
-            compression.folds_of(wrong)
+            train.folds_of(wrong)

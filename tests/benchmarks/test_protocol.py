@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import protocol
 import pytest
-from protocol import Cell, paired, read_cell, write_cell
 
-from spikewright.compress.artefacts import VERSION
+from benchmarks.compression import protocol
+from benchmarks.compression.protocol import Cell, paired, read_cell, write_cell
+from spikewright.compress.run.artefacts import VERSION
 from spikewright.models.data.digits import split_indices
 
 TEXT = """
@@ -24,9 +24,9 @@ def against(wrong: int, images: int) -> dict[str, float | bool]:
 
 
 def test_a_difference_without_spread_by_hand() -> None:
-    found = paired([[0, 1], [2, 0]], [[3, 3], [2, 0]], [[0, 1], [2, 0]])
+    difference = paired([[0, 1], [2, 0]], [[3, 3], [2, 0]], [[0, 1], [2, 0]])
     # images are drawn within folds: the first always loses all, the second nothing, so every draw is the mean
-    assert found == {
+    assert difference == {
         "dense": 100.0, "accuracy": 50.0, "difference": -50.0, "low": -50.0, "high": -50.0, "bound": -50.0,
         "kept": False,
     }  # fmt: skip
@@ -37,8 +37,8 @@ def test_a_difference_without_spread_by_hand() -> None:
 
 
 def test_images_count_alike_though_folds_differ_in_size() -> None:
-    found = paired([[0] * 3, [0]], [[0] * 3, [1]], [[0] * 3, [0]])
-    assert (found["difference"], found["accuracy"]) == (-25.0, 75.0)
+    difference = paired([[0] * 3, [0]], [[0] * 3, [1]], [[0] * 3, [0]])
+    assert (difference["difference"], difference["accuracy"]) == (-25.0, 75.0)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_images_count_alike_though_folds_differ_in_size() -> None:
     ],
 )
 def test_kept_at_its_bounds(wrong: int, images: int, difference: float, bound: float, kept: bool) -> None:
-    found = against(wrong, images)
-    assert (found["difference"], found["bound"], found["kept"]) == (difference, bound, kept)
-    assert found["low"] <= found["bound"] <= found["difference"] <= found["high"]
+    loss = against(wrong, images)
+    assert (loss["difference"], loss["bound"], loss["kept"]) == (difference, bound, kept)
+    assert loss["low"] <= loss["bound"] <= loss["difference"] <= loss["high"]
 
 
 def test_a_cells_key_is_what_determines_its_result() -> None:
@@ -80,7 +80,7 @@ def test_a_cells_key_is_what_determines_its_result() -> None:
 
 
 def test_a_cell_of_other_settings_ends_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "CELLS", tmp_path / "cells")
+    monkeypatch.setattr(protocol, "DATA", tmp_path / "cells")
     assert read_cell("lottery", 3, "k") is None
     write_cell("lottery", 3, "k", {"dense": [1, 2]})
     assert read_cell("lottery", 3, "k") == {"key": "k", "version": VERSION, "dense": [1, 2]}

@@ -4,17 +4,17 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-import from_cells
-import protocol
 import pytest
-from cells import CELLS
-from cells_guided import VARIANTS as GUIDED
-from cells_lottery import CONTROLS, ROUNDS
-from cells_pruning import DSP, HARD, KINDS, L1P, SLIF
-from cells_search import VARIANTS as SEARCHED
-from plots import curves
-from results import Row
-from rows_compression import rows
+
+from benchmarks.compression import comparisons, protocol
+from benchmarks.compression.cells import CELLS
+from benchmarks.compression.guided_cells import VARIANTS as GUIDED
+from benchmarks.compression.lottery_cells import CONTROLS, ROUNDS
+from benchmarks.compression.plots import curves
+from benchmarks.compression.pruning_cells import DSP, HARD, KINDS, L1P, SLIF
+from benchmarks.compression.rows import rows
+from benchmarks.compression.search_cells import VARIANTS as SEARCHED
+from benchmarks.results import Row
 
 IMAGES = 300
 LABELS = [image % 10 for image in range(IMAGES)]
@@ -70,63 +70,62 @@ def made_up(gone: float = 0.91, wrong: int = 0, bits: float = 3.6, area: float =
 def rows_of(monkeypatch: pytest.MonkeyPatch, cells: dict[str, dict[str, Any]]) -> dict[str, Row]:
     """Rows by id, drawn from these cells."""
     monkeypatch.setattr(protocol, "_RESAMPLES", 100)  # the bootstrap has tests of its own
-    monkeypatch.setattr(from_cells, "unseen", lambda fold: [image > 1 for image in range(IMAGES)])
+    monkeypatch.setattr(comparisons, "unseen", lambda fold: [image > 1 for image in range(IMAGES)])
 
     def read(name: str, _fold: int, _key: str) -> dict[str, Any] | None:
         return {"version": 10} | cells[name] if name in cells else None
 
-    monkeypatch.setattr(from_cells, "read_cell", read)
-    found = rows()
-    assert len({row.id for row in found}) == len(found)
-    return {row.id: row for row in found}
+    monkeypatch.setattr(comparisons, "read_cell", read)
+    drawn = rows()
+    assert len({row.id for row in drawn}) == len(drawn)
+    return {row.id: row for row in drawn}
 
 
 def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = made_up()
     assert set(cells) == set(CELLS)
-    found = rows_of(monkeypatch, cells)
-    assert set(found) == {
-        "3.lottery", "3.lottery-against-dense-finished", "3.lottery-gflops",
-        "3.tokens", *(f"3.lottery-round-{number:02d}" for number in ROUNDS),
-        "3.selector-area", "3.selector-area-firing-rate", "3.selector-area-random",
-        "3.selector-against-firing-rate", "3.selector-against-random", "3.lottery-masks-alone", "3.dense-finished",
-        "3.lottery-control-10", "3.lottery-control-11",
-        "3.l1p-80", "3.l1p-85", "3.l1p-90", "3.l1p-95", "3.dsp-25", "3.dsp-50", "3.dsp-75",
-        *(f"3.slif-{case}{end}" for case in HARD for end in ("", *(f"-{kind}" for kind in KINDS[1:]))),
-        "3.slif-elsewhere", "3.together-accuracy", "3.together-against-dense-finished",
-        "3.together-compression", "3.together-cycles",
-        *(f"3.{name}-{what}" for name in ("balanced-8", "balanced-10", "clip", "fill") for what in
-          ("accuracy", "cycles")), "3.clip-against-dense-finished",
-        *(f"3.search-{key}" for key in ("digits", "events")),
-        *(f"3.search-{key}-{bits}-against-{control}" for key in ("digits", "events") for bits in "34" for control in
+    drawn = rows_of(monkeypatch, cells)
+    names = {
+        "lottery", "lottery-against-dense-finished", "lottery-gflops", "tokens", "lottery-masks-alone",
+        *(f"lottery-round-{number:02d}" for number in ROUNDS), "dense-finished",
+        "selector-area", "selector-area-firing-rate", "selector-area-random",
+        "selector-against-firing-rate", "selector-against-random", "lottery-control-10", "lottery-control-11",
+        "l1p-80", "l1p-85", "l1p-90", "l1p-95", "dsp-25", "dsp-50", "dsp-75",
+        *(f"slif-{case}{end}" for case in HARD for end in ("", *(f"-{kind}" for kind in KINDS[1:]))), "slif-elsewhere",
+        "together-accuracy", "together-against-dense-finished", "together-compression", "together-cycles",
+        *(f"{name}-{what}" for name in ("balanced-8", "balanced-10", "clip", "fill") for what in
+          ("accuracy", "cycles")), "clip-against-dense-finished",
+        *(f"search-{key}" for key in ("digits", "events")),
+        *(f"search-{key}-{bits}-against-{control}" for key in ("digits", "events") for bits in "34" for control in
           ("uniform", "pot", "fixed")),
-        *(f"3.search-{key}-{bits}-{what}" for key in ("digits", "events") for bits in ("3", "3.67", "4") for what in
+        *(f"search-{key}-{bits}-{what}" for key in ("digits", "events") for bits in ("3", "3.67", "4") for what in
           ("pot", "energy")),
-        *(f"3.search-{key}-{what}" for key in ("digits", "events") for what in
+        *(f"search-{key}-{what}" for key in ("digits", "events") for what in
           ("against-dense-finished", "dense-energy")),
-        *(f"3.search-{key}-{bits}-pot-over-uniform" for key in ("digits", "events") for bits in "34"),
-        *(f"3.guided-{family}{part}" for family in ("vgg", "resnet") for part in ("", "-control")),
-        *(f"3.guided-channels-{times}" for times in (2, 4, 6, 10)),
+        *(f"search-{key}-{bits}-pot-over-uniform" for key in ("digits", "events") for bits in "34"),
+        *(f"guided-{family}{part}" for family in ("vgg", "resnet") for part in ("", "-control")),
+        *(f"guided-channels-{times}" for times in (2, 4, 6, 10)),
     }  # fmt: skip
-    for row in found.values():
-        named = re.fullmatch(r"python benchmarks/compression.py --again((?: --cell \S+)+) && (.*)", row.command)
+    assert set(drawn) == {f"compress.{name}" for name in names}
+    for row in drawn.values():
+        named = re.fullmatch(r"python benchmarks/run.py cells --again((?: --cell \S+)+) && (.*)", row.command)
         assert named is not None
         assert set(named[1].split()[1::2]) <= set(CELLS)
         assert named[2] == "python benchmarks/run.py compression"
-    assert all(row.met is not False for row in found.values())
-    assert found["3.lottery"].met
-    assert found["3.lottery"].seeds == "folds 0 to 4, seeds 1 to 5, training 10"
-    assert found["3.l1p-95"].unit.endswith("95 % of the blocks' weights gone, 97.14 % of all weights")
-    assert found["3.search-digits-3-energy"].value == {"a": 2.0, "b": 3.0}
-    assert "3 bits energy 0.500 of it by model a, 0.333 by b" in found["3.search-digits-dense-energy"].note
-    assert found["3.search-digits-against-dense-finished"].value == 1.0
-    assert found["3.lottery-control-10"].value == 1.0
-    assert found["3.slif-l1p-0.95-threshold"].value == 3.0
-    assert "25.0 % of the leaks moved, and 12.5 % of the thresholds" in found["3.slif-l1p-0.95-threshold"].note
-    assert found["3.together-cycles"].value == 4.0
-    assert found["3.fill-cycles"].value == 2.0
-    assert found["3.lottery-gflops"].value == 25.0
-    assert curves({key: asdict(row) for key, row in found.items()}) is not None
+    assert all(row.met is not False for row in drawn.values())
+    assert drawn["compress.lottery"].met
+    assert drawn["compress.lottery"].seeds == "folds 0 to 4, seeds 1 to 5, training 10"
+    assert drawn["compress.l1p-95"].unit.endswith("95 % of the blocks' weights gone, 97.14 % of all weights")
+    assert drawn["compress.search-digits-3-energy"].value == {"a": 2.0, "b": 3.0}
+    assert "3 bits energy 0.500 of it by model a, 0.333 by b" in drawn["compress.search-digits-dense-energy"].note
+    assert drawn["compress.search-digits-against-dense-finished"].value == 1.0
+    assert drawn["compress.lottery-control-10"].value == 1.0
+    assert drawn["compress.slif-l1p-0.95-threshold"].value == 3.0
+    assert "25.0 % of the leaks moved, and 12.5 % of the thresholds" in drawn["compress.slif-l1p-0.95-threshold"].note
+    assert drawn["compress.together-cycles"].value == 4.0
+    assert drawn["compress.fill-cycles"].value == 2.0
+    assert drawn["compress.lottery-gflops"].value == 25.0
+    assert curves({key: asdict(row) for key, row in drawn.items()}) is not None
 
 
 @pytest.mark.parametrize(
@@ -142,8 +141,8 @@ def test_every_figure_of_every_cell_has_its_row(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_bars_that_are_missed_say_so(cells: dict[str, Any], missed: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = rows_of(monkeypatch, made_up(**cells))
-    assert {key for key, row in found.items() if row.met is False} == {f"3.{name}" for name in missed}
+    drawn = rows_of(monkeypatch, made_up(**cells))
+    assert {key for key, row in drawn.items() if row.met is False} == {f"compress.{name}" for name in missed}
 
 
 def test_too_few_weights_gone_and_a_search_that_is_beaten_miss_their_bars(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,9 +151,10 @@ def test_too_few_weights_gone_and_a_search_that_is_beaten_miss_their_bars(monkey
     cells["search-digits"] = cells["search-digits"] | {
         "search-3": cells["search-digits"]["search-3"] | {"classes": answers(4)}
     }
-    found = rows_of(monkeypatch, cells)
-    assert {key for key, row in found.items() if row.met is False} == {
-        "3.guided-vgg", *(f"3.search-digits-3-against-{control}" for control in ("uniform", "pot", "fixed"))
+    drawn = rows_of(monkeypatch, cells)
+    assert {key for key, row in drawn.items() if row.met is False} == {
+        "compress.guided-vgg",
+        *(f"compress.search-digits-3-against-{control}" for control in ("uniform", "pot", "fixed")),
     }  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def test_a_search_above_its_target_misses_its_bars(monkeypatch: pytest.MonkeyPat
     wider = cells["search-events"]["search-4"] | {"average_bits": 4.01}
     cells["search-events"] = cells["search-events"] | {"search-4": wider}
     missed = {key for key, row in rows_of(monkeypatch, cells).items() if row.met is False}
-    assert missed == {f"3.search-events-4-against-{control}" for control in ("uniform", "pot", "fixed")}
+    assert missed == {f"compress.search-events-4-against-{control}" for control in ("uniform", "pot", "fixed")}
 
 
 @pytest.mark.parametrize("name", ["ninety", "control", "selector", "l1p", "slif", "clip", "longer", "longer-digits"])
@@ -175,32 +175,33 @@ def test_cells_that_another_version_trained_are_not_compared(name: str, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("wrong", "lost", "said"), [(2, -0.67, "no loss to recover"), (5, -1.67, "no loss to recover"), (6, -2.0, "a loss")]
+    ("wrong", "lost", "worth"),
+    [(2, -0.67, "no loss to recover"), (5, -1.67, "no loss to recover"), (6, -2.0, "a loss")],
 )
 def test_whether_there_is_a_loss_to_recover_is_said(
-    wrong: int, lost: float, said: str, monkeypatch: pytest.MonkeyPatch
+    wrong: int, lost: float, worth: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cells = made_up()
     cells["slif"] = {case: {"classes": answers(wrong), "moved": MOVED} for case in SLIF}
-    found = rows_of(monkeypatch, cells)["3.slif-dsp-0.75"]
-    assert found.unit.startswith(f"points of LIF, trained as long: {said}")
-    assert found.value == lost
+    drawn = rows_of(monkeypatch, cells)["compress.slif-dsp-0.75"]
+    assert drawn.unit.startswith(f"points of LIF, trained as long: {worth}")
+    assert drawn.value == lost
 
 
 def test_a_loss_for_which_no_neuron_was_tried_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = made_up()
-    assert rows_of(monkeypatch, cells)["3.slif-elsewhere"].met
+    assert rows_of(monkeypatch, cells)["compress.slif-elsewhere"].met
     cells["dsp"] = cells["dsp"] | {"0.5": entry(6)}
-    found = rows_of(monkeypatch, cells)["3.slif-elsewhere"]
-    assert (found.value, found.met) == (-2.0, False)
-    assert "dsp-0.5" in found.unit
+    drawn = rows_of(monkeypatch, cells)["compress.slif-elsewhere"]
+    assert (drawn.value, drawn.met) == (-2.0, False)
+    assert "dsp-0.5" in drawn.unit
 
 
 def test_a_control_that_stores_less_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = made_up()
     less = cells["search-digits"]["fixed-3"] | {"compression": COMPRESSION | {"stored": 23.5}}
     cells["search-digits"] = cells["search-digits"] | {"fixed-3": less}
-    note = rows_of(monkeypatch, cells)["3.search-digits-3-against-fixed"].note
+    note = rows_of(monkeypatch, cells)["compress.search-digits-3-against-fixed"].note
     assert "3.000 bits on average and 20.00x fewer stored against 3.000 bits on average and 23.50x fewer stored" in note
 
 

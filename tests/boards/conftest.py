@@ -2,6 +2,7 @@
 
 import pytest
 
+from spikewright.boards.families.ecp5 import FAMILY
 from spikewright.toolchain import ToolError, synthesis_tools
 
 
@@ -14,6 +15,6 @@ def pytest_configure(config):
 def synthesis():
     """Skips where neither native tools nor the wheels of the synth extra are installed."""
     try:
-        return synthesis_tools()
+        return synthesis_tools(tool.name for tool in FAMILY.tools)
     except ToolError as error:
         pytest.skip(str(error))

@@ -5,7 +5,7 @@ from pathlib import Path
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from spikewright.sim.stream_bench import given, seeded, start
+from spikewright.sim.benches.stream_bench import given, seeded, start
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -14,7 +14,7 @@ async def records(dut):
     await start(dut)
     seen = []
     for _ in range(given()["cycles"]):
-        dut.step.value = rng.getrandbits(1)
+        dut.enable.value = rng.getrandbits(1)
         dut.at.value = rng.getrandbits(4)
         await RisingEdge(dut.clk)
         seen.append(f"{int(dut.total.value)} {int(dut.kept.value)} {int(dut.flag.value)}")

@@ -9,9 +9,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spikewright.boards import netlist
+from spikewright.boards.families.ecp5 import FAMILY
 from spikewright.boards.netlist import NetlistError, make_netlist, read_stat
-from spikewright.sim.elaborate import elaborate, port_names
-from spikewright.sim.verilator import build, default_cache
+from spikewright.hdl.elaborate import elaborate, port_names
+from spikewright.sim.verilator.build import build, default_cache
 
 BENCH = Path(__file__).with_name("netlist_bench.py")
 ROM = """
@@ -27,7 +28,7 @@ endmodule
 class Design(wiring.Component):
     """ROM, adder, distributed RAM, multiplexers, and registers that power up as ones and are never reset."""
 
-    step: In(1)
+    enable: In(1)
     at: In(4)
     total: Out(20)
     kept: Out(12)
@@ -42,9 +43,9 @@ class Design(wiring.Component):
         )
         m.submodules.memory = memory = Memory(shape=12, depth=16, init=range(16))
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        m.d.comb += [write.addr.eq(address), write.data.eq(word), write.en.eq(self.step), read.addr.eq(self.at)]
+        m.d.comb += [write.addr.eq(address), write.data.eq(word), write.en.eq(self.enable), read.addr.eq(self.at)]
         m.d.comb += [self.kept.eq(read.data), self.flag.eq(flag)]
-        with m.If(self.step):
+        with m.If(self.enable):
             m.d.sync += [address.eq(address + 1), self.total.eq(self.total + word), flag.eq(flag.rotate_left(1))]
         return m
 
@@ -61,15 +62,15 @@ def test_netlist_equals_its_source(tmp_path, synthesis):
     rom = tmp_path / "small_rom.v"
     rom.write_text(ROM)
     source = elaborate(Design(), "design", tmp_path)
-    made = make_netlist("design", [source], [rom], tmp_path / "netlist")
-    assert made.cell_count["small_rom"] == 1
-    assert made.cell_count["TRELLIS_DPR16X4"] == 3
-    assert made.cell_count["CCU2C"] >= 10
-    assert not {"DP16KD", "MULT18X18D"} & set(made.cell_count)
-    assert '.FILE("rom.hex")' in made.verilog.read_text()
+    cells = make_netlist("design", [source], [rom], tmp_path / "netlist", FAMILY)
+    assert cells.cell_count["small_rom"] == 1
+    assert cells.cell_count["TRELLIS_DPR16X4"] == 3
+    assert cells.cell_count["CCU2C"] >= 10
+    assert not {"DP16KD", "MULT18X18D"} & set(cells.cell_count)
+    assert '.FILE("rom.hex")' in cells.verilog.read_text()
     inputs, outputs = port_names(source.read_text(), "design")
     runs = []
-    for name, files in (("rtl", [source, rom]), ("cells", [*made.sources, rom])):
+    for name, files in (("rtl", [source, rom]), ("cells", [*cells.sources, rom])):
         folder = tmp_path / name
         folder.mkdir()
         runs.append(fingerprint(files, inputs, outputs, folder))
@@ -81,18 +82,18 @@ def test_faults_are_one_sentence(tmp_path, synthesis):
     source = tmp_path / "broken.v"
     source.write_text("module broken(input clk, output q);\n  absent a (.clk(clk), .q(q));\nendmodule\n")
     with pytest.raises(NetlistError, match=r"yosys failed: Module .*absent.* is not part of the design") as caught:
-        make_netlist("broken", [source], [], tmp_path / "out")
+        make_netlist("broken", [source], [], tmp_path / "out", FAMILY)
     assert "\n" not in str(caught.value)
     with pytest.raises(NetlistError, match=r"yosys did not finish within 0.01 s"):
-        make_netlist("broken", [source], [], tmp_path / "out", timeout=0.01)
+        make_netlist("broken", [source], [], tmp_path / "out", FAMILY, timeout=0.01)
 
 
 def test_cell_without_model(tmp_path, monkeypatch, synthesis):
-    monkeypatch.setattr(netlist, "cell_models", lambda yosys, names: {})
+    monkeypatch.setattr(netlist, "cell_models", lambda family, yosys, names: {})
     source = tmp_path / "gate.v"
     source.write_text("module gate(input a, b, output q);\n  assign q = a ^ b;\nendmodule\n")
     with pytest.raises(NetlistError, match="cells without a simulation model: LUT4"):
-        make_netlist("gate", [source], [], tmp_path / "out")
+        make_netlist("gate", [source], [], tmp_path / "out", FAMILY)
 
 
 def test_statistics_of_both_yosys_formats():
@@ -110,5 +111,5 @@ def test_a_wire_that_is_named_like_a_bit_of_another(tmp_path, synthesis):
         "  always @(posedge clk) begin a <= d + 1; \\a[0] <= ^d; end\n"
         "  assign q = a ^ {8{\\a[0] }};\nendmodule\n"
     )
-    netlist = make_netlist("bits", [tmp_path / "bits.v"], [], tmp_path / "made")
+    netlist = make_netlist("bits", [tmp_path / "bits.v"], [], tmp_path / "made", FAMILY)
     assert netlist.cell_count["TRELLIS_FF"] == 9

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from spikewright.boards.clocking import PllSettings
-from spikewright.boards.frame import markdown
+from spikewright.boards.families.ecp5 import PllSettings
+from spikewright.boards.family import FamilyError
+from spikewright.boards.link.frame import markdown
+from spikewright.boards.link.uart import divisor_for
 from spikewright.boards.registry import FOLDER, BoardError, board_names, load_board, platform_for
 from spikewright.boards.schema import Board
-from spikewright.boards.uart import divisor_for
 
 DOC = Path(__file__).parents[2] / "docs" / "boards.md"
 
@@ -45,7 +46,7 @@ def test_unknown_board_lists_the_others_and_names_the_nearest():
         ("lut: 83640", "lut: -1", r"resources.lut: .*greater than or equal to 1 \(found -1\)"),
         ("lut: 83640", "lutt: 83640", "resources.lut: Field required"),
         ("dsp: 156", "dsp: 156\n  extra: 1", "resources.extra: Extra inputs are not permitted"),
-        ("family: ecp5", "family: ice40", "family: Input should be 'ecp5'"),
+        ("family: ecp5", "family: ice40", r"copy.yaml: unknown family 'ice40'; must be one of ecp5"),
         ("name: ulx3s-85f", "name: other", "name must be 'copy' like the file, not 'other'"),
         ("family: ecp5", "family: [", "copy.yaml is not YAML"),
     ],
@@ -71,7 +72,7 @@ def test_one_file_adds_a_board(tmp_path):
 
 @pytest.mark.parametrize(("source", "target"), [(25, 900), (25, 79.77), (12, 1)])
 def test_pll_refuses(source, target):
-    with pytest.raises(BoardError, match=f"the PLL makes no {target:g} MHz"):
+    with pytest.raises(FamilyError, match=f"the PLL makes no {target:g} MHz"):
         PllSettings.find(source, target)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spikewright.boards.families.ecp5 import Ecp5
 from spikewright.boards.report import ReportError, Use, Utilisation, read_nextpnr
 from spikewright.boards.synthesis import first_error
 
@@ -12,7 +13,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def test_report_of_a_small_design():
-    fields = read_nextpnr(DATA / "nextpnr-report.json")
+    fields = read_nextpnr(DATA / "nextpnr-report.json", Ecp5.cells)
     assert fields["lut"] == Use(used=938, available=24288)
     assert fields["ff"] == Use(used=299, available=24288)
     assert fields["block_ram"] == Use(used=0, available=56)
@@ -34,17 +35,17 @@ def test_report_of_a_small_design():
 
 def test_faulty_reports_are_refused(tmp_path):
     with pytest.raises(ReportError, match="nextpnr left no report"):
-        read_nextpnr(tmp_path / "absent.json")
+        read_nextpnr(tmp_path / "absent.json", Ecp5.cells)
     text = (DATA / "nextpnr-report.json").read_text()
     (tmp_path / "cut.json").write_text(text[: len(text) // 2])
     with pytest.raises(ReportError, match=r"cut\.json: not a nextpnr report \(JSONDecodeError"):
-        read_nextpnr(tmp_path / "cut.json")
+        read_nextpnr(tmp_path / "cut.json", Ecp5.cells)
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ReportError, match=r"other\.json: not a nextpnr report \(KeyError: 'utilization'\)"):
-        read_nextpnr(tmp_path / "other.json")
+        read_nextpnr(tmp_path / "other.json", Ecp5.cells)
     (tmp_path / "unclocked.json").write_text(json.dumps({**json.loads(text), "fmax": {}}))
     with pytest.raises(ReportError, match="no clocked path"):
-        read_nextpnr(tmp_path / "unclocked.json")
+        read_nextpnr(tmp_path / "unclocked.json", Ecp5.cells)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import ClockSignal, Instance, Module, Signal
 from amaranth.lib import wiring
 
-from spikewright.boards.link import ACCELERATOR
+from spikewright.boards.link.link import ACCELERATOR
 from spikewright.boards.registry import load_board
 from spikewright.boards.synthesis import SynthesisError, synthesize
 from spikewright.boards.top import BoardTop
@@ -75,9 +75,9 @@ def test_tools_in_order(name, tmp_path, play, rom_files):
         nextpnr=f'echo "nextpnr $@" >> calls; cp "{DATA}/nextpnr-report.json" .',
         ecppack='echo "ecppack $@" >> calls',
     )
-    board, said = load_board(name), []
-    report = synthesize(board_top(board), board, tmp_path / "out", files=rom_files, seed=5, log=said.append)
-    assert said == ["yosys (yosys)", "nextpnr-ecp5 (nextpnr-ecp5)", "ecppack (ecppack)"]
+    board, lines = load_board(name), []
+    report = synthesize(board_top(board), board, tmp_path / "out", files=rom_files, seed=5, log=lines.append)
+    assert lines == ["yosys (yosys)", "nextpnr-ecp5 (nextpnr-ecp5)", "ecppack (ecppack)"]
     assert (report.board, report.seed, report.fmax_mhz) == (name, 5, 136.86)
     assert list(report.seconds) == ["yosys", "nextpnr-ecp5", "ecppack"]
     calls = (tmp_path / "out" / "calls").read_text()

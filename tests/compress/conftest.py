@@ -1,7 +1,7 @@
-"""Shared by the tests of compress/: small.py is read by the processes that torchrun starts, too."""
+"""Shared by the tests of compress/: training/small.py is read by the processes that torchrun starts, too."""
 
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "models" / "formats")]  # published_files.py writes data sets
+sys.path[:0] = [str(HERE / "training"), str(HERE.parent / "models" / "formats")]  # published_files.py writes data sets

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from spikewright.compiler.importer import import_package
-from spikewright.compiler.ir import Graph
-from spikewright.compiler.lists import lengths
-from spikewright.compiler.lowering import lower
-from spikewright.compiler.passes import run_passes
+from spikewright.compiler.compile import planned_graph
+from spikewright.compiler.front.ir import Graph
+from spikewright.compiler.lower.lists import lengths
+from spikewright.compiler.lower.lowering import lower
 from spikewright.compiler.program import Program, assemble
-from spikewright.compiler.structure import Shape
+from spikewright.compiler.target.structure import Shape
 from spikewright.cost.rom import Lists
 from spikewright.models.package import Package, read_package
-from spikewright.sim.random_networks import random_package, random_spec
+from spikewright.sim.stimulus.random_networks import random_package, random_spec
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ("clutter-digits", "digits")
@@ -47,7 +46,7 @@ class Compiled:
 
 @cache
 def compiled(name: str | int, shape: Shape) -> Compiled:
-    graph = run_passes(import_package(package(name)))
+    graph = planned_graph(package(name))
     program = assemble(lower(graph, shape))
-    lists = {s.layer: lengths(s.outputs) for s in program.steps if s.outputs and not s.fields["gate"]}
+    lists = {s.layer: lengths(s.outputs) for s in program.descriptors if s.outputs and not s.fields["gate"]}
     return Compiled(graph, program, lists)

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 from programs import COMMITTED, RANDOM, ROOT, SHAPES, compiled, package
 
-from spikewright.compiler.descriptors import Kind
-from spikewright.compiler.importer import import_package
-from spikewright.compiler.lowering import lower
-from spikewright.compiler.passes import run_passes
-from spikewright.compiler.structure import Shape
+from spikewright.compiler.compile import planned_graph
+from spikewright.compiler.lower.lowering import lower
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.structure import Shape
 from spikewright.compiler.workload import workload_of
-from spikewright.compress.account import workload_of as trained_workload
-from spikewright.compress.build import load_quantised
-from spikewright.compress.recipe import load_recipe
+from spikewright.compress.networks.account import workload_of as trained_workload
+from spikewright.compress.networks.build import load_quantised
+from spikewright.compress.recipe.reading import load_recipe
 from spikewright.cost.estimate import neuron_rows
 from spikewright.cost.latency import descriptor_cycles
 from spikewright.cost.rom import ROW_ENTRIES, rom_bits
@@ -24,37 +23,37 @@ IDS = [f"{name}-{s.tokens}x{s.steps}-{s.banks}-{s.streams}" for name, s in CASES
 
 @pytest.mark.parametrize(("name", "shape"), CASES, ids=IDS)
 def test_rom_bits_are_those_of_the_images(name: str | int, shape: Shape) -> None:
-    made = compiled(name, shape)
-    work = workload_of(made.graph)
+    code = compiled(name, shape)
+    work = workload_of(code.graph)
     rows = sum(neuron_rows(layer, shape) for layer in work.layers)
-    found = rom_bits(list(made.lists.values()), rows, shape, made.program.structure.widths)
-    images = made.program.roms
+    bits = rom_bits(list(code.lists.values()), rows, shape, code.program.structure.widths)
+    images = code.program.roms
     weights = [image for file, image in images.items() if file.startswith("weights_")]
     assert len(weights) == shape.walkers
-    assert found.value + found.index + found.padding == sum(image.bits for image in weights)
-    assert found.count == images["counts.hex"].bits
-    assert found.neuron == images["neurons.hex"].bits
-    assert found == made.program.rom_bits
+    assert bits.value + bits.index + bits.padding == sum(image.bits for image in weights)
+    assert bits.count == images["counts.hex"].bits
+    assert bits.neuron == images["neurons.hex"].bits
+    assert bits == code.program.rom_bits
     entries = sum(int(np.count_nonzero(t)) for key, t in package(name).tensors.items() if key.endswith("codes"))
-    assert found.value == entries * made.program.structure.code_bits
-    assert weights[0].width == ROW_ENTRIES * made.program.structure.widths.entry
+    assert bits.value == entries * code.program.structure.code_bits
+    assert weights[0].memory.width == ROW_ENTRIES * code.program.structure.widths.entry
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES, ids=IDS)
 def test_cycles_are_the_compilers_descriptor_by_descriptor(name: str | int, shape: Shape) -> None:
-    made = compiled(name, shape)
-    steps = [step for step in made.program.steps if step.kind is not Kind.END]
-    found = descriptor_cycles(workload_of(made.graph), shape, made.lists)
-    assert found == [(step.layer, step.cycles) for step in steps]
+    code = compiled(name, shape)
+    steps = [step for step in code.program.descriptors if step.kind is not Kind.END]
+    descriptors = descriptor_cycles(workload_of(code.graph), shape, code.lists)
+    assert descriptors == [(step.layer, step.cycles) for step in steps]
 
 
 def test_a_finer_membrane_grid_costs_the_selector_cycles_as_it_does_in_the_compiler() -> None:
     name = next(n for n in RANDOM if any(op.kind == "select" for op in package(n).network.ops))
-    graph = run_passes(import_package(package(name)))
+    graph = planned_graph(package(name))
     lowered = lower(graph, Shape(), 9)
-    found = descriptor_cycles(workload_of(graph, 9), Shape(), compiled(name, Shape()).lists)
-    assert [cycles for _, cycles in found] == [step.cycles for step in lowered.steps[:-1]]
-    assert found != descriptor_cycles(workload_of(graph), Shape(), compiled(name, Shape()).lists)
+    descriptors = descriptor_cycles(workload_of(graph, 9), Shape(), compiled(name, Shape()).lists)
+    assert [cycles for _, cycles in descriptors] == [step.cycles for step in lowered.descriptors[:-1]]
+    assert descriptors != descriptor_cycles(workload_of(graph), Shape(), compiled(name, Shape()).lists)
 
 
 @pytest.mark.parametrize("name", COMMITTED)
@@ -64,4 +63,4 @@ def test_training_tells_what_the_compiler_sees(name: str) -> None:
     network = load_quantised(load_recipe(folder / "recipe.yaml"), folder / "quantised.safetensors")
     table = package(name).tensors["input.table"]
     trained = trained_workload(network, signed_bits(int(table.min()), int(table.max())))
-    assert trained == workload_of(run_passes(import_package(package(name))))
+    assert trained == workload_of(planned_graph(package(name)))

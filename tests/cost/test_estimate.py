@@ -3,7 +3,7 @@
 import pytest
 from programs import COMMITTED, RANDOM, SHAPES, compiled
 
-from spikewright.compiler.structure import Shape
+from spikewright.compiler.target.structure import Shape
 from spikewright.compiler.workload import first_lists, workload_of
 from spikewright.cost.estimate import estimate_rom_bits, estimate_widths, sum_cycles
 from spikewright.cost.latency import descriptor_cycles
@@ -15,8 +15,8 @@ from spikewright.cost.work import Layer, Walk
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", COMMITTED)
 def test_the_density_alone_tells_the_committed_packages_to_six_percent(name: str, shape: Shape) -> None:
-    made = compiled(name, shape)
-    work, program = workload_of(made.graph), made.program
+    code = compiled(name, shape)
+    work, program = workload_of(code.graph), code.program
     cycles = sum(count for _, count in descriptor_cycles(work, shape))
     assert cycles == pytest.approx(sum(program.predicted_cycles), rel=0.06)
     assert estimate_rom_bits(work.layers, shape).total == pytest.approx(program.rom_bits.total, rel=0.06)
@@ -31,11 +31,11 @@ def test_the_density_alone_tells_the_committed_packages_to_six_percent(name: str
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", RANDOM)
 def test_random_networks_to_fifteen_percent_and_a_first_placement_to_seven(name: int, shape: Shape) -> None:
-    made = compiled(name, shape)
-    work, exact = workload_of(made.graph), sum(made.program.predicted_cycles)
-    for lists, within in ((None, 0.15), (first_lists(made.graph, shape), 0.07)):
+    code = compiled(name, shape)
+    work, exact = workload_of(code.graph), sum(code.program.predicted_cycles)
+    for lists, within in ((None, 0.15), (first_lists(code.graph, shape), 0.07)):
         assert sum(count for _, count in descriptor_cycles(work, shape, lists)) == pytest.approx(exact, rel=within)
-    assert estimate_rom_bits(work.layers, shape).total == pytest.approx(made.program.rom_bits.total, rel=0.06)
+    assert estimate_rom_bits(work.layers, shape).total == pytest.approx(code.program.rom_bits.total, rel=0.06)
 
 
 @pytest.mark.parametrize("name", COMMITTED)

@@ -7,13 +7,14 @@ import cocotb
 from ports import Delayed, Ports, expect
 from structures import every_field, packed, weight_lists
 
-from spikewright.compiler.descriptors import Kind
-from spikewright.compiler.structure import Structure
-from spikewright.hdl.fetch import WeightFetch, row_layout
-from spikewright.hdl.issue import Issue, request_layout
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.entries import piece_layout, request_layout, row_layout
+from spikewright.hdl.fetch import WeightFetch
+from spikewright.hdl.issue import Issue
 from spikewright.hdl.nest import LoopNest
-from spikewright.hdl.silence import LiveMemory, SilenceFilter, piece_layout
-from spikewright.sim.stream_bench import given, seeded, start
+from spikewright.hdl.silence import LiveMemory, SilenceFilter
+from spikewright.sim.benches.stream_bench import given, seeded, start
 
 LIMIT = {"timeout_time": 2, "timeout_unit": "ms"}
 

@@ -3,14 +3,14 @@
 import cocotb
 from ports import Ports, expect
 
-from spikewright.compiler.descriptors import Mode
-from spikewright.compiler.structure import Structure
+from spikewright.compiler.target.descriptors import Mode
+from spikewright.compiler.target.structure import Structure
 from spikewright.hdl.lanes import LaneArray
 from spikewright.hdl.lif import LifArray, step_layout
 from spikewright.hdl.neurons import place_layout
 from spikewright.hdl.pot import PotMultiplier
 from spikewright.hdl.writeback import ResidualCapture, WriteBack
-from spikewright.sim.stream_bench import given, seeded, start
+from spikewright.sim.benches.stream_bench import given, seeded, start
 
 LIMIT = {"timeout_time": 2, "timeout_unit": "ms"}
 

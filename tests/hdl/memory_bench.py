@@ -7,12 +7,12 @@ from cocotb.triggers import RisingEdge
 from ports import Ports, expect
 from structures import contents
 
-from spikewright.compiler.structure import Structure
+from spikewright.compiler.target.structure import Structure
 from spikewright.hdl.attention import ProductMemory
 from spikewright.hdl.memory import Bank, Rom, RomStream
 from spikewright.hdl.silence import LiveMemory
 from spikewright.hdl.spikes import SpikeMemory
-from spikewright.sim.stream_bench import StreamError, StreamSink, given, seeded, start
+from spikewright.sim.benches.stream_bench import StreamError, StreamSink, given, seeded, start
 
 LIMIT = {"timeout_time": 1, "timeout_unit": "ms"}
 

@@ -4,11 +4,11 @@ import cocotb
 from ports import Ports, expect
 from structures import every_field, neuron_rows, packed
 
-from spikewright.compiler.descriptors import Kind, Mode
-from spikewright.compiler.structure import Structure
+from spikewright.compiler.target.descriptors import Kind, Mode
+from spikewright.compiler.target.structure import Structure
 from spikewright.hdl.lif import step_layout
 from spikewright.hdl.neurons import NeuronControl, place_layout
-from spikewright.sim.stream_bench import given, seeded, start
+from spikewright.sim.benches.stream_bench import given, seeded, start
 
 
 def descriptor(rng, s, mode, fold, outputs):

@@ -4,10 +4,10 @@ import cocotb
 from ports import Ports, expect
 from structures import contents
 
-from spikewright.compiler.structure import WORD_BITS, Structure
+from spikewright.compiler.target.structure import WORD_BITS, Structure
 from spikewright.hdl.program import ProgramMemory
 from spikewright.hdl.results import RESULT, Results
-from spikewright.sim.stream_bench import StreamError, StreamSink, given, seeded, start
+from spikewright.sim.benches.stream_bench import StreamError, StreamSink, given, seeded, start
 
 LIMIT = {"timeout_time": 3, "timeout_unit": "ms"}
 

@@ -10,12 +10,12 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.descriptors import LAYOUTS, Descriptor, Kind
-from spikewright.compiler.structure import Shape, Structure
-from spikewright.hdl.mover import tap_layout
-from spikewright.hdl.neurons import parameter_layout
-from spikewright.sim.elaborate import elaborate, port_names
-from spikewright.sim.verilator import Built, Results, build, default_cache
+from spikewright.compiler.target.descriptors import LAYOUTS, Descriptor, Kind
+from spikewright.compiler.target.structure import Shape, Structure
+from spikewright.hdl.elaborate import elaborate, port_names
+from spikewright.hdl.views import neuron_view, tap_view
+from spikewright.sim.verilator.build import build, default_cache
+from spikewright.sim.verilator.run import BenchRun, Built
 
 VERILOG = Path(__file__).parents[2] / "hdl" / "verilog"
 
@@ -132,7 +132,7 @@ def simulate(
     testcase: str,
     roms: Mapping[str, str] | None = None,
     seed: int | None = None,
-) -> Results:
+) -> BenchRun:
     """Runs one test of a bench; raises ``BenchError`` where it fails. roms: text of each file the components read."""
     cwd.mkdir(parents=True, exist_ok=True)
     for name, text in (roms or {}).items():
@@ -207,7 +207,7 @@ def neuron_rows(s: Structure) -> list[list[dict[str, int]]]:
 
 def neuron_roms(s: Structure) -> dict[str, str]:
     """The file of the neuron control for ``neuron_rows``."""
-    layout = parameter_layout(s)
+    layout = neuron_view(s)
     rows = [
         sum(layout.const(neuron).as_bits() << (i * layout.size) for i, neuron in enumerate(row))
         for row in neuron_rows(s)
@@ -232,7 +232,7 @@ def mover_tables(s: Structure) -> tuple[list[dict[str, int]], list[int]]:
 
 def mover_roms(s: Structure) -> dict[str, str]:
     """The files of the mover for ``mover_tables``."""
-    layout = tap_layout(s)
+    layout = tap_view(s)
     taps, masks = mover_tables(s)
     words = [layout.const(tap).as_bits() for tap in taps]
     return {

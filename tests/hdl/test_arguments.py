@@ -5,7 +5,7 @@ import re
 import pytest
 from structures import structure
 
-from spikewright.compiler.structure import Shape
+from spikewright.compiler.target.structure import Shape
 from spikewright.hdl.attention import AttentionUnit, ProductMemory
 from spikewright.hdl.fetch import WeightFetch
 from spikewright.hdl.issue import Issue

@@ -9,7 +9,7 @@ from structures import SHAPES, harness, simulate, structure
 from spikewright.hdl.lanes import LaneArray
 from spikewright.hdl.lif import LifArray
 from spikewright.hdl.selector import TokenSelector
-from spikewright.sim.verilator import BenchError
+from spikewright.sim.verilator.run import BenchError
 
 HERE = Path(__file__).parent
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from structures import structure
 
-from spikewright.compiler.structure import Structure
+from spikewright.compiler.target.structure import Structure
 
 
 def test_file_round_trip() -> None:

@@ -6,7 +6,7 @@ import pytest
 from cases import ALL_SHAPES
 from structures import built_for, contents, hex_text, mover_roms, pixel_roms, simulate, structure
 
-from spikewright.compiler.structure import WORD_BITS
+from spikewright.compiler.target.structure import WORD_BITS
 from spikewright.hdl.attention import AttentionUnit
 from spikewright.hdl.loader import PixelLoader
 from spikewright.hdl.mover import Mover

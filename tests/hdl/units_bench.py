@@ -6,15 +6,16 @@ import cocotb
 from ports import Delayed, Ports, expect
 from structures import every_field, mover_tables, packed, pixel_table
 
-from spikewright.compiler.descriptors import Kind
-from spikewright.compiler.structure import Structure
+from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.structure import Structure
 from spikewright.cost.cycles import load_cycles, move_cycles, product_cycles, select_cycles
 from spikewright.hdl.attention import AttentionUnit, ProductMemory
 from spikewright.hdl.loader import PixelLoader
-from spikewright.hdl.mover import Mover, tap_layout
+from spikewright.hdl.mover import Mover
 from spikewright.hdl.selector import TokenSelector
 from spikewright.hdl.spikes import SpikeMemory
-from spikewright.sim.stream_bench import StreamSource, given, seeded, start
+from spikewright.hdl.views import tap_view
+from spikewright.sim.benches.stream_bench import StreamSource, given, seeded, start
 
 LIMIT = {"timeout_time": 5, "timeout_unit": "ms"}
 
@@ -93,7 +94,7 @@ async def mover(dut):
     """Words of several taps, planes, tiles, groups and rows; taps from the ROM and taps written at run time."""
     rng, s = seeded(), Structure.from_dict(given()["structure"])
     await start(dut)
-    ports, unit, shape, layout = Ports(dut, "mover"), Mover(structure=s), s.shape, tap_layout(s)
+    ports, unit, shape, layout = Ports(dut, "mover"), Mover(structure=s), s.shape, tap_view(s)
     taps, masks = mover_tables(s)
     for trial in range(8):
         memory = Words(rng, s)
@@ -163,7 +164,7 @@ async def token_selector(dut):
     """Scores with many ties; kept tokens, the plan as the mover would carry it out, cycles."""
     rng, s = seeded(), Structure.from_dict(given()["structure"])
     await start(dut)
-    ports, shape, layout = Ports(dut, "selector"), s.shape, tap_layout(s)
+    ports, shape, layout = Ports(dut, "selector"), s.shape, tap_view(s)
     mover_unit = Mover(structure=s)
     for trial in range(14):
         tokens = s.selector_tokens if trial == 0 else rng.randint(1, s.selector_tokens)

@@ -97,9 +97,9 @@ def test_clutter_surrounds_the_digit_and_uses_all_bits() -> None:
 
 def test_refresh_is_seeded_and_keeps_labels(dataset: Dataset) -> None:
     a, b = (dataset.refresh(np.random.default_rng(7)) for _ in range(2))
-    other = dataset.refresh(np.random.default_rng(8))
+    another = dataset.refresh(np.random.default_rng(8))
     assert np.array_equal(a.images, b.images)
-    assert not np.array_equal(a.images, other.images)
+    assert not np.array_equal(a.images, another.images)
     assert np.array_equal(a.labels, dataset.train.labels)
 
 

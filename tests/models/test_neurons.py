@@ -15,7 +15,7 @@ from spikewright.models.neurons import (
     Reset,
     Surrogate,
     fire,
-    held,
+    learnable_clamp,
     surrogate_slope,
 )
 
@@ -189,13 +189,13 @@ def test_a_leak_that_stepped_over_its_bound_learns_its_way_back(value: float, ba
     x = torch.tensor([-2.0, 0.5, 3.0], requires_grad=True)
     for want in (back, -back):
         leak = torch.tensor(value, requires_grad=True)
-        (held(leak, 0.0, 1.0) * want).backward()  # type: ignore[no-untyped-call]
+        (learnable_clamp(leak, 0.0, 1.0) * want).backward()  # type: ignore[no-untyped-call]
         outside = not 0.0 <= value <= 1.0
         assert float(leak.grad) == (0.0 if outside and want != back else want)  # type: ignore[arg-type]
-    (held(x, -1.0) * torch.tensor([-1.0, 2.0, -3.0])).sum().backward()
+    (learnable_clamp(x, -1.0) * torch.tensor([-1.0, 2.0, -3.0])).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [-1.0, 2.0, -3.0]
-    assert held(x, -1.0).tolist() == [-1.0, 0.5, 3.0]
+    assert learnable_clamp(x, -1.0).tolist() == [-1.0, 0.5, 3.0]
 
 
 @pytest.mark.parametrize(("start", "out"), [(0.0, -1.0), (1.0, 1.0)])

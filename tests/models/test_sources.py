@@ -159,9 +159,9 @@ def test_mirrored_and_moved_images() -> None:
     away = moved(images, np.random.default_rng(3), 2, np.array([0, 9], np.uint8))
     padded = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2), (0, 0)))
     padded[..., 1][padded[..., 1] == 0] = 9
-    found = set()
+    corners = set()
     for image, large in zip(away, padded, strict=True):
         places = [(y, x) for y in range(5) for x in range(5) if np.array_equal(large[:, y : y + 5, x : x + 7], image)]
         assert len(places) == 1
-        found.add(places[0])
-    assert len(found) > 15
+        corners.add(places[0])
+    assert len(corners) > 15

@@ -1,4 +1,4 @@
-"""The wheel: built, installed into another folder, and used there, without the repository and without a network."""
+"""The wheel: built from every kind of source, installed into another folder, used there without the repository."""
 
 import os
 import shutil
@@ -13,51 +13,78 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = SETTINGS["tool"]["setuptools"]["packages"]
-FOLDERS = SETTINGS["tool"]["setuptools"]["package-dir"]
-#: Top-level folders that ship nothing.
-OTHER = {"tests", "docs", "benchmarks", "examples", "recipes", "packages", "build", "dist", "runs"}
-
-
-def folder_of(package: str) -> Path:
-    """Where a package lies: the mapped room, or below it."""
-    room = max((name for name in FOLDERS if package == name or package.startswith(f"{name}.")), key=len)
-    return ROOT.joinpath(FOLDERS[room], *package[len(room) :].split("."))
+ROOMS = sorted(link.name for link in (ROOT / "spikewright").iterdir() if link.is_symlink())
+#: What ships beside Python files.
+DATA = ("hdl/verilog/*.v", "boards/*.yaml", "sim/benches/*.sv", "py.typed")
 
 
 def source_files() -> set[str]:
     """All Python and data files of the rooms, as names in the wheel."""
-    found = set()
-    for package in PACKAGES:
-        folder, place = folder_of(package), package.replace(".", "/")
-        for pattern in ("*.py", "*.yaml", "verilog/*.v", "verilog/*.sv", "py.typed"):
-            found |= {f"{place}/{path.relative_to(folder).as_posix()}" for path in folder.glob(pattern)}
-    return found
+    package = ROOT / "spikewright"
+    folders = [package, package / "commands", *(ROOT / room for room in ROOMS)]
+    own = {path for folder in folders[:2] for path in folder.glob("*.py")}
+    files = own | {path for folder in folders[2:] for path in folder.rglob("*.py")}
+    names = {path.relative_to(ROOT).as_posix() for path in files}
+    names = {name if name.startswith("spikewright/") else f"spikewright/{name}" for name in names}
+    return names | {path.relative_to(ROOT).as_posix() for pattern in DATA for path in package.glob(pattern)}
 
 
-def test_list_of_packages_equals_the_folders():
-    tops = [p for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".") and p.name not in OTHER]
-    found = {init.parent for top in tops for init in top.rglob("__init__.py")}
-    assert {folder_of(package) for package in PACKAGES} == found
-    assert len(set(PACKAGES)) == len(PACKAGES)
-
-
-def run(*words: object, cwd: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+def run(*words: object, cwd: Path, fails: bool = False, **extra: str) -> str:
+    """What a command says; ``fails``: it has to."""
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTEST_CURRENT_TEST")} | extra
     done = subprocess.run([str(word) for word in words], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
-    return done
+    output = f"{done.stdout}{done.stderr}"
+    assert (done.returncode != 0) == fails, f"{words}: {output}"
+    return output
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel of a clean copy: setuptools takes what it finds in an old build folder."""
-    copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", SETTINGS["project"]["readme"], *SETTINGS["project"]["license-files"]):
-        shutil.copy(ROOT / name, copy)
-    for folder in FOLDERS.values():
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", out, cwd=copy)
+def repository(tmp_path_factory) -> Path:
+    """A repository of its own with the files of this one as they are now, links as links."""
+    copy = tmp_path_factory.mktemp("repository")
+    listed = run("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT).split("\0")
+    shipped = (
+        "spikewright",
+        *ROOMS,
+        "pyproject.toml",
+        "setup.py",
+        "README.md",
+        "LICENSE",
+        "Makefile",
+        "constraints.txt",
+    )
+    for name in listed:
+        if name.split("/")[0] in shipped and os.path.lexists(ROOT / name):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
+    run("git", "init", "-q", "-b", "main", cwd=copy)
+    run("git", "add", "-A", cwd=copy)
+    run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-qm", "all", cwd=copy)
+    return copy
+
+
+def pip_wheel(source: object, folder: Path, *, fails: bool = False) -> str:
+    """Build a source's wheel into a folder, with what is installed here."""
+    words = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "wheel", "--no-deps")
+    return run(*words, "--no-build-isolation", "--no-index", "-w", folder, source, cwd=folder, fails=fails)
+
+
+@pytest.fixture(scope="module")
+def sdist(repository, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("sdist")
+    clone = tmp_path_factory.mktemp("clone") / "spikewright"
+    run("git", "clone", "-q", repository, clone, cwd=out)
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "-o", out, cwd=clone)
+    (built,) = out.glob("*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(repository, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    clone = tmp_path_factory.mktemp("clone") / "spikewright"
+    run("git", "clone", "-q", repository, clone, cwd=out)
+    pip_wheel(clone, out)
     (built,) = out.glob("*.whl")
     return built
 
@@ -71,13 +98,46 @@ def elsewhere(wheel, tmp_path_factory):
     return target
 
 
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
 def test_wheel_holds_every_file_and_nothing_else(wheel):
-    names = set(zipfile.ZipFile(wheel).namelist())
+    names = set(contents(wheel))
     info = f"spikewright-{SETTINGS['project']['version']}.dist-info/"
     assert {name for name in names if not name.startswith(info)} == source_files()
     assert {"licenses/LICENSE", "METADATA", "entry_points.txt"} <= {n.removeprefix(info) for n in names}
     assert {"spikewright/hdl/verilog/weight_rom.v", "spikewright/boards/ulx3s-85f.yaml"} <= names
-    assert "spikewright/sim/verilog/accelerator_bench.sv" in names
+    assert "spikewright/sim/benches/accelerator_bench.sv" in names
+
+
+@pytest.mark.parametrize("kind", ["sdist", "git"])
+def test_every_source_gives_the_same_wheel(kind, wheel, sdist, repository, tmp_path):
+    pip_wheel({"sdist": sdist, "git": f"git+file://{repository}"}[kind], tmp_path)
+    (built,) = tmp_path.glob("*.whl")
+    assert contents(built) == contents(wheel)
+
+
+WITHOUT_LINKS = (
+    "spikewright/boards must be a link to the folder boards/, but this copy of the source has no symbolic links"
+)
+
+
+def test_a_clone_without_links_is_refused(repository, tmp_path):
+    run("git", "clone", "-q", "-c", "core.symlinks=false", repository, tmp_path / "clone", cwd=tmp_path)
+    assert (tmp_path / "clone" / "spikewright" / "boards").is_file()
+    assert WITHOUT_LINKS in pip_wheel(tmp_path / "clone", tmp_path, fails=True)
+    assert not list(tmp_path.glob("*.whl"))
+    output = run("make", "demo", cwd=tmp_path / "clone", fails=True)
+    assert WITHOUT_LINKS in output
+    assert not (tmp_path / "clone" / ".venv").exists()
+
+
+def test_a_zip_archive_is_refused(repository, tmp_path):
+    run("git", "archive", "--format=zip", "-o", tmp_path / "source.zip", "HEAD", cwd=repository)
+    assert WITHOUT_LINKS in pip_wheel(tmp_path / "source.zip", tmp_path, fails=True)
+    assert not list(tmp_path.glob("*.whl"))
 
 
 USE = """
@@ -95,26 +155,24 @@ for found in pkgutil.walk_packages([str(root)], "spikewright."):
         assert Path(module.__file__).is_relative_to(root), module
 
 from spikewright.boards.registry import board_names, load_board, platform_for
-from spikewright.compiler.importer import import_package
-from spikewright.compiler.interpreter import interpret
-from spikewright.compiler.lowering import lower
-from spikewright.compiler.passes import run_passes
-from spikewright.compiler.program import assemble
-from spikewright.compiler.structure import Shape
+from spikewright.compiler.compile import compile_package, planned_graph
+from spikewright.compiler.front.interpreter import interpret
+from spikewright.compiler.target.structure import Shape
+from spikewright.hdl.elaborate import memory_sources
 from spikewright.models.package import read_package, write_package
+from spikewright.sim.accelerator.simulator import BENCH
 from spikewright.sim.golden import run
-from spikewright.sim.random_networks import NetworkSpec, random_images, random_package
-from spikewright.sim.simulator import HERE, memory_sources
+from spikewright.sim.stimulus.random_networks import NetworkSpec, random_images, random_package
 
 assert len([platform_for(load_board(name)) for name in board_names()]) >= 3
-assert len(memory_sources()) >= 3 and (HERE / "verilog" / "accelerator_bench.sv").is_file()
+assert len(memory_sources()) >= 3 and BENCH.is_file()
 spec = NetworkSpec(height=8, width=8, dim=8, heads=2, depth=1, mlp_ratio=2, steps=2)
 write_package(random_package(1, spec, samples=2), Path("random.safetensors"))
 package, images = read_package(Path("random.safetensors")), random_images(2, 2, spec)
-graph = run_passes(import_package(package))
+graph = planned_graph(package)
 scores = interpret(graph, images)["head"].reshape(2, -1)
 assert np.array_equal(scores, run(package, images).scores)
-assert assemble(lower(graph, Shape(tokens=4, steps=2, banks=2))).roms["weights_0_0.hex"].words
+assert compile_package(package, Shape(tokens=4, steps=2, banks=2)).roms["weights_0_0.hex"].words
 print("used", len(scores))
 """
 
@@ -127,11 +185,11 @@ def isolated(elsewhere):
     """
     paths = [str(elsewhere), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     start = f"import sys; sys.path[:0] = {paths!r}\n"
-    return lambda code, cwd, *words: run(sys.executable, "-S", "-P", "-c", start + code, *words, cwd=cwd).stdout
+    return lambda code, cwd, *words: run(sys.executable, "-S", "-P", "-c", start + code, *words, cwd=cwd)
 
 
 def test_every_module_is_there_and_works(isolated, elsewhere, tmp_path):
-    assert isolated(USE.format(place=str(elsewhere)), tmp_path) == "used 2\n"
+    assert isolated(USE.format(place=str(elsewhere)), tmp_path).endswith("used 2\n")
 
 
 def test_command_line(isolated, tmp_path):

@@ -51,8 +51,8 @@ def test_a_known_event_of_each_version(tmp_path: Path) -> None:
     two = put(tmp_path / "two", b"#!AER-DAT2.0\r\n" + bytes.fromhex("00001269 01020304"))
     assert rows_of(read_aedat2(two)) == [(0x01020304, 127 - 0x12, 127 - 0x34, 0)]
     header = bytes.fromhex("0100 0000 08000000 04000000 00000000 01000000 01000000 01000000")
-    three = put(tmp_path / "three", AEDAT31_HEADER + header + bytes.fromhex("d3002400 04030201"))
-    assert rows_of(read_aedat31(three)) == [(0x01020304, 0x12, 0x34, 1)]
+    event_file = put(tmp_path / "three", AEDAT31_HEADER + header + bytes.fromhex("d3002400 04030201"))
+    assert rows_of(read_aedat31(event_file)) == [(0x01020304, 0x12, 0x34, 1)]
 
 
 def test_aedat2_leaves_special_events_out(tmp_path: Path) -> None:

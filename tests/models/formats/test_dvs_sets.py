@@ -39,8 +39,8 @@ def gesture(tmp_path: Path) -> Path:
 def test_gesture_samples(gesture: Path) -> None:
     listed = dvs128_gesture(gesture.parent)
     assert listed == replace(dvs128_gesture(gesture), read=listed.read)
-    one, two = gesture / "user01_led.aedat", gesture / "user02_lab.aedat"
-    assert listed.train == (Sample(one, 0, 0, 40), Sample(one, 10, 30, 90), Sample(two, 7, 50, 60))
+    first, second = gesture / "user01_led.aedat", gesture / "user02_lab.aedat"
+    assert listed.train == (Sample(first, 0, 0, 40), Sample(first, 10, 30, 90), Sample(second, 7, 50, 60))
     assert listed.test == (Sample(gesture / "user24_led.aedat", 2, 10, 20),)
     assert len(listed.classes) == 11
     assert listed.classes == GESTURE_CLASSES

@@ -1,0 +1,1 @@
+"""The serial link: frames, the hardware that speaks them, and the host's side."""

@@ -1,0 +1,1 @@
+"""Package to IR: import, verification, execution in NumPy, JSON."""

@@ -1,0 +1,115 @@
+"""What a package may hold and the accelerator does not take: the sentences that refuse it, and the rows of a page.
+
+Who refuses something writes the sentence by ``Limit.text``; docs/supported.md is drawn from ``LIMITS``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One thing that is refused.
+
+    package: what a package may hold; accelerator: what the accelerator takes instead; sentence: of the refusal, with
+    places for values in braces.
+    """
+
+    package: str
+    accelerator: str
+    sentence: str
+
+    def text(self, **values: object) -> str:
+        """The sentence with its values."""
+        return self.sentence.format(**values)
+
+
+FRAMES = Limit(
+    "frames: an image of its own for each timestep, as event cameras give",
+    "one image, the same at every timestep",
+    "frames, an image of its own for each step, are not built yet",
+)
+LEAK_BY_CHANNEL = Limit(
+    "a leak for each channel",
+    "leak 8/16 (τ = 2) for all neurons",
+    "a leak for each channel is not built yet",
+)
+LEAK = Limit(
+    "a leak of 0/16 to 16/16 for a layer",
+    "leak 8/16 (τ = 2) for all neurons",
+    "leak {leak}/16 is not built yet, the engine has leak {allowed}/16",
+)
+SHORTCUT = Limit(
+    "a shortcut into a convolution's membrane, through a matrix or by a gain (ResNet)",
+    "additions of spikes to a residual stream",
+    "a shortcut into the membrane is not built yet",
+)
+COUNTING_POOL = Limit(
+    "a pool that counts the spikes of 2×2 windows (VGG)",
+    "a pool that ORs 3×3 windows, stride 2",
+    "a pool that counts spikes is not built yet",
+)
+STREAM_LIMIT = Limit(
+    "a limit at which the residual stream saturates",
+    "streams as wide as their sums need",
+    "a limit of the residual stream is not built yet",
+)
+VALUE_CHANNELS = Limit(
+    "attention whose values have other channels than its queries",
+    "as many value as query channels",
+    "attention with {queries} query and {values} value channels is not built yet",
+)
+GRIDS = Limit(
+    "grids that are no multiples of each other",
+    "grids that are multiples of the smallest one, the token grid",
+    "grid {grid} is not a multiple of the token grid {token_grid}",
+)
+ADDED_SPIKES = Limit(
+    "an addition of any spikes to a stream, read elsewhere too",
+    "the spikes of a conv or linear that nothing else reads",
+    "the engine adds the spikes of a conv or linear used only there, not {name}",
+)
+LINEAR_GRID = Limit(
+    "a linear layer on a grid finer than the token grid",
+    "linear layers on the token grid",
+    "a linear layer reads the token grid {token_grid}, not {grid}",
+)
+HEAD_GRID = Limit(
+    "a head on a grid finer than the token grid",
+    "a head on the token grid",
+    "the head reads the token grid {token_grid}, not {grid}",
+)
+SELECTOR_SHIFT = Limit(
+    "any shift and fraction bits of a token selector",
+    "a shift of at most 31 on the finest membrane grid of the network",
+    "shift {shift} and {fraction_bits} fraction bits need a shift of {needed}, at most 31",
+)
+SUM_CYCLES = Limit(
+    "any number of timesteps",
+    "a neuron's replay that fits the gap between two sums",
+    "a sum takes {cycles} cycles, at most {most}",
+)
+SCORE_BITS = Limit(
+    "class scores of any width",
+    "class scores of at most 32 bits on the finest membrane grid of the network",
+    "class scores need {bits} bits, at most {most}",
+)
+
+#: In the order of the page.
+LIMITS = (
+    FRAMES,
+    LEAK_BY_CHANNEL,
+    LEAK,
+    SHORTCUT,
+    COUNTING_POOL,
+    STREAM_LIMIT,
+    VALUE_CHANNELS,
+    GRIDS,
+    ADDED_SPIKES,
+    LINEAR_GRID,
+    HEAD_GRID,
+    SELECTOR_SHIFT,
+    SUM_CYCLES,
+    SCORE_BITS,
+)

@@ -1,0 +1,1 @@
+"""A planned graph to buffers, weight lists and descriptors: one file an op."""

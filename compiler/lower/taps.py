@@ -1,0 +1,79 @@
+"""Mover programs: which words, turned by how many lanes and masked how, make a halo or a pooled word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from spikewright.compiler.lower.buffers import Buffer
+from spikewright.cost.geometry import Grid, Windows, Word, halo, shifts
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One source word of a target word; ``mask`` numbers a mask of tile 0, those of the other tiles follow it."""
+
+    source: int
+    target: int
+    rotate: int
+    mask: int
+
+
+@dataclass
+class TapTable:
+    """All taps and lane masks of a program; equal mask sets are stored once."""
+
+    taps: list[Tap] = field(default_factory=list)
+    masks: list[int] = field(default_factory=list)
+    _known: dict[tuple[int, ...], int] = field(default_factory=dict)
+
+    def mask(self, masks: tuple[int, ...]) -> int:
+        """Number of the first of ``masks`` (one a tile)."""
+        if masks not in self._known:
+            self._known[masks] = len(self.masks)
+            self.masks.extend(masks)
+        return self._known[masks]
+
+    def words(self, words: list[list[Tap]]) -> tuple[int, int, int]:
+        """Append target words; all get as many taps as the longest. Returns (first tap, words, taps a word)."""
+        first = len(self.taps)
+        count = max(len(word) for word in words)
+        for word in words:
+            empty = Tap(word[0].source, word[0].target, 0, self.mask(self._nothing(word[0])))
+            self.taps.extend(word + [empty] * (count - len(word)))
+        return first, len(words), count
+
+    def _nothing(self, tap: Tap) -> tuple[int, ...]:
+        sizes = [len(key) for key, number in self._known.items() if number == tap.mask]
+        return (0,) * sizes[0]
+
+
+def halo_words(table: TapTable, grid: Grid, buffer: Buffer) -> list[list[Tap]]:
+    """Target words of a buffer's halo; a word that no lane has a neighbour for is cleared."""
+    words = []
+    for word in halo((buffer.tile_rows, buffer.tile_columns)):
+        taps = _taps(table, grid, word, buffer, buffer)
+        if not taps:
+            (source,) = word.sources
+            cleared = table.mask((0,) * grid.tiles)
+            taps = [Tap(buffer.offset(0, *source.inner), buffer.offset(0, *word.target), 0, cleared)]
+        words.append(taps)
+    return words
+
+
+def window_words(table: TapTable, grid: Grid, windows: Windows, source: Buffer, target: Buffer) -> list[list[Tap]]:
+    """Target words that are each the OR of a window of source positions."""
+    tiles = [(buffer.tile_rows, buffer.tile_columns) for buffer in (source, target)]
+    return [_taps(table, grid, word, source, target) for word in windows(*tiles)]
+
+
+def _taps(table: TapTable, grid: Grid, word: Word, source: Buffer, target: Buffer) -> list[Tap]:
+    return [
+        Tap(
+            source.offset(0, *part.inner) + shift.tiles_away * source.tile_stride,
+            target.offset(0, *word.target),
+            shift.cells * grid.unit,
+            table.mask(shift.masks),
+        )
+        for part in word.sources
+        for shift in shifts(grid, part.rows, part.columns)
+    ]

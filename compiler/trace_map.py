@@ -1,0 +1,220 @@
+"""Trace map: what an observer of the accelerator must know to read a trace back as the values of the network.
+
+Made from a lowered network, and stored in the BUILD: comparing needs no compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spikewright.compiler.front.ops import Head
+from spikewright.compiler.lower.buffers import Buffer
+from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered
+from spikewright.compiler.target.descriptors import Kind, Mode
+from spikewright.compiler.target.structure import Structure
+from spikewright.cost.geometry import token_grid
+
+
+@dataclass(frozen=True)
+class TracedDescriptor:
+    """What a descriptor is, whose it is, and the cycles the compiler predicts for it with skipping off."""
+
+    kind: str
+    layer: str
+    cycles: int
+    folded: bool  # step lanes hold positions of a still image
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a value stands in spike memory once descriptor ``ready`` is done.
+
+    The word of (channel, tile, step group, y, x, plane) is in bank ``slots[channel][0]`` at
+    ``base + tile·tile_stride + group·group_stride + y·y_stride + x·x_stride + slots[channel][1]·row_stride + plane``.
+    """
+
+    ready: int
+    base: int
+    tile_stride: int
+    group_stride: int
+    row_stride: int
+    y_stride: int
+    x_stride: int
+    planes: int
+    signed: bool
+    slots: tuple[tuple[int, int], ...]
+
+    @staticmethod
+    def of(ready: int, buffer: Buffer, *, planes: int, signed: bool) -> Home:
+        """That of a value in its buffer."""
+        return Home(
+            ready=ready,
+            base=buffer.base + buffer.offset(),
+            tile_stride=buffer.tile_stride,
+            group_stride=buffer.block,
+            row_stride=buffer.row_words,
+            y_stride=buffer.pitch_x * buffer.planes,
+            x_stride=buffer.planes,
+            planes=planes,
+            signed=signed,
+            slots=buffer.placement.slots,
+        )
+
+
+@dataclass(frozen=True)
+class FinishedWords:
+    """A descriptor whose finished spike words are a layer's spikes: for each output, the channel of each stream."""
+
+    descriptor: int
+    channels: tuple[tuple[int, ...], ...]  # -1: none
+
+
+@dataclass(frozen=True)
+class TracedShape:
+    """Shape of a value: time steps, tokens, channels, and its grid (rows, columns) if it has one."""
+
+    steps: int
+    tokens: int
+    channels: int
+    grid: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class TraceMap:
+    """A network on an accelerator, as far as an observer is concerned."""
+
+    tokens: int  # token slots of a word
+    steps: int  # step slots of a word
+    banks: int
+    streams: int
+    bank_depth: int
+    image: tuple[int, int, int]
+    classes: int
+    score_shift: int  # the accelerator's scores are the package's, shifted left by this
+    token_grid: tuple[int, int]
+    descriptors: tuple[TracedDescriptor, ...]
+    shapes: Mapping[str, TracedShape]
+    planes: Mapping[str, int]  # bit-planes of every value, the image included
+    homes: Mapping[str, Home]
+    words: Mapping[str, tuple[FinishedWords, ...]]
+
+    @property
+    def lanes(self) -> int:
+        return self.tokens * self.steps
+
+    @property
+    def predicted(self) -> int:
+        """Cycles of an image with skipping off."""
+        return sum(descriptor.cycles for descriptor in self.descriptors)
+
+    @property
+    def selects(self) -> list[tuple[int, str]]:
+        """(descriptor, layer) of every token selector."""
+        select = Kind.SELECT.name
+        return [(i, traced.layer) for i, traced in enumerate(self.descriptors) if traced.kind == select]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> TraceMap:
+        """From what ``to_dict`` gave, through JSON."""
+
+        def grid(pair: list[int] | None) -> tuple[int, int] | None:
+            return None if pair is None else (pair[0], pair[1])
+
+        fields = dict(data)
+        height, width, channels = data["image"]
+        rows, columns = data["token_grid"]
+        fields |= {
+            "image": (height, width, channels),
+            "token_grid": (rows, columns),
+            "descriptors": tuple(TracedDescriptor(**traced) for traced in data["descriptors"]),
+            "shapes": {
+                name: TracedShape(**{**shape, "grid": grid(shape["grid"])}) for name, shape in data["shapes"].items()
+            },
+            "homes": {
+                name: Home(**{**home, "slots": tuple((bank, row) for bank, row in home["slots"])})
+                for name, home in data["homes"].items()
+            },
+            "words": {
+                name: tuple(
+                    FinishedWords(words["descriptor"], tuple(tuple(row) for row in words["channels"]))
+                    for words in parts
+                )
+                for name, parts in data["words"].items()
+            },
+        }
+        return TraceMap(**fields)
+
+
+def trace_map(lowered: Lowered, structure: Structure) -> TraceMap:
+    """The map of a lowered network on an accelerator of some structure."""
+    graph, shape, image = lowered.graph, structure.shape, lowered.graph.image
+    head = graph.ops[-1]
+    assert isinstance(head, Head)
+    return TraceMap(
+        tokens=shape.tokens,
+        steps=shape.steps,
+        banks=shape.banks,
+        streams=shape.streams,
+        bank_depth=structure.bank_depth,
+        image=(image.height, image.width, image.channels),
+        classes=graph.values[head.name].channels,
+        score_shift=lowered.fraction_bits - head.fraction_bits,
+        token_grid=token_grid(value.grid for value in graph.values.values() if value.grid is not None),
+        descriptors=tuple(
+            TracedDescriptor(draft.kind.name, draft.layer, draft.cycles, _folded(draft))
+            for draft in lowered.descriptors
+            if draft.kind is not Kind.END
+        ),
+        shapes={
+            name: TracedShape(value.steps, value.tokens, value.channels, value.grid)
+            for name, value in graph.values.items()
+            if name not in ("input", head.name)
+        },
+        planes={name: value.planes for name, value in graph.values.items() if name != head.name},
+        homes=_homes(lowered),
+        words=_finished_words(lowered),
+    )
+
+
+def _folded(draft: DescriptorDraft) -> bool:
+    return draft.kind is Kind.MAC and bool(draft.fields["fold"])
+
+
+def _homes(lowered: Lowered) -> dict[str, Home]:
+    """Every value that stands in spike memory at some time (not the spikes that only went into a residual add)."""
+    graph, added = lowered.graph, lowered.graph.additions
+    homes = {}
+    for number, draft in enumerate(lowered.descriptors):
+        name = added[draft.layer].name if draft.layer in added else draft.layer
+        writes = draft.kind is Kind.MOVE or (draft.kind is Kind.MAC and draft.target is not None)
+        if writes and name in graph.values and name != "input":
+            value = graph.values[name]
+            homes[name] = Home.of(number, lowered.home(name), planes=value.planes, signed=value.signed)
+    return homes
+
+
+def _finished_words(lowered: Lowered) -> dict[str, tuple[FinishedWords, ...]]:
+    """Layers with neurons → the descriptors that hand out their spike words."""
+    layers: dict[str, list[FinishedWords]] = {}
+    for number, draft in enumerate(lowered.descriptors):
+        if draft.kind is Kind.MAC and draft.fields["mode"] in (Mode.SPIKE, Mode.RESIDUAL):
+            layers.setdefault(draft.layer, []).append(FinishedWords(number, _channels(lowered, draft)))
+    return {name: tuple(words) for name, words in layers.items()}
+
+
+def _channels(lowered: Lowered, draft: DescriptorDraft) -> tuple[tuple[int, ...], ...]:
+    """For each row of outputs, the channel of each stream."""
+    assert draft.target is not None
+    buffer = lowered.buffers[draft.target]
+    channel = {slot: c for c, slot in enumerate(buffer.placement.slots)}
+    rows = {buffer.offset(row): row for row in range(buffer.rows)}
+    return tuple(
+        tuple(channel[(output.bank, rows[output.target])] if output.enable else -1 for output in group)
+        for group in draft.outputs
+    )

@@ -1,0 +1,1 @@
+"""The papers' methods: pruning, token selection, quantisation, neurons that learn, guided sparsity."""

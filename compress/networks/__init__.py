@@ -1,0 +1,1 @@
+"""Networks of a run: building, loading, accounting, export to a package."""

@@ -1,0 +1,1 @@
+"""The search of scheme and width for every layer (paper 2)."""

@@ -1,0 +1,158 @@
+"""A network told as shapes: what training and the compiler both know of it, op by op."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from spikewright.cost.geometry import Windows, or_pool
+from spikewright.cost.work import Scheme
+
+IMAGE = "input"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Weights of a layer: channels, taps, how many are not zero, their format, fraction bits of what they sum into.
+
+    parameter_bits: of its widest bias or threshold on that grid; 0: not known yet.
+    """
+
+    outputs: int
+    inputs: int
+    kept: int
+    taps: int = 1
+    scheme: Scheme = "uniform"
+    bits: int = 32
+    fraction_bits: int = 0
+    parameter_bits: int = 0
+
+
+@dataclass(frozen=True)
+class DescribedValue:
+    """What an op makes.
+
+    tokens: or positions of a grid; planes: bit-planes; spikes: whether it is 0 or 1.
+    """
+
+    channels: int
+    tokens: int
+    grid: tuple[int, int] | None
+    planes: int = 1
+    spikes: bool = True
+
+
+@dataclass(frozen=True)
+class DescribedOp:
+    """One op as it was told."""
+
+    kind: Literal["conv", "shortcut", "linear", "windows", "add", "attention", "select", "head"]
+    name: str
+    inputs: tuple[str, ...]
+    matrix: Matrix | None = None
+    score: Matrix | None = None
+    heads: int = 1
+    parameter_bits: int = 0
+    keep: int = 0
+    shift: int = 0
+    score_bits: int = 0
+    windows: Windows | None = None
+
+
+class Description:
+    """Told of every op in execution order, as shapes; names are those of the values made.
+
+    image: height, width, channels; planes: bits of a pixel's code; still: one image for all ``steps``; fraction_bits:
+    at least so many on the engine's one membrane grid.
+    """
+
+    def __init__(
+        self, image: tuple[int, int, int], *, planes: int, steps: int, still: bool = True, fraction_bits: int = 0
+    ) -> None:
+        height, width, channels = image
+        self.steps, self.still, self.fraction_bits = steps, still, fraction_bits
+        self.values = {IMAGE: DescribedValue(channels, height * width, (height, width), planes, planes == 1)}
+        self.ops: list[DescribedOp] = []
+
+    def _put(self, op: DescribedOp, value: DescribedValue) -> None:
+        fraction_bits = [matrix.fraction_bits for matrix in (op.matrix, op.score) if matrix is not None]
+        self.fraction_bits = max(self.fraction_bits, *fraction_bits, 0)
+        self.ops.append(op)
+        self.values[op.name] = value
+
+    def conv(self, name: str, source: str, matrix: Matrix) -> None:
+        """3×3 convolution and neurons."""
+        x = self.values[source]
+        self._put(DescribedOp("conv", name, (source,), matrix), DescribedValue(matrix.outputs, x.tokens, x.grid))
+
+    def shortcut(self, name: str, source: str, matrix: Matrix) -> None:
+        """A matrix on another value, whose sums join those of the convolution told before."""
+        self._put(
+            DescribedOp("shortcut", name, (source,), matrix), replace(self.values[source], channels=matrix.outputs)
+        )
+
+    def linear(self, name: str, source: str, matrix: Matrix) -> None:
+        """A matrix at each token, and neurons."""
+        self._put(
+            DescribedOp("linear", name, (source,), matrix),
+            DescribedValue(matrix.outputs, self.values[source].tokens, None),
+        )
+
+    def pool(self, name: str, source: str, *, planes: int = 1) -> None:
+        """2×2 fewer positions.
+
+        planes: of the result.
+        """
+        grid = self.values[source].grid
+        assert grid is not None
+        self.windows(name, source, or_pool, (grid[0] // 2, grid[1] // 2), planes=planes)
+
+    def windows(self, name: str, source: str, windows: Windows, grid: tuple[int, int], *, planes: int = 1) -> None:
+        """Positions that are each made of a window of source positions, by the mover.
+
+        grid, planes: of the result.
+        """
+        x = self.values[source]
+        value = DescribedValue(x.channels, grid[0] * grid[1], grid, planes, x.spikes and planes == 1)
+        self._put(DescribedOp("windows", name, (source,), windows=windows), value)
+
+    def add(self, name: str, stream: str, spikes: str, *, planes: int) -> None:
+        """Residual addition, done where the op that makes ``spikes`` writes.
+
+        planes: of the sum.
+        """
+        a, b = self.values[stream], self.values[spikes]
+        value = replace(a, grid=a.grid and b.grid, planes=planes, spikes=a.spikes and b.spikes and planes == 1)
+        self._put(DescribedOp("add", name, (stream, spikes)), value)
+
+    def attention(self, name: str, query: str, key: str, value: str, *, heads: int, parameter_bits: int = 0) -> None:
+        """(q·kᵀ)·v and neurons.
+
+        parameter_bits: of its widest bias or threshold, whole numbers; 0: not known yet.
+        """
+        output = replace(self.values[query], channels=self.values[value].channels, grid=None)
+        self._put(
+            DescribedOp("attention", name, (query, key, value), heads=heads, parameter_bits=parameter_bits), output
+        )
+
+    def select(
+        self,
+        name: str,
+        source: str,
+        *,
+        keep: int,
+        mlp: tuple[Matrix, Matrix] | None,
+        shift: int = 0,
+        score_bits: int = 0,
+    ) -> None:
+        """Token selector.
+
+        mlp: hidden layer and score row; shift: of hidden sums; score_bits: of a score's sum.
+        """
+        hidden, score = mlp or (None, None)
+        op = DescribedOp("select", name, (source,), hidden, score, keep=keep, shift=shift, score_bits=score_bits)
+        self._put(op, replace(self.values[source], tokens=keep, grid=None))
+
+    def head(self, name: str, source: str, matrix: Matrix) -> None:
+        """Class scores."""
+        self._put(DescribedOp("head", name, (source,), matrix), DescribedValue(matrix.outputs, 1, None))

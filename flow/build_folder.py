@@ -1,0 +1,128 @@
+"""The BUILD folder: everything that was generated for one network and one board, and the hashes that guard it.
+
+    accelerator.v, *.v   the accelerator and its hand-written memories
+    roms/*.hex           contents of the memories
+    structure.json       what is fixed when the design is synthesised
+    program.json         what the program memory says, for people; and what an observer must know
+    package.safetensors  the network, as given
+    ir.json              the network as the compiler saw it, after its passes
+    board.yaml           the board, resolved
+    manifest.json        SHA-256 of every file above
+
+Equal packages, boards and options give equal bytes. What simulation and synthesis make goes into ``sim/`` and
+``synthesis/`` beside these, and into report.json and timing.json.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spikewright.boards.schema import Board
+from spikewright.compiler.target.structure import Structure
+from spikewright.compiler.trace_map import TraceMap
+from spikewright.errors import PlainError
+from spikewright.models.package import Package, read_package
+from spikewright.sim.accelerator.run import SimulatedNetwork
+from spikewright.sim.accelerator.simulator import build_simulator, simulator_cache
+from spikewright.sim.verilator.run import Built
+
+FORMAT, VERSION = "spikewright-build", 2
+MANIFEST = "manifest.json"
+
+
+class BuildFolderError(PlainError):
+    """A BUILD folder is missing, altered or cannot be written; the text is one sentence."""
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in a folder, by path, sorted."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@dataclass(frozen=True)
+class BuildFolder:
+    """A BUILD whose files are as they were generated."""
+
+    path: Path
+    manifest_hash: str
+
+    @cached_property
+    def structure(self) -> Structure:
+        return Structure.from_dict(json.loads((self.path / "structure.json").read_text()))
+
+    @cached_property
+    def program(self) -> dict[str, Any]:
+        """program.json."""
+        data: dict[str, Any] = json.loads((self.path / "program.json").read_text())
+        return data
+
+    @cached_property
+    def trace_map(self) -> TraceMap:
+        return TraceMap.from_dict(self.program["trace_map"])
+
+    @cached_property
+    def package(self) -> Package:
+        return read_package(self.path / "package.safetensors")
+
+    @cached_property
+    def board(self) -> Board:
+        return Board.model_validate(yaml.safe_load((self.path / "board.yaml").read_text()))
+
+    @property
+    def accelerator(self) -> Path:
+        return self.path / "accelerator.v"
+
+    @property
+    def memories(self) -> list[Path]:
+        """The hand-written Verilog memories."""
+        return sorted(path for path in self.path.glob("*.v") if path != self.accelerator)
+
+    @property
+    def roms(self) -> list[Path]:
+        return sorted((self.path / "roms").glob("*.hex"))
+
+    @property
+    def network(self) -> SimulatedNetwork:
+        """The network and its ROM files, to be simulated in ``sim/``."""
+        return SimulatedNetwork(self.package, self.trace_map, tuple(self.roms), self.path / "sim")
+
+    def simulator(self, *, waves: bool = False) -> Built:
+        """The simulator of the BUILD's own Verilog, built once for all BUILDs of one structure."""
+        return build_simulator(
+            self.structure, self.accelerator, memories=self.memories, folder=simulator_cache(), waves=waves
+        )
+
+
+def open_build(path: Path) -> BuildFolder:
+    """The BUILD at ``path``; ``BuildFolderError`` unless every file is there with the content it was generated with."""
+    manifest = path / MANIFEST
+    try:
+        text = manifest.read_bytes()
+        data = json.loads(text)
+        files = data["files"]
+        version = data["version"]
+        if data["format"] != FORMAT:
+            raise KeyError("format")
+        if version == VERSION and (not isinstance(files, dict) or "accelerator.v" not in files):
+            raise KeyError("files")
+    except OSError:
+        raise BuildFolderError(f"{path} is not a BUILD folder: make one with 'spikewright generate'") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise BuildFolderError(f"{manifest} is not a manifest: generate the BUILD again") from None
+    if version != VERSION:
+        raise BuildFolderError(f"{path} has version {version}, {VERSION} is supported: generate the BUILD again")
+    for name, expected in files.items():
+        file = path / name
+        if not file.is_file():
+            raise BuildFolderError(f"{file} is missing: generate the BUILD again")
+        if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
+            raise BuildFolderError(f"{file} was altered since it was generated: generate the BUILD again")
+    return BuildFolder(path, hashlib.sha256(text).hexdigest())

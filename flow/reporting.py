@@ -1,0 +1,196 @@
+"""What a comparison found, counted into a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from spikewright.compiler.target.structure import Structure
+from spikewright.flow.breakdown import measured
+from spikewright.flow.build_folder import BuildFolder
+from spikewright.flow.json_files import read_json
+from spikewright.flow.report import (
+    SYNTHESIS,
+    AccuracyFigures,
+    AnswerFigures,
+    BreakdownFigures,
+    CompressionFigures,
+    CycleFigures,
+    FirstMismatch,
+    LayerFigures,
+    NeedFigures,
+    RateFigures,
+    Report,
+    RomFigures,
+    ShapeFigures,
+    SynthesisFigures,
+    TokenFigures,
+    UtilisationFigures,
+    WeightFigures,
+    read_report,
+)
+from spikewright.flow.weights import count_weights
+from spikewright.models.package import Package, shapes, weight_formats
+from spikewright.sim.accelerator.compare import Comparison
+from spikewright.sim.accelerator.utilisation import SpikeWork
+
+Array = np.ndarray
+
+
+def build_report(build: BuildFolder, comparison: Comparison, labels: Array | None) -> Report:
+    """The report of a comparison.
+
+    labels: of the test images compared, or None where they are not from a data set.
+    """
+    cycles = _cycles(build, comparison)
+    first = comparison.first
+    return Report(
+        bit_exact=comparison.bit_exact,
+        images=comparison.images,
+        values_compared=comparison.values,
+        mismatches=comparison.mismatches,
+        mismatched_layers=dict(comparison.layers),
+        first_mismatch=FirstMismatch(**asdict(first)) if first else None,
+        accuracy=_accuracy(build.package, comparison, labels),
+        weights=_weights(build),
+        tokens=_tokens(build.package),
+        cycles=cycles,
+        utilisation=_utilisation(build, comparison.work, cycles.per_image),
+        board=build.board.name,
+        rate=_rate(build, cycles.per_image),
+        structure=_shape(build.structure),
+        choice=build.program["choice"]["reason"],
+        needs=NeedFigures(**build.program["needs"]),
+        build=build.manifest_hash[:16],
+        synthesis=_synthesis(read_json(build.path / SYNTHESIS), cycles.per_image),
+    )
+
+
+def add_synthesis(build: BuildFolder) -> None:
+    """Put the placed design into the report, where there is one."""
+    report = read_report(build.path)
+    if report is not None:
+        synthesis = _synthesis(read_json(build.path / SYNTHESIS), report.cycles.per_image)
+        report.model_copy(update={"synthesis": synthesis}).write(build.path)
+
+
+def _accuracy(package: Package, comparison: Comparison, labels: Array | None) -> AccuracyFigures:
+    def right(answers: Array | None) -> AnswerFigures | None:
+        if labels is None or answers is None or len(answers) < comparison.images:
+            return None
+        correct = int((answers[: comparison.images] == labels[: comparison.images]).sum())
+        return AnswerFigures(correct=correct, count=comparison.images)
+
+    record = package.tensors
+    return AccuracyFigures(
+        float=right(record.get("record.float")),
+        quantised=right(record.get("record.quantised")),
+        golden=right(np.array(comparison.golden)),
+        rtl=right(np.array(comparison.rtl)),
+    )
+
+
+def _weights(build: BuildFolder) -> WeightFigures:
+    package = build.package
+    count = count_weights(package)
+    total, kept = count.total, count.kept
+    schemes: dict[str, int] = {}
+    for name, form in weight_formats(package.network).items():
+        schemes[form.scheme.value] = schemes.get(form.scheme.value, 0) + package.tensors[name].size
+    rom: dict[str, int] = build.program["rom_bits"]
+    stored = sum(rom.values())
+    return WeightFigures(
+        total=total,
+        kept=kept,
+        sparsity=round(1 - kept / total, 6),
+        average_bits=round(count.average_bits, 4),
+        average_bits_kept=round(count.average_bits_kept, 4),
+        compression=CompressionFigures(
+            bits=round(32 / count.average_bits, 3),
+            weights=round(total / max(1, kept), 3),
+            stored=round(32 * total / stored, 3),
+        ),
+        schemes=schemes,
+        rom_bits=RomFigures(**rom, total=stored),
+        stored_bits_per_weight=round(stored / max(1, kept), 3),
+    )
+
+
+def _tokens(package: Package) -> TokenFigures:
+    value_shapes = shapes(package.network)
+    selectors = [op for op in package.network.ops if op.kind == "select"]
+    last = package.network.ops[-1]
+    first = value_shapes[selectors[0].input] if selectors else value_shapes[last.reads[0]]
+    return TokenFigures(initial=first.tokens, kept=[op.keep for op in selectors])
+
+
+def _cycles(build: BuildFolder, comparison: Comparison) -> CycleFigures:
+    """Means over the images compared: predicted with skipping off, measured, and where they go."""
+    descriptors = [descriptor for descriptor in build.program["descriptors"] if descriptor["kind"] != "END"]
+    shape = build.structure.shape
+    means = comparison.counters / max(1, comparison.images)
+    total = dict.fromkeys(BreakdownFigures.model_fields, 0.0)
+    layers: dict[str, dict[str, Any]] = {}
+    for descriptor, (cycles, issued, skipped) in zip(descriptors, means.tolist(), strict=True):
+        row = layers.setdefault(descriptor["layer"], dict.fromkeys(LayerFigures.model_fields, 0))
+        row["cycles"] += cycles
+        row["predicted"] += descriptor["cycles"]
+        row["pairs"] += descriptor["pairs"]
+        row["issued"] += issued
+        row["skipped"] += skipped
+        parts = measured(descriptor["breakdown"], cycles, issued, descriptor["pairs"], shape.walkers)
+        for category, value in parts.items():
+            total[category] += value
+    per_image = round(float(means[:, 0].sum()), 3)
+    rounded = {name: round(value, 3) for name, value in total.items()}
+    rounded["skipped"] = round(rounded["skipped"] + per_image - sum(rounded.values()), 3)
+    predicted = sum(descriptor["cycles"] for descriptor in descriptors)
+    return CycleFigures(
+        per_image=per_image,
+        predicted=predicted,
+        skipping=shape.skip,
+        gain=round(predicted / per_image, 4) if per_image else None,
+        layers={
+            name: LayerFigures(**{key: round(value, 3) for key, value in row.items()}) for name, row in layers.items()
+        },
+        breakdown=BreakdownFigures(**rounded),
+    )
+
+
+def _utilisation(build: BuildFolder, work: SpikeWork | None, per_image: float) -> UtilisationFigures | None:
+    if work is None or not work.images or not per_image:
+        return None
+    slots = build.structure.shape.slot_lanes * per_image
+    return UtilisationFigures(
+        dense=round(work.dense / slots, 4),
+        weight_sparse=round(work.weight_sparse / slots, 4),
+        dual_sparse=round(work.dual_sparse / work.images / slots, 4),
+    )
+
+
+def _rate(build: BuildFolder, per_image: float) -> RateFigures:
+    clock = build.board.clock_mhz
+    return RateFigures(clock_mhz=clock, images_per_second=round(clock * 1e6 / per_image, 1) if per_image else None)
+
+
+def _shape(structure: Structure) -> ShapeFigures:
+    fields = structure.to_dict()
+    shape = fields.pop("shape")
+    widths = {name: value for name, value in fields.items() if name.endswith(("_bits", "planes"))}
+    depths = {name: value for name, value in fields.items() if name not in widths}
+    return ShapeFigures(lanes=structure.shape.lanes, **shape, widths=widths, depths=depths)
+
+
+def _synthesis(placed: Mapping[str, Any], per_image: float) -> SynthesisFigures | None:
+    """A placed design with the images a second it means."""
+    if not placed:
+        return None
+    rate = placed["fmax_mhz"] * 1e6 / per_image
+    return SynthesisFigures(
+        **placed,
+        images_per_second=round(rate, 1),
+        images_per_second_per_klut=round(rate / placed["lut"]["used"] * 1000, 2),
+    )

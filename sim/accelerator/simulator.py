@@ -1,0 +1,171 @@
+"""Runs an accelerator on Verilator: structure → simulator (built once), program and images → answers and trace."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spikewright.compiler.program import Program
+from spikewright.compiler.target.structure import WORD_BITS, Structure
+from spikewright.compiler.trace_map import TraceMap
+from spikewright.hdl.accelerator import Accelerator
+from spikewright.hdl.elaborate import elaborate, memory_sources
+from spikewright.sim import benches
+from spikewright.sim.accelerator.trace import Records, read_records
+from spikewright.sim.verilator.build import build, default_cache
+from spikewright.sim.verilator.run import BenchError, Built
+
+BENCH = Path(benches.__file__).with_name("accelerator_bench.sv")
+
+#: Most bytes of images in one run.
+IMAGE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the accelerator sent.
+
+    scores: int64 [B, classes], in the accelerator's grid; counters: int64 [B, descriptors, 3]: cycles, issued pairs,
+    skipped pairs; records: trace, or None; cycles: simulated clock cycles in all; seconds: wall time of the run.
+    """
+
+    scores: np.ndarray
+    counters: np.ndarray
+    records: Records | None
+    cycles: int
+    seconds: float
+
+
+def simulator_cache() -> Path:
+    """Where the simulators of BUILD folders are kept: the folder SPIKEWRIGHT_BUILDS names, else the user's cache."""
+    if named := os.environ.get("SPIKEWRIGHT_BUILDS"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikewright" / "simulators"
+
+
+def build_simulator(
+    structure: Structure,
+    accelerator: Path | Sequence[Path] | None = None,
+    *,
+    memories: Sequence[Path] | None = None,
+    folder: Path | None = None,
+    waves: bool = False,
+    optimise: str = "-O3",
+) -> Built:
+    """The simulator of a structure, from the cache if it is there.
+
+    accelerator: Verilog of module ``accelerator`` (a netlist is several files), None elaborates it; memories: Verilog
+    of the memories, None takes the hand-written ones; folder: cache of builds, None is ``default_cache()``; waves: with
+    FST support; optimise: C++ optimisation, ``-O1`` builds sooner and runs slower.
+    """
+    folder = folder or default_cache()
+    if accelerator is None:
+        # a folder each: another process may be at another structure
+        name = hashlib.sha256(structure.to_json().encode()).hexdigest()[:16]
+        accelerator = elaborate(Accelerator(structure=structure), "accelerator", folder / "elaborated" / name)
+    if isinstance(accelerator, Path):
+        accelerator = [accelerator]
+    shape = structure.shape
+    return build(
+        [BENCH, *accelerator, *(memories or memory_sources())],
+        "accelerator_bench",
+        folder,
+        inputs=["go", "image_bytes", "images", "patience", "stall", "tracing"],
+        outputs=["done", "timed_out", "cycles"],
+        parameters={
+            "LANES": shape.lanes,
+            "BANKS": shape.banks,
+            "STREAMS": shape.streams,
+            "ADDRESS": structure.address_bits,
+            "IMAGE_BYTES": IMAGE_BYTES,
+        },
+        timing=True,
+        waves=waves,
+        optimise=optimise,
+        # Amaranth writes processes that read nothing for outputs that are constant
+        waive=("ALWNEVER",),
+    )
+
+
+def write_roms(program: Program, folder: Path) -> None:
+    """The program's hex files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, image in program.roms.items():
+        (folder / name).write_text(image.hex())
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How images are run.
+
+    piece: images of one run of the simulator, so that its trace stays small; tracing: every written word is recorded;
+    stall: percent of cycles in which either side of the streams waits; seed: of those; waves: write dump.fst (the
+    simulator must have been built with them); timeout: wall seconds of one run.
+    """
+
+    piece: int = 40
+    tracing: bool = True
+    stall: int = 0
+    seed: int = 1
+    waves: bool = False
+    timeout: float = 600.0
+
+
+def simulate(
+    built: Built, images: np.ndarray, trace_map: TraceMap, folder: Path, options: RunOptions | None = None
+) -> Answers:
+    """Run ``images`` (uint8 [B, H, W, C]) through a built simulator whose ROM files lie in ``folder``.
+
+    An image that takes four times as long as predicted without skipping is given up. ``BenchError`` where the
+    accelerator hangs or answers with the wrong number of words.
+    """
+    options = options or RunOptions()
+    count, size = images.shape[0], int(np.prod(images.shape[1:]))
+    if count * size > IMAGE_BYTES:
+        raise ValueError(f"{count} images of {size} bytes are above {IMAGE_BYTES} bytes a run")
+    (folder / "images.hex").write_text("\n".join(f"{byte:02x}" for byte in images.reshape(-1).tolist()) + "\n")
+    trace = folder / "trace.bin"
+    trace.unlink(missing_ok=True)
+    run = built.run(
+        "spikewright.sim.benches.accelerator_test",
+        given={
+            "image_bytes": size,
+            "images": count,
+            "patience": 4 * trace_map.predicted + 8 * size + 10_000,
+            "stall": options.stall,
+            "tracing": int(options.tracing),
+        },
+        cwd=folder,
+        seed=options.seed,
+        waves=options.waves,
+        timeout=options.timeout,
+    )
+    classes, descriptors = trace_map.classes, len(trace_map.descriptors)
+    words = classes + 3 * descriptors
+    rows = [line.split() for line in (folder / "results.hex").read_text().splitlines()]
+    ends = [i for i, row in enumerate(rows) if row[1] == "1"]
+    if ends != [words * (i + 1) - 1 for i in range(count)]:
+        raise BenchError(f"the accelerator's answers end at words {ends[:5]}, not every {words} words")
+    data = np.array([int(row[0], 16) for row in rows], np.int64).reshape(count, words)
+    scores = data[:, :classes]
+    scores = scores - ((scores >> (WORD_BITS - 1)) << WORD_BITS)
+    counters = data[:, classes:].reshape(count, descriptors, 3)
+    records = read_records(trace, trace_map.lanes) if options.tracing else None
+    return Answers(scores, counters, records, int(counters[:, :, 0].sum()), run.seconds)
+
+
+def run_program(
+    program: Program,
+    images: np.ndarray,
+    *,
+    folder: Path,
+    built: Built | None = None,
+    options: RunOptions | None = None,
+) -> Answers:
+    """Simulate a program in ``folder``: ROM files are written there, the simulator is built if it is not given."""
+    built = built or build_simulator(program.structure)
+    write_roms(program, folder)
+    return simulate(built, images, program.trace_map, folder, options)

@@ -1,0 +1,1 @@
+"""Random networks and images that everything must be exact on."""

@@ -1,0 +1,1 @@
+"""Verilog to a simulator (``build``), cocotb benches on it (``run``), both at once for one component (``bench``)."""

@@ -1,0 +1,137 @@
+"""Runs cocotb benches on a simulator that was built; faults come back as one exception with one clear message."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from spikewright.errors import PlainError
+from spikewright.sim.benches import GIVEN
+from spikewright.sim.verilator.cocotb_runner import QuietRunner
+from spikewright.toolchain import simulation_tools
+
+DEFAULT_SEED = 1
+
+
+class BenchError(PlainError):
+    """A bench failed, crashed or ran out of time; the message names the test, the reason, the seed and the log."""
+
+
+@dataclass(frozen=True)
+class BenchRun:
+    """What a successful run did.
+
+    passed: names of the tests; seconds: wall time; log: the simulator's output; waves: the FST file, if asked for.
+    """
+
+    passed: tuple[str, ...]
+    seconds: float
+    seed: int
+    log: Path
+    waves: Path | None
+
+
+@dataclass(frozen=True)
+class Built:
+    """A simulator that is ready to run.
+
+    top: name of the top module; folder: the build's, its name ends in the content hash; traced: built with FST support;
+    timing: built with ``--timing``.
+    """
+
+    top: str
+    folder: Path
+    traced: bool
+    timing: bool
+
+    def run(
+        self,
+        test_module: str | Path,
+        *,
+        testcase: str | Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        given: Mapping[str, object] | None = None,
+        seed: int | None = None,
+        cwd: Path,
+        waves: bool = False,
+        timeout: float = 600.0,
+    ) -> BenchRun:
+        """Runs cocotb tests; BenchError where one fails, none ran, or the time has passed.
+
+        test_module: importable module, or the path of a ``.py`` file with the tests; testcase: names of tests to run,
+        None for all; env: extra environment variables; given: parameters for the bench, JSON, read there by
+        ``stream_bench.given()``; seed: of all randomness in the bench, None takes SPIKEWRIGHT_SEED, else 1.
+
+        cwd: the simulator's working folder: relative ``$readmemh`` paths resolve here, results.xml, run.log and
+        dump.fst are written here; waves: write ``cwd/dump.fst`` (the build must have been made with waves); timeout:
+        wall seconds.
+        """
+        if waves and not self.traced:
+            raise BenchError(f"waves of {self.top} were asked for, but it was built without them")
+        cwd = cwd.resolve()
+        cwd.mkdir(parents=True, exist_ok=True)
+        seed = int(os.environ.get("SPIKEWRIGHT_SEED", DEFAULT_SEED)) if seed is None else seed
+        extra = {**(env or {}), GIVEN: json.dumps(dict(given or {}))}
+        module, path = str(test_module), list(sys.path)
+        if isinstance(test_module, Path):
+            module, path = test_module.stem, [str(test_module.resolve().parent), *path]
+        log, results = cwd / "run.log", cwd / "results.xml"
+        runner = QuietRunner(simulation_tools(), self.timing)
+        runner.timeout = timeout
+        start = time.monotonic()
+        reason = None
+        saved, sys.path = sys.path, path  # the runner hands sys.path to the simulator's Python
+        try:
+            runner.test(
+                module,
+                self.top,
+                hdl_toplevel_lang="verilog",
+                testcase=testcase,
+                seed=seed,
+                extra_env=extra,
+                waves=waves,
+                build_dir=self.folder,
+                test_dir=cwd,
+                results_xml=str(results),
+                log_file=log,
+            )
+        except subprocess.TimeoutExpired:
+            reason = f"no end within {timeout:g} s of wall time"
+        except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
+            reason = f"the simulator stopped ({error})"
+        finally:
+            sys.path = saved
+        seconds = time.monotonic() - start
+        where = f"(bench {module}, top {self.top}, seed {seed}, log {log})"
+        passed, failed = _read_results(results)
+        if failed:
+            raise BenchError(f"{len(failed)} of {len(failed) + len(passed)} tests failed: {'; '.join(failed)} {where}")
+        if reason is not None:
+            raise BenchError(f"{reason} {where}\n{_tail(log)}")
+        if not passed:
+            raise BenchError(f"no test ran {where}\n{_tail(log)}")
+        return BenchRun(tuple(passed), seconds, seed, log, cwd / "dump.fst" if waves else None)
+
+
+def _read_results(path: Path) -> tuple[list[str], list[str]]:
+    """Names of the tests that passed, and a sentence for each that failed, from cocotb's results.xml."""
+    if not path.is_file():
+        return [], []
+    passed, failed = [], []
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        fault = next((f for tag in ("failure", "error") if (f := case.find(tag)) is not None), None)
+        if fault is not None:
+            text = fault.get("message") or (fault.text or "").strip()
+            failed.append(f"{case.get('name')}: {text.partition(chr(10))[0]}")
+        elif case.find("skipped") is None:
+            passed.append(case.get("name") or "")
+    return passed, failed
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.is_file() else ""
