@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from spikewright.errors import PlainError
 
@@ -21,23 +21,19 @@ class _Reported(BaseModel):
 class Use(_Reported):
     """Cells of one kind: used, and present in the device."""
 
-    used: int
-    available: int
+    used: int = Field(description="Used.")
+    available: int = Field(description="There in the device.")
 
 
 class CriticalPath(_Reported):
-    """The slowest register-to-register path of a clock.
+    """The slowest register-to-register path of a clock."""
 
-    start, end: names of the cells it runs between (``end`` includes the pin); delay_ns: its length, of which logic_ns
-    in cells (with set-up) and routing_ns in wires; nets: the nets it passes, in order.
-    """
-
-    start: str
-    end: str
-    delay_ns: float
-    logic_ns: float
-    routing_ns: float
-    nets: tuple[str, ...]
+    start: str = Field(description="Name of the cell that it leaves.")
+    end: str = Field(description="Name of the cell, and its pin, that it reaches.")
+    delay_ns: float = Field(description="Its length, ns.")
+    logic_ns: float = Field(description="Of that in cells, with set-up, ns.")
+    routing_ns: float = Field(description="Of that in wires, ns.")
+    nets: tuple[str, ...] = Field(description="The nets it passes, in order.")
 
 
 class Utilisation(_Reported):

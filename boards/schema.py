@@ -20,7 +20,7 @@ class Oscillator(_Frozen):
     mhz: Megahertz = Field(description="Frequency of that clock, MHz.")
 
 
-class BlockRam(_Frozen):
+class BlockRams(_Frozen):
     """Block memories of the device."""
 
     count: Count = Field(description="Number of block memories.")
@@ -31,7 +31,7 @@ class Resources(_Frozen):
     """What the device holds: the limits ``generate`` fits a structure into."""
 
     lut: Positive = Field(description="Four-input lookup tables.")
-    block_ram: BlockRam = Field(description="Block memories.")
+    block_ram: BlockRams = Field(description="Block memories.")
     dsp: Count = Field(description="Hard multipliers (the design uses none).")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spikewright.compiler.front.ir import Graph, WeightedSum
-from spikewright.compiler.front.limits import SCORE_BITS, SUM_CYCLES
+from spikewright.compiler.front.limits import SCORE_BITS
 from spikewright.compiler.front.neuron import SpikingOp
 from spikewright.compiler.front.ops import Attention, Head, Select
 from spikewright.compiler.lower.lowered import Lowered, LoweringError
 from spikewright.compiler.target.descriptors import GAP_BITS, LAYOUTS, LOOP, Kind, Mode, descriptor_words
 from spikewright.compiler.target.structure import WORD_BITS, Structure, bits_for
 from spikewright.cost.rom import parameter_bits
+from spikewright.cost.rows import ROW_ENTRIES
 from spikewright.cost.shape import signed_bits
 
 
@@ -106,7 +107,7 @@ def measure(lowered: Lowered) -> Structure:
             biggest_list = max(biggest_list, draft.fields["head_rows"])
         if draft.kind is Kind.MAC and draft.fields["gap"] >= 1 << GAP_BITS:
             raise LoweringError(
-                f"{draft.layer}: {SUM_CYCLES.text(cycles=draft.fields['gap'], most=(1 << GAP_BITS) - 1)}"
+                f"{draft.layer}: a sum takes {draft.fields['gap']} cycles, at most {(1 << GAP_BITS) - 1}"
             )
     low, high, score_low, score_high = _membrane_range(lowered)
     score_bits = signed_bits(score_low, score_high) + 1
@@ -131,7 +132,7 @@ def measure(lowered: Lowered) -> Structure:
         bank_depth=max(2, lowered.bank_depth),
         planes=max(2, planes),
         residual_planes=max([1, *(draft.fields["out_planes"] for draft in added)]),
-        rom_depth=max(2, -(-max(rom_entries) // 2)),
+        rom_depth=max(2, -(-max(rom_entries) // ROW_ENTRIES)),
         offset_bits=bits_for(offset),
         code_bits=max([2, *(weighted.weights.bits for weighted in _weighted_sums(graph))]),
         count_bits=bits_for(biggest_list),

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from spikewright.boards.report import CriticalPath, Use
+from spikewright.errors import PlainError
 from spikewright.flow.json_files import read_json, write_json
 
 REPORT, TIMING, SYNTHESIS = "report.json", "timing.json", "synthesis.json"
@@ -212,6 +213,11 @@ class Report(_Part):
 
 
 def read_report(folder: Path) -> Report | None:
-    """The report of a BUILD folder, None where there is none yet."""
-    data = read_json(folder / REPORT)
-    return Report.model_validate(data) if data else None
+    """The report of a BUILD folder, None where there is none yet; PlainError for one of another version."""
+    try:
+        data = read_json(folder / REPORT)
+        return Report.model_validate(data) if data else None
+    except ValueError:
+        raise PlainError(
+            f"{folder / REPORT} is not a report of this version; run 'spikewright compare {folder}' to write it again"
+        ) from None

@@ -16,7 +16,8 @@ from spikewright.flow.summary import MEANINGS
 HEAD = """# The report
 
 `spikewright compare BUILD/` writes `BUILD/report.json`; `make demo` leaves `build/demo/report.json`. It holds no times,
-so equal BUILDs and images give equal bytes; wall-clock figures are in `timing.json` beside it.
+so equal BUILDs and images give equal bytes; wall-clock figures are in `timing.json` beside it. This page is drawn:
+`python -m spikewright.flow.report_page > docs/report.md`.
 
 ## What the demo prints
 
@@ -27,8 +28,8 @@ KEYS = """
 ## Every key of report.json
 
 Counts of weights and compressions are of the package's own weights (`metrics.json` of a run
-[counts against the dense network](recipes.md)). `synthesis` is there after `spikewright synthesize`. A key that ends in
-`.*` stands for every layer, scheme or memory.
+[counts against the dense network](recipes.md)). `synthesis` is there after `spikewright synthesize`. `*` in a
+key stands for the name of a layer.
 
 | Key | Meaning |
 |---|---|
@@ -51,7 +52,7 @@ def _keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
     for name, field in model.model_fields.items():
         yield f"{prefix}{name}", field.description or ""
         part, many = _part(field.annotation)
-        if part is not None and part.__module__ == Report.__module__:
+        if part is not None:
             yield from _keys(part, f"{prefix}{name}.*." if many else f"{prefix}{name}.")
 
 

@@ -28,7 +28,8 @@ DENSE_RECIPE = 'name: dense\ndata: digits\nconstraints:\n  quantisers: {layers: 
 HEAD = f"""# What is supported
 
 A package may hold more than the accelerator takes. What it does not take, the compiler refuses in one sentence that
-names the op; nothing is left out silently. `spikewright compress --dry-run` says the same before anything is trained.
+names the op that is at fault; nothing is left out silently. `spikewright compress --dry-run` says the same before
+anything is trained. This page is drawn: `python -m spikewright.flow.supported_page > docs/supported.md`.
 
 Taken as packages allow it: weights of {SCHEME_BITS["uniform"][0]} to {SCHEME_BITS["uniform"][-1]} bits uniform or
 {SCHEME_BITS["pot"][0]} to {SCHEME_BITS["pot"][-1]} bits power of two, by layer; thresholds and biases by channel; hard

@@ -37,7 +37,7 @@ class Compare(StrEnum):
     GT = "gt"  #: u > threshold, the leak rounds up
 
 
-Size = Annotated[int, Field(strict=True, ge=1)]
+Positive = Annotated[int, Field(strict=True, ge=1)]
 FractionBits = Annotated[int, Field(strict=True, ge=0, le=20)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 
@@ -52,9 +52,9 @@ class ImageFormat(_Model):
     frames: each step has an image of its own.
     """
 
-    height: Size
-    width: Size
-    channels: Size
+    height: Positive
+    width: Positive
+    channels: Positive
     bits: Annotated[int, Field(strict=True, ge=1, le=8)]
     signed: StrictBool
     frames: StrictBool = False
@@ -133,7 +133,7 @@ class ConvOp(_Op):
 
     kind: Literal["conv"] = "conv"
     input: Name
-    channels: Size
+    channels: Positive
     weights: WeightFormat
     neuron: NeuronFormat
     shortcut: ShortcutFormat | None = None
@@ -179,7 +179,7 @@ class LinearOp(_Op):
 
     kind: Literal["linear"] = "linear"
     input: Name
-    channels: Size
+    channels: Positive
     weights: WeightFormat
     neuron: NeuronFormat
 
@@ -195,7 +195,7 @@ class AttentionOp(_Op):
     query: Name
     key: Name
     value: Name
-    heads: Size
+    heads: Positive
     neuron: NeuronFormat
 
     @property
@@ -206,7 +206,7 @@ class AttentionOp(_Op):
 class HiddenLayer(_Model):
     """First layer of a token selector's MLP; its output is clip(a >> shift, 0, 255)."""
 
-    channels: Size
+    channels: Positive
     weights: WeightFormat
     fraction_bits: FractionBits
     shift: Annotated[int, Field(strict=True, ge=0, le=31)]
@@ -224,7 +224,7 @@ class SelectOp(_Op):
 
     kind: Literal["select"] = "select"
     input: Name
-    keep: Size
+    keep: Positive
     hidden: HiddenLayer
     score: ScoreLayer
 
@@ -238,7 +238,7 @@ class HeadOp(_Op):
 
     kind: Literal["head"] = "head"
     input: Name
-    channels: Size
+    channels: Positive
     weights: WeightFormat
     fraction_bits: FractionBits
 

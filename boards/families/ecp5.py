@@ -66,9 +66,9 @@ class Ecp5(Family):
     ram = BlockRam(
         bits=18_432, shapes=((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384)), small_bits=1024
     )
-    #: The sum is held to one placed design: 24 857 LUT for the clutter-digits network at 64 lanes, 4 banks, 1 stream
-    #: (yosys and nextpnr for ulx3s-85f). at_speed: benchmarks/run.py synthesis has 92 MHz at 24 812 LUT; wider designs
-    #: have missed 80 MHz as often as not (70 MHz at 39 010).
+    #: The sum is held to placed designs: of the digits network, hw.synthesis-lut and its estimate in docs/results.md.
+    #: at_speed: hw.synthesis-fmax meets 80 MHz; wider designs have missed it as often as not (70 MHz of
+    #: hw.synthesis-two-streams-fmax).
     lut_model = LutModel(
         base=4000.0,
         walker=750.0,

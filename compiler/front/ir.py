@@ -22,7 +22,7 @@ from spikewright.cost.description import Matrix as DescribedMatrix
 from spikewright.cost.rom import parameter_bits
 from spikewright.errors import PlainError
 from spikewright.models.package import Package
-from spikewright.models.package_schema import Scheme, WeightFormat
+from spikewright.models.package_schema import SCHEME_BITS, Scheme, WeightFormat
 
 SCHEMA_VERSION = 1
 Array = np.ndarray
@@ -166,7 +166,7 @@ class Weights:
         """IRError unless scheme, bits and codes fit each other and the shape."""
         codes = self.codes
         need(isinstance(self.scheme, Scheme), where, f"scheme {self.scheme!r} is not a Scheme")
-        allowed = range(2, 9) if self.scheme is Scheme.UNIFORM else range(3, 5)
+        allowed = SCHEME_BITS[self.scheme.value]
         need(self.bits in allowed, where, f"{self.scheme} weights of {self.bits} bits")
         need(codes.dtype == np.int8, where, f"codes have dtype {codes.dtype}; allowed is int8")
         need(codes.shape == shape, where, f"codes have shape {codes.shape}; allowed is {shape}")

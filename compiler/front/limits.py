@@ -60,11 +60,6 @@ VALUE_CHANNELS = Limit(
     "as many value as query channels",
     "attention with {queries} query and {values} value channels is not built yet",
 )
-GRIDS = Limit(
-    "grids that are no multiples of each other",
-    "grids that are multiples of the smallest one, the token grid",
-    "grid {grid} is not a multiple of the token grid {token_grid}",
-)
 ADDED_SPIKES = Limit(
     "an addition of any spikes to a stream, read elsewhere too",
     "the spikes of a conv or linear that nothing else reads",
@@ -85,11 +80,6 @@ SELECTOR_SHIFT = Limit(
     "a shift of at most 31 on the finest membrane grid of the network",
     "shift {shift} and {fraction_bits} fraction bits need a shift of {needed}, at most 31",
 )
-SUM_CYCLES = Limit(
-    "any number of timesteps",
-    "a neuron's replay that fits the gap between two sums",
-    "a sum takes {cycles} cycles, at most {most}",
-)
 SCORE_BITS = Limit(
     "class scores of any width",
     "class scores of at most 32 bits on the finest membrane grid of the network",
@@ -105,11 +95,9 @@ LIMITS = (
     COUNTING_POOL,
     STREAM_LIMIT,
     VALUE_CHANNELS,
-    GRIDS,
     ADDED_SPIKES,
     LINEAR_GRID,
     HEAD_GRID,
     SELECTOR_SHIFT,
-    SUM_CYCLES,
     SCORE_BITS,
 )

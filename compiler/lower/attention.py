@@ -6,7 +6,7 @@ from spikewright.compiler.front.ops import Attention
 from spikewright.compiler.lower.buffers import Buffer, Placement
 from spikewright.compiler.lower.context import Context
 from spikewright.compiler.lower.lists import OutputSlot
-from spikewright.compiler.lower.mac import append_walk, mac_fields, side_by_side
+from spikewright.compiler.lower.mac import append_walk, in_rows, mac_fields
 from spikewright.compiler.target.descriptors import Kind, Mode
 from spikewright.cost.cycles import LEAST_CHANNELS, heads_together, product_cycles, spike_gap
 from spikewright.models.package_schema import Compare, Reset
@@ -71,7 +71,7 @@ def lower_attention(context: Context, op: Attention) -> None:
         for head in range(first, first + count):
             outputs += _outputs(context, op, target, head, outputs_a_head * shape.streams)
         context.touch(query.name, op.name)
-        side = side_by_side(context, outputs)
+        side = in_rows(context, outputs)
         append_walk(
             context,
             op.name,

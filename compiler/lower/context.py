@@ -47,7 +47,7 @@ class Context:
         self.token_grid = token_grid(grids)
         for grid in grids:
             if grid[0] % self.token_grid[0] or grid[1] % self.token_grid[1]:
-                raise LoweringError(limits.GRIDS.text(grid=grid, token_grid=self.token_grid))
+                raise LoweringError(f"grid {grid} is not a multiple of the token grid {self.token_grid}")
         #: (spike operand → the add that takes it) for adds that are done in the write-back of their second operand
         self.fused = graph.additions
         for name, add in self.fused.items():

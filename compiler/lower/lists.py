@@ -50,7 +50,7 @@ def bank_lists(
     """Entries of a layer's weights: output → bank → entries, in address order.
 
     codes: int8 [out, in] or [out, in, 3, 3]; source: the input's buffer; replicated: every bank holds every channel, so
-    entries are dealt out evenly (docs/architecture.md: placement), first to bank ``start``.
+    entries are dealt out evenly, first to bank ``start``.
     """
     if codes.ndim == 2:
         codes = codes[:, :, None, None]

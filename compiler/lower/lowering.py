@@ -20,7 +20,7 @@ from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.target.structure import Shape
 
 
-def fused(context: Context, op: Add) -> None:
+def lower_add(context: Context, op: Add) -> None:
     """Nothing of its own: the layer that makes the spikes adds them in its write-back."""
 
 
@@ -29,7 +29,7 @@ LOWERINGS: Mapping[type[Op], Callable[[Context, Any], None]] = {
     Conv: lower_matrix,
     Linear: lower_matrix,
     Pool: lower_pool,
-    Add: fused,
+    Add: lower_add,
     Attention: lower_attention,
     Select: lower_select,
     Head: lower_head,

@@ -70,13 +70,13 @@ def append_mac(
     target: buffer that the outputs' offsets refer to; without one (selector, head) the outputs keep their order.
     """
     shape = context.shape
-    rows = side_by_side(context, outputs) if target is None else pair_outputs(outputs, shape.streams, shape.banks)
+    rows = in_rows(context, outputs) if target is None else pair_outputs(outputs, shape.streams, shape.banks)
     planes, captured, lists = fields["in_planes"], fields["capture_planes"], lengths(rows)
     busiest, pairs = lists.busiest(planes, captured), int(lists.pairs(planes, captured).sum())
     append_walk(context, layer, fields, addresses, rows, busiest=busiest, pairs=pairs, target=target)
 
 
-def side_by_side(context: Context, outputs: list[OutputSlot]) -> list[tuple[OutputSlot, ...]]:
+def in_rows(context: Context, outputs: list[OutputSlot]) -> list[tuple[OutputSlot, ...]]:
     """Outputs in their order, as many in a row as there are streams."""
     streams = context.shape.streams
     padded = outputs + [OutputSlot.nothing(context.shape.banks)] * (-len(outputs) % streams)

@@ -1,6 +1,6 @@
 """Operation descriptors: the one description of what the program memory says.
 
-The accelerator walks a list of descriptors. The packer here and the hardware's views (``hdl/program.py``) both come
+The accelerator walks a list of descriptors. The packer here and the hardware's views (``hdl/views.py``) both come
 from ``LAYOUTS``, so they cannot drift.
 """
 

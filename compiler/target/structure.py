@@ -97,11 +97,6 @@ class Structure:
         """Bits of one weight-ROM row."""
         return self.widths.row
 
-    @property
-    def neuron_bits(self) -> int:
-        """Bits of one neuron-ROM row of one stream."""
-        return self.widths.neuron
-
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 

@@ -18,6 +18,7 @@ from spikewright.compress.methods.fold import Folded, fold_norm, round_through
 from spikewright.cost.work import Scheme
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.neurons import LIF
+from spikewright.models.package_schema import SCHEME_BITS
 from spikewright.models.spikformer import Head
 
 
@@ -30,7 +31,7 @@ class QuantFormat:
     fraction_bits: int = 5
 
     def __post_init__(self) -> None:
-        allowed = range(2, 9) if self.scheme == "uniform" else (3, 4)
+        allowed = SCHEME_BITS[self.scheme]
         if self.bits not in allowed:
             raise ValueError(f"bits of a {self.scheme} layer must be one of {list(allowed)}, not {self.bits!r}")
 

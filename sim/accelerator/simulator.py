@@ -102,7 +102,7 @@ class RunOptions:
     """How images are run.
 
     piece: images of one run of the simulator, so that its trace stays small; tracing: every written word is recorded;
-    stall: percent of cycles in which either side of the streams waits; seed: of those; waves: write dump.fst (the
+    stall: of 256 cycles, in how many either side of the streams waits; seed: of those; waves: write dump.fst (the
     simulator must have been built with them); timeout: wall seconds of one run.
     """
 

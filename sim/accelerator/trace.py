@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from spikewright.compiler.program import Program
 from spikewright.compiler.trace_map import Home, TracedShape, TraceMap
 from spikewright.errors import PlainError
 
@@ -59,7 +58,7 @@ def _lanes(packed: Array, lanes: int) -> Array:
 
 
 def read_records(path: Path, lanes: int) -> Records:
-    """Records of ``trace.bin`` (see ``verilog/accelerator_bench.sv``)."""
+    """Records of ``trace.bin`` (see ``sim/benches/accelerator_bench.sv``)."""
     pieces = -(-lanes // 32)
     raw = np.fromfile(path, dtype="<u4")
     raw = raw[: raw.size // (2 + pieces) * (2 + pieces)].reshape(-1, 2 + pieces)
@@ -83,13 +82,11 @@ def split_images(records: Records, images: int) -> list[Records]:
     return [records.select(slice(a, b)) for a, b in pairwise(bounds)]
 
 
-def observed_values(program: Program, records: Records) -> dict[str, Array]:
-    """Every value of one image, int [T, N, C]: those in spike memory, and the spikes of layers that feed an add."""
-    return {name: values[0] for name, values in read_values(program.trace_map, [records]).items()}
-
-
 def read_values(trace_map: TraceMap, images: list[Records]) -> dict[str, Array]:
-    """Every value of some images, int [B, T, N, C], and ``LAYER.kept``, the tokens a selector kept, int [B, keep]."""
+    """Every value of some images, int [B, T, N, C], and ``LAYER.kept``, the tokens a selector kept, int [B, keep].
+
+    Values are those in spike memory, and the spikes of layers that feed an add.
+    """
     values_of: dict[str, Array] = {}
     for members in _alike(images):
         packed = np.stack([images[i].packed for i in members])

@@ -1,8 +1,11 @@
 """Board files: the ones there are, and how a faulty one is refused."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from spikewright.boards.families.ecp5 import PllSettings
 from spikewright.boards.family import FamilyError
@@ -18,11 +21,16 @@ DOC = Path(__file__).parents[2] / "docs" / "boards.md"
 def test_every_board_is_sound(name):
     board = load_board(name)
     platform = platform_for(board)
-    assert board.part.startswith(platform.device)
-    assert board.part[len(platform.device) :] == f"-{platform.speed}{platform.package}C"
     assert platform.resources[board.oscillator.resource, 0].clock.frequency == board.oscillator.mhz * 1e6
     assert (board.uart.resource, board.uart.number) in platform.resources
     divisor_for(board.clock_mhz * 1e6, board.uart.baud)
+
+
+@pytest.mark.parametrize("name", [name for name in board_names() if load_board(name).family == "ecp5"])
+def test_an_ecp5_board_is_sound(name):
+    board = load_board(name)
+    platform = platform_for(board)
+    assert board.part.startswith(f"{platform.device}-{platform.speed}{platform.package}")
     pll = PllSettings.find(board.oscillator.mhz, board.clock_mhz)
     assert board.oscillator.mhz * pll.feedback / pll.reference == pytest.approx(board.clock_mhz)
     assert 400 <= pll.mhz * pll.output <= 800
@@ -34,9 +42,9 @@ def test_required_boards_exist():
 
 
 def test_unknown_board_lists_the_others_and_names_the_nearest():
-    with pytest.raises(BoardError, match=r"unknown board 'ulx4s'; must be one of orangecrab-85f, ulx3s-25f"):
+    with pytest.raises(BoardError, match=r"unknown board 'ulx4s'; must be one of .*orangecrab-85f, .*ulx3s-25f"):
         load_board("ulx4s")
-    with pytest.raises(BoardError, match=r"unknown board 'ulx3s-85'; did you mean 'ulx3s-85f'\? All are orangecrab"):
+    with pytest.raises(BoardError, match=r"unknown board 'ulx3s-85'; did you mean 'ulx3s-85f'\? All are .*orangecrab"):
         load_board("ulx3s-85")
 
 
@@ -46,7 +54,7 @@ def test_unknown_board_lists_the_others_and_names_the_nearest():
         ("lut: 83640", "lut: -1", r"resources.lut: .*greater than or equal to 1 \(found -1\)"),
         ("lut: 83640", "lutt: 83640", "resources.lut: Field required"),
         ("dsp: 156", "dsp: 156\n  extra: 1", "resources.extra: Extra inputs are not permitted"),
-        ("family: ecp5", "family: ice40", r"copy.yaml: unknown family 'ice40'; must be one of ecp5"),
+        ("family: ecp5", "family: ice40", r"copy.yaml: unknown family 'ice40'; must be one of .*ecp5"),
         ("name: ulx3s-85f", "name: other", "name must be 'copy' like the file, not 'other'"),
         ("family: ecp5", "family: [", "copy.yaml is not YAML"),
     ],
@@ -82,5 +90,14 @@ def test_document_holds_the_frames_and_every_field():
     assert "| IMAGE (to the board) | 0x01 | pixel bytes in raster order" in text
     assert "| INFO (to the board) | 0x02 | no payload" in text
     assert "| BAD_CRC | 1 | the frame's CRC is wrong" in text
-    for name in Board.model_fields:
-        assert f"`{name}`" in text, name
+    for row in rows(Board, ""):
+        assert row in text
+
+
+def rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """A row of the table for every field, and for the fields of its part."""
+    for name, field in model.model_fields.items():
+        yield f"| `{prefix}{name}` | {field.description} |"
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from rows(kind, f"{prefix}{name}.")

@@ -44,6 +44,15 @@ def played(tmp_path):
     return folder
 
 
+def test_they_are_sound(copy):
+    for name in ("tests", "docs", "benchmarks"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    tests = ("tests/boards/test_registry.py", "tests/packaging/test_rooms.py")
+    passed = run(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", *tests)
+    assert all(f"[{name}]" in passed for name in ("ecpix5-85f", "tang-primer-20k"))
+
+
 def test_a_board_in_one_file(copy, played):
     assert "ecpix5-85f" in run(copy, "-P", "-c", MAIN, "boards")
     run(copy, "-P", "-c", MAIN, "generate", "small.safetensors", "--board", "ecpix5-85f", "-o", "one")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from spikewright.compiler.front import limits
 from spikewright.flow import supported_page as drawn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,11 @@ def at_the_root(monkeypatch):
 
 def test_every_refusal_is_there():
     assert TEXT.startswith(drawn.HEAD + drawn.limits_table() + drawn.BOARDS + drawn.boards_head()), RENEW
+
+
+def test_every_limit_is_listed():
+    named = [value for value in vars(limits).values() if isinstance(value, limits.Limit)]
+    assert tuple(named) == limits.LIMITS
 
 
 def test_every_network_is_there():
