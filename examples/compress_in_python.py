@@ -35,6 +35,7 @@ from spikewright.models.spikformer import Spikformer, SpikformerConfig
 from spikewright.models.task import make_task
 from spikewright.sim.golden import run as golden
 
+torch.set_num_threads(1)  # the networks are small
 IMAGES = 64
 CONFIG = SpikformerConfig(dim=32, depth=2, heads=2, steps=4, mlp_ratio=2)
 task = make_task(load("digits"))

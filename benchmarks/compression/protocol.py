@@ -172,7 +172,7 @@ def paired(dense: list[list[int]], classes: list[list[int]], labels: list[list[i
         [np.asarray(given) == np.asarray(true) for given, true in zip(folds, labels, strict=True)]
         for folds in (dense, classes)
     ]
-    differences = [100.0 * (other.astype(float) - teacher) for teacher, other in zip(*right, strict=True)]
+    differences = [100.0 * (judged.astype(float) - teacher) for teacher, judged in zip(*right, strict=True)]
     rng = np.random.default_rng(20231)
     draws = np.zeros(_RESAMPLES)
     for fold in differences:

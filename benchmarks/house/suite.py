@@ -45,18 +45,18 @@ def _suite(version: str) -> Row:
         done = subprocess.run([*words, "test"], cwd=clone, env=env, capture_output=True, text=True)
         minutes = round((time.monotonic() - start) / 60, 2)
     closing = _CLOSING.findall(done.stdout)
-    said = closing[-1][0] if closing else done.stdout[-200:]
+    note = closing[-1][0] if closing else done.stdout[-200:]
     met = done.returncode == 0 and minutes <= 9
     return Row(f"house.make-test-{version}", COMMAND, minutes, "minutes of make test on two cores", "passes, at most 9",
-               met, note=said)  # fmt: skip
+               met, note=note)  # fmt: skip
 
 
 def collected(tree: Path, path: Path | None) -> Counter[str]:
     """Tests of a tree by name, with the number of their parameters, without their files."""
     env = {**os.environ, **({} if path is None else {"PYTHONPATH": str(path)})}
     words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
-    said = subprocess.run(words, cwd=tree, env=env, capture_output=True, text=True).stdout
-    return Counter(line.partition("::")[2].partition("[")[0] for line in said.splitlines() if "::" in line)
+    listing = subprocess.run(words, cwd=tree, env=env, capture_output=True, text=True).stdout
+    return Counter(line.partition("::")[2].partition("[")[0] for line in listing.splitlines() if "::" in line)
 
 
 def _lost() -> Row:

@@ -78,21 +78,25 @@ def record(pictures: NDArray[np.uint8], camera: Camera | None = None) -> list[Ev
     crossings: list[tuple[NDArray[np.int64], ...]] = [(np.empty(0, np.int64),) * 5]
     for look in range(1, len(path)):
         now = np.log(camera.floor + moved(light, *path[look]))
+        change = now - level
         for polarity, sign in ((0, -1.0), (1, 1.0)):
-            threshold = thresholds[polarity]
-            times = np.floor(sign * (now - level) / threshold + 1e-6).astype(np.int64)
-            hit = np.nonzero(times > 0)
+            near = np.flatnonzero(sign * change > 0.5 * thresholds[polarity])  # few pixels: the others fire nothing
+            image, y, x = np.unravel_index(near, change.shape)
+            threshold = thresholds[polarity, image, y, x]
+            times = np.floor(sign * change[image, y, x] / threshold + 1e-6).astype(np.int64)
             for k in range(1, int(times.max(initial=0)) + 1):
-                image, y, x = (index[times[hit] >= k] for index in hit)
-                crossed = level[image, y, x] + sign * k * threshold[image, y, x]
-                slope = now[image, y, x] - before[image, y, x]
-                part = np.clip((crossed - before[image, y, x]) / np.where(slope == 0, 1, slope), 0, 1)
+                again = times >= k
+                at = image[again], y[again], x[again]
+                crossed = level[at] + sign * k * threshold[again]
+                slope = now[at] - before[at]
+                part = np.clip((crossed - before[at]) / np.where(slope == 0, 1, slope), 0, 1)
                 t = (look - 1) * camera.step_us + np.floor(part * (camera.step_us - 1)).astype(np.int64)
-                crossings.append((image, t, y, x, np.full(len(image), polarity)))
-            level += np.where(times > 0, sign * times * threshold, 0).astype(np.float32)
+                crossings.append((image[again], t, y[again], x[again], np.full(len(at[0]), polarity)))
+            level[image, y, x] += np.where(times > 0, sign * times * threshold, 0).astype(np.float32)
         before = now
-    events = np.concatenate([np.stack(parts, axis=1) for parts in crossings])
-    owner, when, row, column, on = events[np.lexsort(events.T[[3, 2, 1, 0]])].T
+    owner, when, row, column, on = (np.concatenate(parts) for parts in zip(*crossings, strict=True))
+    order = np.argsort(((owner * len(path) * camera.step_us + when) * height + row) * width + column, kind="stable")
+    owner, when, row, column, on = (values[order] for values in (owner, when, row, column, on))
     edges = np.searchsorted(owner, np.arange(n + 1))
     x_of, y_of, is_on = column.astype(np.uint16), row.astype(np.uint16), on.astype(np.bool_)
     return [Events(when[a:b].copy(), x_of[a:b], y_of[a:b], is_on[a:b], width, height) for a, b in pairwise(edges)]

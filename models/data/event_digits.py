@@ -23,7 +23,7 @@ from spikewright.models.formats.nbin import read_nbin, write_nbin
 SENSOR, SCALE, STEPS = 64, 5, 8
 #: Frames of the training split move by up to so many pixels, each epoch anew.
 REACH = 4
-BATCH = 100
+BATCH = 25
 
 
 def digit_events(start: int) -> list[Events]:
