@@ -35,34 +35,33 @@ def place(channels: int, banks: int, readers: list[Reader], seed: int = 1) -> Pl
     start = Placement.interleaved(channels, banks)
     if banks == 1 or not readers:
         return start
-    entries = np.concatenate([reader.entries for reader in readers]).astype(np.int32)
+    entries = np.concatenate([reader.entries for reader in readers]).T.astype(np.int32, order="C")
     scale = np.concatenate([np.full(len(r.entries), r.planes, np.int32) for r in readers])
     repeats = np.concatenate([np.full(len(r.entries), r.repeats, np.int64) for r in readers])
     gap = np.concatenate([np.full(len(r.entries), r.gap, np.int32) for r in readers])
     bank = np.array([b for b, _ in start.slots])
-    loads = np.stack([entries[:, bank == b].sum(axis=1) for b in range(banks)], axis=1)
-    users = [np.flatnonzero(entries[:, c]) for c in range(channels)]
+    loads = np.stack([entries[bank == b].sum(axis=0) for b in range(banks)])
+    cycles = np.maximum(loads.max(axis=0) * scale, gap) * repeats
     rng = np.random.default_rng(seed)
     tries = min(MOST_TRIES, TRIES_PER_CHANNEL * channels)
     for a, b in rng.integers(channels, size=(tries, 2)):
-        if bank[a] == bank[b]:
+        source, target = bank[a], bank[b]
+        if source == target:
             continue
-        rows = np.union1d(users[a], users[b])
-        if not len(rows):
-            continue
-        before = loads[rows]
-        after = before.copy()
-        moved = entries[rows, a] - entries[rows, b]
-        after[:, bank[a]] -= moved
-        after[:, bank[b]] += moved
-        old = np.maximum(before.max(axis=1) * scale[rows], gap[rows])
-        new = np.maximum(after.max(axis=1) * scale[rows], gap[rows])
-        # where the longest list stays, evener lists are still the better start for the next swap
-        gain = int(((old - new) * repeats[rows]).sum())
-        evener = int((before.astype(np.int64) ** 2).sum() - (after.astype(np.int64) ** 2).sum())
+        difference = entries[a] - entries[b]
+        rows = np.flatnonzero(difference)  # the outputs whose lists the swap changes
+        moved = difference[rows]
+        after = loads[:, rows]
+        after[source] -= moved
+        after[target] += moved
+        new = np.maximum(after.max(axis=0) * scale[rows], gap[rows]) * repeats[rows]
+        # where the longest list stays, evener lists are still the better start for the next swap: by their squares
+        gain = int((cycles[rows] - new).sum())
+        evener = int((moved.astype(np.int64) * (after[source] - after[target] + moved)).sum())
         if gain > 0 or (gain == 0 and evener > 0):
-            loads[rows] = after
-            bank[a], bank[b] = bank[b], bank[a]
+            loads[:, rows] = after
+            cycles[rows] = new
+            bank[a], bank[b] = target, source
     slots: list[tuple[int, int]] = []
     filled = [0] * banks
     for c in range(channels):

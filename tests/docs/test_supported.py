@@ -31,9 +31,6 @@ def test_every_network_is_there():
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == list(drawn.networks()), RENEW
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("`packages/spikformer`", drawn.DENSE)]
-
-
-@pytest.mark.parametrize("name", ["`packages/clutter-digits`", "`packages/vgg`", *SLOW])
+@pytest.mark.parametrize("name", ["`packages/clutter-digits`", "`packages/spikformer`", "`packages/vgg`", drawn.DENSE])
 def test_what_fits(name):
     assert drawn.boards_row(name, drawn.networks()[name]) in TEXT, RENEW
