@@ -76,10 +76,10 @@ class Built:
         cwd = cwd.resolve()
         cwd.mkdir(parents=True, exist_ok=True)
         seed = int(os.environ.get("SPIKEWRIGHT_SEED", DEFAULT_SEED)) if seed is None else seed
-        extra = {**(env or {}), GIVEN: json.dumps(dict(given or {}))}
         module, path = str(test_module), list(sys.path)
         if isinstance(test_module, Path):
             module, path = test_module.stem, [str(test_module.resolve().parent), *path]
+        extra = {**_assertions(module), **(env or {}), GIVEN: json.dumps(dict(given or {}))}
         log, results = cwd / "run.log", cwd / "results.xml"
         runner = QuietRunner(simulation_tools(), self.timing)
         runner.timeout = timeout
@@ -116,6 +116,15 @@ class Built:
         if not passed:
             raise BenchError(f"no test ran {where}\n{_tail(log)}")
         return BenchRun(tuple(passed), seconds, seed, log, cwd / "dump.fst" if waves else None)
+
+
+def _assertions(module: str) -> dict[str, str]:
+    """Failed assertions are quoted with their values in this module only.
+
+    cocotb would have pytest, with all its plugins, rewrite whatever the bench imports, numpy too, anew in every run:
+    two seconds of the two and a half that a small bench takes.
+    """
+    return {"COCOTB_REWRITE_ASSERTION_FILES": f"{module.split('.')[-1]}.py", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def _read_results(path: Path) -> tuple[list[str], list[str]]:

@@ -95,6 +95,15 @@ def test_wrong_value_and_hang_are_bench_errors(tmp_path, cache):
         bench(Adder(3), BENCH, cwd=tmp_path, build_dir=cache, testcase="absent", given=given)
 
 
+def test_a_benchs_own_assertion_is_quoted_with_its_values_and_libraries_are_left_alone(tmp_path, cache):
+    own = tmp_path / "own_bench.py"
+    lines = ["import cocotb, numpy", "", "@cocotb.test()", "async def adds(dut):"]
+    lines += ["    assert type(numpy.__loader__).__name__ == 'SourceFileLoader'", "    three = 3"]
+    own.write_text("\n".join([*lines, "    assert three == 4", ""]))
+    with pytest.raises(BenchError, match="adds: assert 3 == 4"):
+        bench(Adder(3), own, cwd=tmp_path, build_dir=cache)
+
+
 def test_wall_time_limit(tmp_path, cache):
     hang = tmp_path / "hang_bench.py"
     hang.write_text("import cocotb, time\n\n@cocotb.test()\nasync def hangs(dut):\n    time.sleep(60)\n")
