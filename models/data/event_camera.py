@@ -57,13 +57,10 @@ def moved(pictures: Float, rows: float, columns: float) -> Float:
     fy, fx = rows - top, columns - left
     margin = max(abs(top), abs(left)) + 1
     padded = np.pad(pictures, ((0, 0), (margin, margin), (margin, margin)))
-
-    def at(dy: int, dx: int) -> Float:
-        y, x = margin - top - dy, margin - left - dx
-        return padded[:, y : y + height, x : x + width]
-
-    result = (1 - fy) * ((1 - fx) * at(0, 0) + fx * at(0, 1)) + fy * ((1 - fx) * at(1, 0) + fx * at(1, 1))
-    return result.astype(np.float32)
+    y, x = margin - top - 1, margin - left - 1
+    rows_of = padded[:, y : y + height + 1]
+    across = (1 - fx) * rows_of[:, :, x + 1 : x + 1 + width] + fx * rows_of[:, :, x : x + width]
+    return ((1 - fy) * across[:, 1:] + fy * across[:, :-1]).astype(np.float32)
 
 
 def record(pictures: NDArray[np.uint8], camera: Camera | None = None) -> list[Events]:
@@ -71,32 +68,34 @@ def record(pictures: NDArray[np.uint8], camera: Camera | None = None) -> list[Ev
     camera = camera or Camera()
     n, height, width = pictures.shape
     light = (pictures / 255 * (1 - camera.floor)).astype(np.float32)
-    thresholds = np.broadcast_to(camera.thresholds(height, width)[:, None], (2, *pictures.shape))
+    thresholds = np.broadcast_to(camera.thresholds(height, width)[:, None], (2, *pictures.shape)).reshape(2, -1)
+    least = 0.99 * thresholds.min(initial=np.inf)
     path = camera.path()
-    before = np.log(camera.floor + moved(light, *path[0]))
+    before = np.log(camera.floor + moved(light, *path[0])).ravel()
     level = before.copy()
-    crossings: list[tuple[NDArray[np.int64], ...]] = [(np.empty(0, np.int64),) * 5]
+    crossings: list[tuple[NDArray[np.int64], ...]] = [(np.empty(0, np.int64),) * 3]
     for look in range(1, len(path)):
-        now = np.log(camera.floor + moved(light, *path[look]))
-        change = now - level
-        for polarity, sign in ((0, -1.0), (1, 1.0)):
-            near = np.flatnonzero(sign * change > 0.5 * thresholds[polarity])  # few pixels: the others fire nothing
-            image, y, x = np.unravel_index(near, change.shape)
-            threshold = thresholds[polarity, image, y, x]
-            times = np.floor(sign * change[image, y, x] / threshold + 1e-6).astype(np.int64)
-            for k in range(1, int(times.max(initial=0)) + 1):
-                again = times >= k
-                at = image[again], y[again], x[again]
-                crossed = level[at] + sign * k * threshold[again]
-                slope = now[at] - before[at]
-                part = np.clip((crossed - before[at]) / np.where(slope == 0, 1, slope), 0, 1)
-                t = (look - 1) * camera.step_us + np.floor(part * (camera.step_us - 1)).astype(np.int64)
-                crossings.append((image[again], t, y[again], x[again], np.full(len(at[0]), polarity)))
-            level[image, y, x] += np.where(times > 0, sign * times * threshold, 0).astype(np.float32)
+        now = np.log(camera.floor + moved(light, *path[look])).ravel()
+        near = np.flatnonzero(np.abs(now - level) > least)  # few pixels: the others fire nothing
+        change = now[near] - level[near]
+        on = (change > 0).astype(np.int64)
+        threshold = thresholds[on, near]
+        times = np.floor(np.abs(change) / threshold + 1e-6).astype(np.int64)
+        step = np.where(on, threshold, -threshold)
+        of = np.repeat(np.arange(len(near)), times)  # of each event: its pixel, and its number there, from 1
+        pixel = near[of]
+        k = np.arange(1, len(of) + 1) - np.repeat(np.cumsum(times) - times, times)
+        crossed = level[pixel] + k.astype(np.float32) * step[of]
+        slope = now[pixel] - before[pixel]
+        part = np.clip((crossed - before[pixel]) / np.where(slope == 0, 1, slope), 0, 1)
+        t = (look - 1) * camera.step_us + np.floor(part * (camera.step_us - 1)).astype(np.int64)
+        crossings.append((pixel, t, on[of]))
+        level[near] += times.astype(np.float32) * step
         before = now
-    owner, when, row, column, on = (np.concatenate(parts) for parts in zip(*crossings, strict=True))
-    order = np.argsort(((owner * len(path) * camera.step_us + when) * height + row) * width + column, kind="stable")
-    owner, when, row, column, on = (values[order] for values in (owner, when, row, column, on))
-    edges = np.searchsorted(owner, np.arange(n + 1))
-    x_of, y_of, is_on = column.astype(np.uint16), row.astype(np.uint16), on.astype(np.bool_)
+    pixel, when, on = (np.concatenate(parts) for parts in zip(*crossings, strict=True))
+    owner, place = np.divmod(pixel, height * width)
+    order = np.argsort((owner * len(path) * camera.step_us + when) * height * width + place, kind="stable")
+    when, place, is_on = when[order], place[order], on[order].astype(np.bool_)
+    edges = np.searchsorted(owner[order], np.arange(n + 1))
+    y_of, x_of = (values.astype(np.uint16) for values in np.divmod(place, width))
     return [Events(when[a:b].copy(), x_of[a:b], y_of[a:b], is_on[a:b], width, height) for a, b in pairwise(edges)]
