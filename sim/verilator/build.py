@@ -26,7 +26,7 @@ from spikewright.toolchain import require_wave_headers, simulation_tools
 #: Lint messages Amaranth's Verilog draws by its nature; everything else stays fatal.
 WAIVED = ("WIDTHEXPAND", "WIDTHTRUNC", "PROCASSINIT", "UNUSEDSIGNAL", "DECLFILENAME", "CASEINCOMPLETE")
 #: Part of every build's hash: raise it when the recipe below changes.
-RECIPE = 1
+RECIPE = 2
 
 
 class BuildError(PlainError):
@@ -65,7 +65,7 @@ def build(
     support; parameters: of ``top``, strings are quoted for you.
 
     timing: allow delays and event controls in the sources; waive: further lint messages that are not fatal for these
-    sources; optimise: C++ optimisation of the model (``-O1`` builds small tests sooner).
+    sources; optimise: C++ optimisation of the model (``-O0`` builds small tests sooner).
     """
     tools = simulation_tools()
     if waves:

@@ -112,7 +112,7 @@ def harness(parts: Mapping[str, wiring.Component], edit: Callable[[str], str] | 
             default_cache(),
             inputs=inputs,
             outputs=outputs,
-            optimise="-O1",
+            optimise="-O0",
             waive=("ALWNEVER", "MULTITOP"),
         )
 
