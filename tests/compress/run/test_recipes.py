@@ -4,6 +4,8 @@ Spike by spike on every test image; frames of events, which are many times as la
 """
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,24 +90,42 @@ constraints:
 )
 
 
-def run(name: str, text: str, folder: Path, *, images: int | None = None) -> tuple[Package, dict[str, object]]:
-    path = folder / f"{name}.yaml"
-    path.write_text(f"name: {name}\nseed: 3\n{text}")
-    package = read_package(run_recipe(path, folder / "run"))
-    recipe = load_recipe(path)
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The run of a recipe from beginning to end, which is made when it is first asked for: its folder."""
+
+    @cache
+    def made(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        run_recipe(recipe_file(name, folder), folder / "run")
+        return folder / "run"
+
+    return made
+
+
+def recipe_file(name: str, folder: Path) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(f"name: {name}\nseed: 3\n{(RECIPES | {'events': EVENTS})[name]}")
+    return path
+
+
+def check(folder: Path, *, images: int | None = None) -> tuple[Package, dict[str, object]]:
+    """Package and metrics of a run, after the package was compared with the trained network."""
+    package, recipe = read_package(folder / "package.safetensors"), load_recipe(folder / "recipe.yaml")
     task = task_of(recipe)
-    network = load_quantised(recipe, folder / "run" / "quantised.safetensors")
+    network = load_quantised(recipe, folder / "quantised.safetensors")
     test = task.data.test
     classes = predict(network, task, test, double=True)
     assert np.array_equal(classes, package.tensors["record.quantised"])
     compared = test.images[:images]
     assert_same(network, package, compared, task.inputs(compared))
-    return package, json.loads((folder / "run" / "metrics.json").read_text())
+    return package, json.loads((folder / "metrics.json").read_text())
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_ends_in_a_package_that_is_the_trained_network(name: str, tmp_path: Path) -> None:
-    package, metrics = run(name, RECIPES[name], tmp_path)
+def test_a_recipe_ends_in_a_package_that_is_the_trained_network(name: str, whole_run: Callable[[str], Path]) -> None:
+    folder = whole_run(name)
+    package, metrics = check(folder)
     weights = metrics["weights"]
     assert isinstance(weights, dict)
     ops = {op.name: op for op in package.network.ops}
@@ -129,7 +149,7 @@ def test_a_recipe_ends_in_a_package_that_is_the_trained_network(name: str, tmp_p
         assert all(np.count_nonzero(matrix) < matrix.size for matrix in matrices)
     if name == "guided-resnet-channels":
         assert weights["total"] < 0.42 * sum(
-            p.numel() for n, p in load_file(tmp_path / "run" / "dense.safetensors").items() if p.dim() > 1
+            p.numel() for n, p in load_file(folder / "dense.safetensors").items() if p.dim() > 1
         )
         assert any(getattr(op, "shortcut", None) for op in ops.values())
 
@@ -146,10 +166,9 @@ def test_a_recipe_ends_in_a_package_that_is_the_trained_network(name: str, tmp_p
     ],
 )
 def test_a_run_that_goes_on_from_a_stage_ends_with_the_same_bytes(
-    name: str, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, stage: str, tmp_path: Path, whole_run: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, real = tmp_path / "recipe.yaml", stages.train
-    path.write_text(f"name: {name}\nseed: 3\n{RECIPES[name]}")
+    path, real = recipe_file(name, tmp_path), stages.train
 
     def dies(*args: Any, **named: Any) -> Any:
         if args[3].label == stage:
@@ -157,7 +176,7 @@ def test_a_run_that_goes_on_from_a_stage_ends_with_the_same_bytes(
             raise KeyboardInterrupt
         return real(*args, **named)
 
-    run_recipe(path, tmp_path / "whole")
+    uncut = whole_run(name)
     monkeypatch.setattr(stages, "train", dies)
     with pytest.raises(KeyboardInterrupt):
         run_recipe(path, tmp_path / "cut")
@@ -165,7 +184,7 @@ def test_a_run_that_goes_on_from_a_stage_ends_with_the_same_bytes(
     run_recipe(path, tmp_path / "cut")
     whole, cut = (
         {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-        for folder in (tmp_path / "whole", tmp_path / "cut")
+        for folder in (uncut, tmp_path / "cut")
     )
     assert len(whole) > 8
     assert cut == whole
@@ -187,13 +206,15 @@ teacher: {{epochs: 0}}
 constraints:
   masks: {{method: l1p, sparsity: 0.5, epochs: 1}}
 {FIXED}"""
-    run("mine", text, tmp_path)
+    (tmp_path / "mine.yaml").write_text(f"name: mine\nseed: 3\n{text}")
+    run_recipe(tmp_path / "mine.yaml", tmp_path / "run")
+    check(tmp_path / "run")
     dense = load_file(tmp_path / "run" / "dense.safetensors")
     assert all(torch.equal(dense[n], t) for n, t in mine.state_dict().items())
 
 
-def test_frames_of_an_event_camera(tmp_path: Path) -> None:
-    package, _ = run("events", EVENTS, tmp_path, images=40)
+def test_frames_of_an_event_camera(whole_run: Callable[[str], Path]) -> None:
+    package, _ = check(whole_run("events"), images=40)
     assert package.network.input.frames
     assert not package.network.input.signed
     assert package.tensors["input.table"].max() == 7
