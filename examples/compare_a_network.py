@@ -22,12 +22,13 @@ def main(folder: Path, path: Path | None) -> bool:
     torch.set_num_threads(1)  # the network is small
     if path is None:
         path = folder / "random.safetensors"
-        spec = NetworkSpec(height=8, width=8, dim=12, heads=2, depth=1, mlp_ratio=2, selectors=((0, 3),))
-        write_package(random_package(seed=1, spec=spec), path)
+        pools = (False, True, False, False)
+        spec = NetworkSpec(height=8, width=8, dim=24, heads=2, depth=2, pools=pools, selectors=((1, 9),))
+        write_package(random_package(seed=5, spec=spec), path)
     image = read_package(path).network.input
 
     # Verilog, ROM images and program: the shape of the engine that fits the board, or one given here
-    build = generate(path, "ulx3s-85f", folder / "BUILD", ShapeRequest(lanes=8, banks=1, streams=1))
+    build = generate(path, "ulx3s-85f", folder / "BUILD", ShapeRequest(lanes=16, banks=2, streams=1))
     print(build.program["choice"]["reason"])
     simulator = build.simulator()  # compiled once for all networks of this structure
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+# compare_a_network.py and the tests of the command line take one network: its simulator is built once for both
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PRINTS = {
     "compare_a_network.py": r"bit-exact: True, \d+ values of 4 images compared",
