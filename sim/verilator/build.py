@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cocotb_tools.config
@@ -83,11 +83,11 @@ def build(
         tools.cxx,
         _cxx_version(tools.cxx),
         waves,
-        timing,
     ]
     kit += [str(cocotb_tools.config.libs_dir), sys.version]
     texts = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in sources]
-    key = _digest(kit, texts, top, sorted(inputs), sorted(outputs), sorted(values.items()), sorted(waive), optimise)
+    ports = sorted(inputs), sorted(outputs)
+    key = _digest(kit, timing, texts, top, *ports, sorted(values.items()), sorted(waive), optimise)
     folder = build_dir / f"{top}-{key}"
     built = Built(top, folder, waves, timing)
     with _locked(build_dir / ".locks" / f"{top}-{key}"):
@@ -116,8 +116,7 @@ def build(
             )
         except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
             raise BuildError(_build_fault(top, folder / "build.log", error)) from None
-        if not runtime.is_dir():
-            _keep_runtime(folder, runtime)
+        _keep_runtime(folder, runtime)
         (folder / "done").write_text(key + "\n")
     return built
 
@@ -144,12 +143,11 @@ def _build_fault(top: str, log: Path, error: BaseException) -> str:
 
 
 def _keep_runtime(folder: Path, runtime: Path) -> None:
-    """Keeps the compiled Verilator library (10 of the 13 s of a small build) for the next build of this kind."""
-    part = runtime.with_name(f"{runtime.name}.{os.getpid()}")
-    try:
-        part.mkdir(parents=True, exist_ok=True)
+    """Keeps the compiled Verilator library (10 of the 13 s of a small build) for the next builds of this kind."""
+    with suppress(OSError):  # there is no place for a cache: it only saves time
+        runtime.mkdir(parents=True, exist_ok=True)
         for compiled in folder.glob("verilated*.o"):
-            shutil.copy(compiled, part / compiled.name)
-        part.rename(runtime)
-    except OSError:  # another build was first, or there is no place for a cache: it only saves time
-        shutil.rmtree(part, ignore_errors=True)
+            if not (runtime / compiled.name).is_file():
+                part = runtime / f"{compiled.name}.{os.getpid()}"
+                shutil.copy(compiled, part)
+                part.replace(runtime / compiled.name)
