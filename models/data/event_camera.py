@@ -63,14 +63,28 @@ def moved(pictures: Float, rows: float, columns: float) -> Float:
     return ((1 - fy) * across[:, 1:] + fy * across[:, :-1]).astype(np.float32)
 
 
+def _reached(brightest: NDArray[np.uint8], way: NDArray[np.float64]) -> slice:
+    """The rows, or columns, that light comes to when what is lit moves along the way; elsewhere nothing changes.
+
+    brightest: of each row, or column, before it moves.
+    """
+    where = np.flatnonzero(brightest)
+    if len(where) == 0:
+        return slice(0, 0)
+    first, last = where[0] + int(np.floor(way.min())), where[-1] + int(np.ceil(way.max()))
+    return slice(max(0, first), min(len(brightest), last + 1))
+
+
 def record(pictures: NDArray[np.uint8], camera: Camera | None = None) -> list[Events]:
     """The events of each picture, uint8 ``[n, H, W]``, in the order of their time; t in µs from the first look."""
     camera = camera or Camera()
-    n, height, width = pictures.shape
-    light = (pictures / 255 * (1 - camera.floor)).astype(np.float32)
-    thresholds = np.broadcast_to(camera.thresholds(height, width)[:, None], (2, *pictures.shape)).reshape(2, -1)
-    least = 0.99 * thresholds.min(initial=np.inf)
     path = camera.path()
+    rows, columns = (_reached(pictures.max(axis=(0, 2 - axis), initial=0), path[:, axis]) for axis in (0, 1))
+    light = (pictures[:, rows, columns] / 255 * (1 - camera.floor)).astype(np.float32)
+    n, height, width = light.shape
+    sensor = camera.thresholds(*pictures.shape[1:])[:, None, rows, columns]
+    thresholds = np.broadcast_to(sensor, (2, n, height, width)).reshape(2, -1)
+    least = 0.99 * thresholds.min(initial=np.inf)
     before = np.log(camera.floor + moved(light, *path[0])).ravel()
     level = before.copy()
     crossings: list[tuple[NDArray[np.int64], ...]] = [(np.empty(0, np.int64),) * 3]
@@ -93,9 +107,11 @@ def record(pictures: NDArray[np.uint8], camera: Camera | None = None) -> list[Ev
         level[near] += times.astype(np.float32) * step
         before = now
     pixel, when, on = (np.concatenate(parts) for parts in zip(*crossings, strict=True))
-    owner, place = np.divmod(pixel, height * width)
+    owner, place = np.divmod(pixel, max(1, height * width))
     order = np.argsort((owner * len(path) * camera.step_us + when) * height * width + place, kind="stable")
     when, place, is_on = when[order], place[order], on[order].astype(np.bool_)
     edges = np.searchsorted(owner[order], np.arange(n + 1))
-    y_of, x_of = (values.astype(np.uint16) for values in np.divmod(place, width))
-    return [Events(when[a:b].copy(), x_of[a:b], y_of[a:b], is_on[a:b], width, height) for a, b in pairwise(edges)]
+    y, x = np.divmod(place, max(1, width))
+    x_of, y_of = (x + columns.start).astype(np.uint16), (y + rows.start).astype(np.uint16)
+    size = pictures.shape[2], pictures.shape[1]
+    return [Events(when[a:b].copy(), x_of[a:b], y_of[a:b], is_on[a:b], *size) for a, b in pairwise(edges)]

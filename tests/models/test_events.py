@@ -63,6 +63,20 @@ def test_a_higher_threshold_gives_fewer_events_and_a_still_picture_none() -> Non
     assert len(record(black)[0]) == 0
 
 
+@pytest.mark.parametrize("reach", [0.0, 0.5, 2.0, 4.0, -3.3])
+def test_what_is_lit_anywhere_gives_the_events_that_it_gives_in_a_wider_picture(reach: float) -> None:
+    rng, camera = np.random.default_rng(1), Camera(mismatch=0.0, reach=reach, step_us=20_000)
+    for height, width in rng.integers(1, 12, (20, 2)):
+        picture = np.where(rng.random((1, height, width)) < 0.1, rng.integers(1, 256, (1, height, width)), 0)
+        wide = np.pad(picture, ((0, 0), (6, 6), (6, 6)), constant_values=0)
+        wide[:, 0, 0] = wide[:, -1, -1] = 255  # the whole of it counts
+        here, there = (record(pictures.astype(np.uint8), camera)[0] for pictures in (picture, wide))
+        x, y = there.x.astype(int) - 6, there.y.astype(int) - 6
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        for mine, theirs in ((here.x, x), (here.y, y), (here.t, there.t), (here.polarity, there.polarity)):
+            assert np.array_equal(mine, theirs[inside])
+
+
 def test_all_pictures_are_seen_by_one_sensor() -> None:
     """Pixels differ, ON from OFF as well, but a pixel is the same in every recording."""
     spread = Camera(threshold=0.2, mismatch=0.1).thresholds(64, 64) / 0.2
