@@ -17,6 +17,8 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check --
 PYTEST_JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist worksteal
 export PYTHONNOUSERSITE := 1
+# Containers often set it: then every process, and each of 250 simulators, would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: help demo test test-quick test-slow lint mypy format bench constraints check-tools clean distclean
