@@ -26,6 +26,7 @@ REPLACED = {
     "test_imports_go_left": "itself, of all rooms at once",
 }
 _CLOSING = re.compile(r"^=+ (.*(?:passed|failed).*) in ([\d.]+)s", re.MULTILINE)
+_FAILED = re.compile(r"^FAILED \S+", re.MULTILINE)
 
 
 def rows() -> list[Row]:
@@ -46,7 +47,7 @@ def _suite(version: str) -> Row:
         done = subprocess.run([*words, "test"], cwd=clone, env=env, capture_output=True, text=True)
         minutes = round((time.monotonic() - start) / 60, 2)
     closing = _CLOSING.findall(done.stdout)
-    note = closing[-1][0] if closing else done.stdout[-200:]
+    note = "; ".join([closing[-1][0], *_FAILED.findall(done.stdout)]) if closing else done.stdout[-200:]
     met = done.returncode == 0 and minutes <= 9
     return Row(f"house.make-test-{version}", COMMAND, minutes, "minutes of make test on two cores", "passes, at most 9",
                met, note=note)  # fmt: skip

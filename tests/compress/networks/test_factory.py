@@ -325,11 +325,12 @@ def test_a_factory_that_builds_something_else_is_another_recipe(put: Put, tmp_pa
                "    return network\n"), ("depth=1", "depth=2"), ("heads=2", "heads=4"), ("mlp_ratio=2", "mlp_ratio=2, "
                "input_scale=0.5")  # fmt: skip
     keys = {before}
-    for old, new in changes:
+    for n, (old, new) in enumerate(changes, 1):
         assert old in NETWORK
         sys.modules.pop(name)
         importlib.invalidate_caches()
-        (tmp_path / f"{name}.py").write_text(NETWORK.replace(old, new, 1) + f"# {new!r}")
+        # each of another length, by which Python tells that bytecode is stale
+        (tmp_path / f"{name}.py").write_text(NETWORK.replace(old, new, 1) + "\n" * 10 * n)
         keys.add(stage_key(recipe, "teacher"))
     assert len(keys) == 1 + len(changes)
     torch.random.set_rng_state(drawn)
