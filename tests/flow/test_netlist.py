@@ -42,7 +42,7 @@ def test_netlist_gives_the_golden_scores(case: Callable[[], tuple[Package, Shape
     source = elaborate(Accelerator(structure=program.structure), "accelerator", tmp_path)
     netlist = make_netlist("accelerator", [source], memory_sources(), tmp_path / "netlist", FAMILY)
     assert "MULT18X18D" not in netlist.cell_count
-    built = build_simulator(program.structure, netlist.sources, folder=tmp_path / "sim", optimise="-O1")
+    built = build_simulator(program.structure, netlist.sources, folder=tmp_path / "sim")
     answers = run_program(
         program, images, folder=tmp_path / "run", built=built, options=RunOptions(tracing=False, timeout=1200)
     )

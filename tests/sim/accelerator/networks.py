@@ -102,7 +102,7 @@ def programs_of(name: str) -> tuple[Program, ...]:
 
 @cache
 def simulator_of(name: str) -> Built:
-    return build_simulator(programs_of(name)[0].structure, optimise="-O0" if name in DEFAULT else "-O3")
+    return build_simulator(programs_of(name)[0].structure, optimise="-O0" if name in DEFAULT else "-O1")
 
 
 def images_of(name: str, index: int, count: int) -> np.ndarray:

@@ -116,11 +116,11 @@ def test_unchanged_build_is_reused(tmp_path, cache, monkeypatch):
     inputs, outputs = port_names(source.read_text(), "dut")
     assert set(inputs) == {"clk", "rst", "i__payload", "i__valid", "o__ready"}
     assert set(outputs) == {"i__ready", "o__payload", "o__valid"}
-    first = build([source], "dut", cache, inputs=inputs, outputs=outputs, optimise="-O1")
+    first = build([source], "dut", cache, inputs=inputs, outputs=outputs)
     text = source.read_text()
     assert elaborate(Adder(5), "dut", tmp_path).read_text() == text
     monkeypatch.setattr(QuietRunner, "build", None)
-    assert build([source], "dut", cache, inputs=inputs, outputs=outputs, optimise="-O1") == first
+    assert build([source], "dut", cache, inputs=inputs, outputs=outputs) == first
 
 
 def test_build_faults_are_one_sentence(tmp_path, cache):

@@ -92,7 +92,6 @@ def test_delays_parameters_and_rom_files(tmp_path):
         outputs=["done", "q"],
         parameters={"ROM": "rom.hex", "LAST": 3},
         timing=True,
-        optimise="-O1",
     )
     run = tmp_path / "run"
     run.mkdir()
