@@ -36,7 +36,7 @@ def main(folder: Path, path: Path | None) -> bool:
     comparison = compare(build.network, simulator, images)
     cycles = comparison.counters[:, 0].sum() / comparison.images
     counted = f"{comparison.values} values of {comparison.images} images compared"
-    print(f"bit-exact: {comparison.bit_exact}, {counted}, {comparison.first or ''}")
+    print(f"bit-exact: {comparison.bit_exact}, {counted}", comparison.first or "")
     print(f"{cycles:.0f} cycles an image, {build.program['predicted_cycles']} predicted without skipping")
     return comparison.bit_exact
 
