@@ -44,6 +44,9 @@ GROUPS = {
         "house.rows", "that the plan of the house changed nothing that is computed; its sizes (slow)", slow=True
     ),
     "suite": Group("house.suite", "make test in fresh clones with every Python (slow)", slow=True),
+    "program": Group(
+        "trust.program", "networks of every kind, planted faults, and what the check costs (slow)", slow=True
+    ),
     "compression": Group("compression.rows", "the four methods against their controls, from the cells in data/"),
 }
 

@@ -24,6 +24,8 @@ def _membrane_range(lowered: Lowered) -> tuple[int, int, int, int]:
     """(low, high) of everything the LIF array computes, and of the class scores, on the engine's grid."""
     f = lowered.fraction_bits
     low = high = score_low = score_high = 0
+    if lowered.passes:  # weight and threshold are 1
+        low, high = -(1 << f) - 2, (1 << f) + 1
     for op in lowered.graph.ops:
         if isinstance(op, SpikingOp):
             assert op.accumulator is not None

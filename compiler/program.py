@@ -9,6 +9,7 @@ from functools import cached_property
 from spikewright.compiler.fit import Choice
 from spikewright.compiler.lower.lists import Entry, OutputSlot, lengths
 from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered
+from spikewright.compiler.lower.verify import verify_lowered
 from spikewright.compiler.measure import measure
 from spikewright.compiler.target.descriptors import Kind, descriptor_words
 from spikewright.compiler.target.memories import (
@@ -74,15 +75,18 @@ class Program:
     def roms(self) -> Mapping[str, RomImage]:
         """File name → image, for every memory of the accelerator that has contents."""
         s = self.structure
-        contents = {
-            **self._weights(),
-            count_rom(s): self._counts(),
-            neuron_rom(s): self._neurons(),
-            program_rom(s): self._program(),
-            pixel_rom(s): self._pixels(),
-            tap_table(s): self._taps(),
-            mask_table(s): self.lowered.table.masks,
-        }
+        try:
+            contents = {
+                **self._weights(),
+                count_rom(s): self._counts(),
+                neuron_rom(s): self._neurons(),
+                program_rom(s): self._program(),
+                pixel_rom(s): self._pixels(),
+                tap_table(s): self._taps(),
+                mask_table(s): self.lowered.table.masks,
+            }
+        except ValueError as error:  # of a field that is too narrow
+            raise StructureError(f"{error}: a compiler fault") from None
         assert list(contents) == with_contents(s)
         return {str(memory.file): RomImage(memory, tuple(words)) for memory, words in contents.items()}
 
@@ -165,7 +169,11 @@ class Program:
 
 
 def assemble(lowered: Lowered, structure: Structure | None = None, *, choice: Choice | None = None) -> Program:
-    """A program for ``structure``, or for the least one. Raises ``StructureError`` where the network does not fit."""
+    """A program for ``structure``, or for the least one. ``StructureError`` where the network does not fit.
+
+    LoweringError where the program does not keep to its layouts (``lower/verify.py``).
+    """
+    verify_lowered(lowered)
     need = measure(lowered)
     if structure is None:
         return Program(lowered, need, choice)

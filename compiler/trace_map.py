@@ -12,9 +12,10 @@ from typing import Any
 from spikewright.compiler.front.ops import Head
 from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered
-from spikewright.compiler.target.descriptors import Kind, Mode
+from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.target.structure import Structure
 from spikewright.cost.geometry import token_grid
+from spikewright.cost.routing import IMAGE
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,6 @@ class TracedDescriptor:
     kind: str
     layer: str
     cycles: int
-    folded: bool  # step lanes hold positions of a still image
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,24 @@ class Home:
     @staticmethod
     def of(ready: int, buffer: Buffer, *, planes: int, signed: bool) -> Home:
         """That of a value in its buffer."""
+        layout = buffer.layout
         return Home(
             ready=ready,
-            base=buffer.base + buffer.offset(),
-            tile_stride=buffer.tile_stride,
-            group_stride=buffer.block,
-            row_stride=buffer.row_words,
-            y_stride=buffer.pitch_x * buffer.planes,
-            x_stride=buffer.planes,
+            base=buffer.base + layout.offset(),
+            tile_stride=layout.tile_stride,
+            group_stride=layout.block,
+            row_stride=layout.row_words,
+            y_stride=layout.pitch_x * layout.planes,
+            x_stride=layout.planes,
             planes=planes,
             signed=signed,
-            slots=buffer.placement.slots,
+            slots=layout.placement.slots,
         )
 
 
 @dataclass(frozen=True)
 class FinishedWords:
-    """A descriptor whose finished spike words are a layer's spikes: for each output, the channel of each stream."""
+    """A descriptor whose finished words are an op's spikes: for each output, the channel of each stream."""
 
     descriptor: int
     channels: tuple[tuple[int, ...], ...]  # -1: none
@@ -98,7 +99,7 @@ class TraceMap:
     shapes: Mapping[str, TracedShape]
     planes: Mapping[str, int]  # bit-planes of every value, the image included
     homes: Mapping[str, Home]
-    words: Mapping[str, tuple[FinishedWords, ...]]
+    words: Mapping[str, FinishedWords]
 
     @property
     def lanes(self) -> int:
@@ -141,11 +142,8 @@ class TraceMap:
                 for name, home in data["homes"].items()
             },
             "words": {
-                name: tuple(
-                    FinishedWords(words["descriptor"], tuple(tuple(row) for row in words["channels"]))
-                    for words in parts
-                )
-                for name, parts in data["words"].items()
+                name: FinishedWords(words["descriptor"], tuple(tuple(row) for row in words["channels"]))
+                for name, words in data["words"].items()
             },
         }
         return TraceMap(**fields)
@@ -167,14 +165,14 @@ def trace_map(lowered: Lowered, structure: Structure) -> TraceMap:
         score_shift=lowered.fraction_bits - head.fraction_bits,
         token_grid=token_grid(value.grid for value in graph.values.values() if value.grid is not None),
         descriptors=tuple(
-            TracedDescriptor(draft.kind.name, draft.layer, draft.cycles, _folded(draft))
+            TracedDescriptor(draft.kind.name, draft.layer, draft.cycles)
             for draft in lowered.descriptors
             if draft.kind is not Kind.END
         ),
         shapes={
             name: TracedShape(value.steps, value.tokens, value.channels, value.grid)
             for name, value in graph.values.items()
-            if name not in ("input", head.name)
+            if name not in (IMAGE, head.name)
         },
         planes={name: value.planes for name, value in graph.values.items() if name != head.name},
         homes=_homes(lowered),
@@ -182,38 +180,31 @@ def trace_map(lowered: Lowered, structure: Structure) -> TraceMap:
     )
 
 
-def _folded(draft: DescriptorDraft) -> bool:
-    return draft.kind is Kind.MAC and bool(draft.fields["fold"])
-
-
 def _homes(lowered: Lowered) -> dict[str, Home]:
-    """Every value that stands in spike memory at some time (not the spikes that only went into a residual add)."""
-    graph, added = lowered.graph, lowered.graph.additions
+    """Every value that stands in spike memory at some time, once it is whole."""
     homes = {}
     for number, draft in enumerate(lowered.descriptors):
-        name = added[draft.layer].name if draft.layer in added else draft.layer
-        writes = draft.kind is Kind.MOVE or (draft.kind is Kind.MAC and draft.target is not None)
-        if writes and name in graph.values and name != "input":
-            value = graph.values[name]
-            homes[name] = Home.of(number, lowered.home(name), planes=value.planes, signed=value.signed)
+        if draft.completes is not None and draft.completes != IMAGE:
+            value = lowered.graph.values[draft.completes]
+            homes[value.name] = Home.of(number, lowered.home(value.name), planes=value.planes, signed=value.signed)
     return homes
 
 
-def _finished_words(lowered: Lowered) -> dict[str, tuple[FinishedWords, ...]]:
-    """Layers with neurons → the descriptors that hand out their spike words."""
-    layers: dict[str, list[FinishedWords]] = {}
-    for number, draft in enumerate(lowered.descriptors):
-        if draft.kind is Kind.MAC and draft.fields["mode"] in (Mode.SPIKE, Mode.RESIDUAL):
-            layers.setdefault(draft.layer, []).append(FinishedWords(number, _channels(lowered, draft)))
-    return {name: tuple(words) for name, words in layers.items()}
+def _finished_words(lowered: Lowered) -> dict[str, FinishedWords]:
+    """Ops whose spikes only go into a residual addition → the descriptor that hands out their words."""
+    return {
+        draft.spikes: FinishedWords(number, _channels(lowered, draft))
+        for number, draft in enumerate(lowered.descriptors)
+        if draft.spikes is not None
+    }
 
 
 def _channels(lowered: Lowered, draft: DescriptorDraft) -> tuple[tuple[int, ...], ...]:
     """For each row of outputs, the channel of each stream."""
     assert draft.target is not None
-    buffer = lowered.buffers[draft.target]
-    channel = {slot: c for c, slot in enumerate(buffer.placement.slots)}
-    rows = {buffer.offset(row): row for row in range(buffer.rows)}
+    layout = lowered.buffers[draft.target].layout
+    channel = {slot: c for c, slot in enumerate(layout.placement.slots)}
+    rows = {layout.offset(row): row for row in range(layout.rows)}
     return tuple(
         tuple(channel[(output.bank, rows[output.target])] if output.enable else -1 for output in group)
         for group in draft.outputs

@@ -6,8 +6,10 @@ import numpy as np
 
 from spikewright.compiler.front.ir import Graph, Weights
 from spikewright.compiler.front.neuron import SpikingOp
+from spikewright.compiler.lower.plan import routing_of
 from spikewright.cost.description import Description
 from spikewright.cost.rom import Lists
+from spikewright.cost.routing import IMAGE
 from spikewright.cost.shape import Shape
 from spikewright.cost.workload import Workload, workload
 
@@ -27,10 +29,9 @@ def workload_of(graph: Graph, fraction_bits: int = 0) -> Workload:
 
 def first_lists(graph: Graph, shape: Shape) -> dict[str, Lists]:
     """Lengths of every layer's lists with channel c in bank c mod k, before placement improves on it."""
+    fused = routing_of(graph).fused
     return {
-        weighted.name: _lists(
-            weighted.weights, shape, image=weighted.source == "input", captures=weighted.name in graph.additions
-        )
+        weighted.name: _lists(weighted.weights, shape, image=weighted.source == IMAGE, captures=weighted.name in fused)
         for op in graph.ops
         for weighted in op.weighted_sums(graph)
     }

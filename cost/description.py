@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from spikewright.cost.geometry import Windows, or_pool
+from spikewright.cost.routing import IMAGE
 from spikewright.cost.work import Scheme
-
-IMAGE = "input"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from statistics import NormalDist
 from spikewright.cost.rom import RomBits, Widths
 from spikewright.cost.rows import ROW_ENTRIES, neuron_row
 from spikewright.cost.shape import Shape, bits_for
-from spikewright.cost.work import Layer
+from spikewright.cost.work import Copy, Layer
 
 #: Bits of a bias or threshold as long as nothing is known of them: before a network is quantised.
 PARAMETER_BITS = 16
@@ -84,8 +84,10 @@ def estimate_widths(layers: Sequence[Layer], shape: Shape) -> Widths:
     )
 
 
-def neuron_rows(layer: Layer, shape: Shape) -> int:
+def neuron_rows(layer: Layer | Copy, shape: Shape) -> int:
     """Rows of the neuron ROM."""
+    if isinstance(layer, Copy):
+        return -(-layer.channels // shape.streams) if layer.kind == "pass" else 0
     if layer.kind == "shortcut":
         return 0
     return layer.heads * -(-(layer.outputs // layer.heads) // shape.streams)

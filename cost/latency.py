@@ -25,10 +25,10 @@ from spikewright.cost.cycles import (
     spike_gap,
     spike_tail,
 )
-from spikewright.cost.description import IMAGE
 from spikewright.cost.estimate import sum_cycles
 from spikewright.cost.geometry import Grid, halo, longest
 from spikewright.cost.rom import Lists
+from spikewright.cost.routing import IMAGE
 from spikewright.cost.shape import Shape
 from spikewright.cost.work import Copy, Layer
 from spikewright.cost.workload import Workload
@@ -42,7 +42,7 @@ def descriptor_cycles(work: Workload, shape: Shape, lists: Mapping[str, Lists] |
     descriptors: list[tuple[str, int]] = []
     for item in work.items:
         if isinstance(item, Copy):
-            descriptors += [(item.name, count) for count in copy_cycles(item, shape)]
+            descriptors += [(item.name, count) for count in copy_cycles(item, shape, (lists or {}).get(item.name))]
         else:
             descriptors += [(item.name, count) for count in layer_cycles(item, shape, (lists or {}).get(item.name))]
     return descriptors
@@ -92,10 +92,18 @@ def _attention(layer: Layer, shape: Shape) -> list[int]:
     return counts
 
 
-def copy_cycles(copy: Copy, shape: Shape) -> list[int]:
+def copy_cycles(copy: Copy, shape: Shape, lists: Lists | None = None) -> list[int]:
     """Cycles of each descriptor of a copy: one, or the ranking and the compaction of a selector."""
     walk, grid = copy.walk, copy.grid
-    rows = copy.channels if copy.name == IMAGE else shape.bank_rows(copy.channels)  # the image lies in every bank
+    if copy.kind == "pass":
+        gap = spike_gap(shape.steps, planes=walk.out_planes)
+        # by estimate, the word and the stream's lie in one bank
+        rows = -(-copy.channels // shape.streams)
+        pairs = [1 + walk.captured] * rows if lists is None else lists.busiest(1, walk.captured)
+        tail = spike_tail(shape.steps, planes=walk.out_planes)
+        return [mac_walk(pairs, walk.repeats(shape), gap) + mac_overhead(banks=shape.banks, skip=shape.skip, tail=tail)]
+    # the image lies in every bank
+    rows = copy.channels if copy.name == IMAGE else shape.bank_rows(copy.channels, copy.heads)
     tiles, groups = shape.tiles(walk.slots), 1 if walk.still else shape.groups(walk.steps)
     tile = (walk.tile[0], walk.width(shape))
     if copy.kind == "load":
@@ -109,6 +117,8 @@ def copy_cycles(copy: Copy, shape: Shape) -> list[int]:
         select = select_cycles(tokens=walk.slots, score_bits=copy.score_bits, entries=entries)
         move = move_cycles(rows=rows, tiles=1, groups=groups, words=targets, planes=copy.planes, taps=taps)
         return [select, move]
+    if copy.kind == "by head":
+        return [move_cycles(rows=rows, tiles=tiles, groups=groups, words=1, planes=1, taps=1)]
     unit = 1 if walk.folded(shape) else shape.steps
     cells = Grid(grid[0], grid[1] * (shape.steps // unit), unit, shape.lanes)
     words_of = halo(tile) if copy.windows is None else copy.windows(copy.source_tile, tile)

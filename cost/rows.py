@@ -6,8 +6,11 @@ the widths that it needs alone, because training counts rows before there is a s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spikewright.cost.shape import bits_for
 
@@ -52,6 +55,18 @@ class Row:
             row |= field.pack(values[field.name]) << position
             position += field.bits
         return row
+
+    def unpack(self, rows: Sequence[int], position: int = 0) -> dict[str, NDArray[np.int64]]:
+        """Values of all rows by field; position: bits below the first field."""
+        narrow = max(rows, default=0) < 1 << 64
+        words = np.array(rows, dtype=np.uint64 if narrow else object)
+        values = {}
+        for field in self.fields:
+            kind = np.uint64 if narrow else int
+            value = (words >> kind(position) & kind((1 << field.bits) - 1)).astype(np.int64)
+            values[field.name] = value - (value >> field.bits - 1 << field.bits) if field.signed else value
+            position += field.bits
+        return values
 
 
 def side_by_side(rows: Iterable[int], bits: int) -> int:

@@ -16,7 +16,7 @@ from spikewright.cost.shape import Shape
 
 #: hidden, score: of a token selector; shortcut: a matrix whose sums join those of the convolution before it.
 LayerKind = Literal["conv", "linear", "attention", "hidden", "score", "head", "shortcut"]
-CopyKind = Literal["load", "halo", "windows", "compact"]
+CopyKind = Literal["load", "halo", "windows", "compact", "by head", "pass"]
 Scheme = Literal["uniform", "pot"]
 
 
@@ -109,9 +109,10 @@ class Copy:
     """Words that are moved, not computed, to make value ``name``.
 
     load: pixels into spike memory; halo: the border of a tile; windows: OR over windows, whose words ``windows`` makes
-    out of tiles of ``source_tile``; compact: tokens that a selector keeps, with their ranking. channels, planes, slots,
-    tile, steps: of the value, as in ``Walk``; grid: (rows, columns) of the token grid; keep, score_bits: of a selector,
-    scores on the engine's grid.
+    out of tiles of ``source_tile``; compact: tokens that a selector keeps, with their ranking; by head: spikes
+    as attention reads them; pass: spikes that go through the lanes unchanged, to be added to a stream or to lie by
+    head. channels, planes, slots, tile, steps: of the value, as in ``Walk``; heads: by which its channels lie; grid:
+    (rows, columns) of the token grid; keep, score_bits: of a selector, scores on the engine's grid.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Copy:
     score_bits: int = 0
     windows: Windows | None = None
     source_tile: Position = (1, 1)
+    heads: int = 1
 
 
 def dense_macs(layers: Iterable[Layer]) -> int:

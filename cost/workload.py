@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from spikewright.cost.cycles import HIDDEN_PLANES
-from spikewright.cost.description import IMAGE, DescribedOp, Description, Matrix
-from spikewright.cost.geometry import token_grid
+from spikewright.cost.description import DescribedOp, Description, Matrix
+from spikewright.cost.routing import IMAGE, HeadCopy, Node, route
 from spikewright.cost.work import Copy, CopyKind, Layer, LayerKind, Walk
 
 
@@ -38,17 +38,21 @@ class _Derivation:
 
     def __init__(self, description: Description) -> None:
         self.description, self.values = description, description.values
-        grids = [value.grid for value in description.values.values() if value.grid is not None]
-        self.grid = token_grid(grids)
-        self.halos = {op.inputs[0] for op in description.ops if op.kind == "conv"}
-        self.adds = {op.inputs[1]: op for op in description.ops if op.kind == "add"}
+        nodes = [Node(op.name, op.kind, op.inputs, op.heads) for op in description.ops]
+        self.routing = route(nodes, {name: value.grid for name, value in description.values.items()})
+        self.copied: set[HeadCopy] = set()
 
     def items(self) -> Iterator[Layer | Copy]:
         yield self.copy("load", IMAGE)
         yield from self.halo(IMAGE)
         for op in self.description.ops:
             if op.kind == "attention":
+                yield from self.by_head(op)
                 yield self.attention(op)
+            elif op.kind == "add":
+                if op.inputs[1] not in self.routing.fused:
+                    yield self.passed(op.name, op.inputs[1], added=op)
+                    yield from self.halo(op.name)
             elif op.kind == "select":
                 yield from self.select(op)
             elif op.kind == "windows":
@@ -57,7 +61,8 @@ class _Derivation:
                 yield from self.halo(op.name)
             elif op.kind == "conv" or op.kind == "linear":
                 yield self.neurons(op, op.kind)
-                yield from self.halo(self.adds[op.name].name if op.name in self.adds else op.name)
+                add = self.routing.fused.get(op.name)
+                yield from self.halo(add.name if add else op.name)
             elif op.kind == "shortcut":
                 yield self.layer(op.name, "shortcut", op.inputs[0], op.matrix)
             elif op.kind == "head":
@@ -67,17 +72,34 @@ class _Derivation:
         value, still = self.values[name], name == IMAGE and self.description.still
         if value.grid is None:
             return Walk(value.tokens, steps=self.description.steps)
-        rows, columns = self.grid
-        tile = (value.grid[0] // rows, value.grid[1] // columns)
-        return Walk(rows * columns, tile, self.description.steps, still, name in self.halos)
+        rows, columns = self.routing.token_grid
+        tile = self.routing.tile(value.grid)
+        return Walk(rows * columns, tile, self.description.steps, still, name in self.routing.halos)
 
     def copy(self, kind: CopyKind, name: str) -> Copy:
-        value = self.values[name]
-        return Copy(name, kind, value.channels, value.planes, self.grid, self.walk(name))
+        value, routing = self.values[name], self.routing
+        heads = routing.heads.get(routing.roots[name], 1)
+        return Copy(name, kind, value.channels, value.planes, routing.token_grid, self.walk(name), heads=heads)
 
     def halo(self, name: str) -> Iterator[Copy]:
-        if name in self.halos:
+        if name in self.routing.halos:
             yield self.copy("halo", name)
+
+    def by_head(self, op: DescribedOp) -> Iterator[Copy]:
+        for name in op.inputs:
+            copy = self.routing.copies.get((op.name, name))
+            if copy is not None and copy not in self.copied:
+                self.copied.add(copy)
+                moved = replace(self.copy("by head", name), name=copy.name, heads=copy.heads)
+                yield moved if copy.moved else self.passed(copy.name, name)
+
+    def passed(self, name: str, spikes: str, added: DescribedOp | None = None) -> Copy:
+        """Spikes through the lanes, added to the stream of an addition if there is one."""
+        copy = replace(self.copy("pass", spikes), name=name)
+        if added is None:
+            return copy
+        written, captured = self.values[name].planes, self.values[added.inputs[0]].planes
+        return replace(copy, walk=replace(copy.walk, out_planes=written, captured=captured))
 
     def shifted(self, bits: int, fraction_bits: int = 0) -> int:
         """Bits of a parameter that is shifted from a layer's grid to the engine's; 0 stays 0: not known."""
@@ -94,7 +116,7 @@ class _Derivation:
 
     def neurons(self, op: DescribedOp, kind: LayerKind) -> Layer:
         layer = self.layer(op.name, kind, op.inputs[0], op.matrix)
-        add = self.adds.get(op.name)
+        add = self.routing.fused.get(op.name)
         if add is None:
             return layer
         written, captured = self.values[add.name].planes, self.values[add.inputs[0]].planes
@@ -108,7 +130,6 @@ class _Derivation:
         )  # fmt: skip
 
     def select(self, op: DescribedOp) -> Iterator[Layer | Copy]:
-        source = self.values[op.inputs[0]]
         walk = self.walk(op.inputs[0])
         score_bits = 0
         if op.matrix is not None and op.score is not None:
@@ -119,4 +140,4 @@ class _Derivation:
             score = self.layer(f"{op.name}.score", "score", op.inputs[0], op.score)
             yield replace(score, steps=1, planes=HIDDEN_PLANES, spikes=False, walk=Walk(walk.slots))
             score_bits = op.score_bits + self.description.fraction_bits - op.score.fraction_bits
-        yield Copy(op.name, "compact", source.channels, source.planes, self.grid, walk, op.keep, score_bits)
+        yield replace(self.copy("compact", op.inputs[0]), name=op.name, keep=op.keep, score_bits=score_bits)

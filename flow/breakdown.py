@@ -9,26 +9,24 @@ The other categories are whole descriptors: selector, products (K^T V), copies (
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 from spikewright.compiler.lower.lists import lengths
 from spikewright.compiler.lower.lowered import DescriptorDraft
-from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.target.descriptors import Kind, Mode
 from spikewright.compiler.target.structure import Shape
 from spikewright.cost.cycles import mac_walk
 
 _WHOLE = {Kind.LOAD: "load", Kind.MOVE: "copies", Kind.PRODUCT: "products", Kind.SELECT: "selector"}
 
 
-def breakdown(draft: DescriptorDraft, shape: Shape, selectors: Collection[str]) -> dict[str, float]:
-    """Cycles by category; they add up to ``draft.cycles``.
-
-    selectors: names of the token selectors.
-    """
+def breakdown(draft: DescriptorDraft, shape: Shape) -> dict[str, float]:
+    """Cycles by category; they add up to ``draft.cycles``."""
     if draft.kind is Kind.END:
         return {}
-    if draft.layer.removesuffix(".hidden").removesuffix(".score") in selectors:
+    # a token selector's: its MLP, or a MOVE that follows its plan
+    if draft.fields.get("mode") in (Mode.HIDDEN, Mode.SCORE) or "table" in draft.addresses:
         return {"selector": draft.cycles}
     if draft.kind is not Kind.MAC:
         return {_WHOLE[draft.kind]: draft.cycles}

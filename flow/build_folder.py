@@ -7,7 +7,7 @@
     package.safetensors  the network, as given
     ir.json              the network as the compiler saw it, after its passes
     board.yaml           the board, resolved
-    manifest.json        SHA-256 of every file above
+    manifest.json        SHA-256 of every file above; what the check of the program has shown, null where it was off
 
 Equal packages, boards and options give equal bytes. What simulation and synthesis make goes into ``sim/`` and
 ``synthesis/`` beside these, and into report.json and timing.json.
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +34,7 @@ from spikewright.sim.accelerator.run import SimulatedNetwork
 from spikewright.sim.accelerator.simulator import build_simulator, simulator_cache
 from spikewright.sim.verilator.run import Built
 
-FORMAT, VERSION = "spikewright-build", 2
+FORMAT, VERSION = "spikewright-build", 3
 MANIFEST = "manifest.json"
 
 
@@ -49,10 +50,14 @@ def hashes(folder: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class BuildFolder:
-    """A BUILD whose files are as they were generated."""
+    """A BUILD whose files are as they were generated.
+
+    check: what the check of its program has shown (``flow/check.py``), None where it was off.
+    """
 
     path: Path
     manifest_hash: str
+    check: Mapping[str, Any] | None
 
     @cached_property
     def structure(self) -> Structure:
@@ -108,7 +113,7 @@ def open_build(path: Path) -> BuildFolder:
         text = manifest.read_bytes()
         data = json.loads(text)
         files = data["files"]
-        version = data["version"]
+        version, check = data["version"], data.get("check")
         if data["format"] != FORMAT:
             raise KeyError("format")
         if version == VERSION and (not isinstance(files, dict) or "accelerator.v" not in files):
@@ -125,4 +130,4 @@ def open_build(path: Path) -> BuildFolder:
             raise BuildFolderError(f"{file} is missing: generate the BUILD again")
         if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
             raise BuildFolderError(f"{file} was altered since it was generated: generate the BUILD again")
-    return BuildFolder(path, hashlib.sha256(text).hexdigest())
+    return BuildFolder(path, hashlib.sha256(text).hexdigest(), check)

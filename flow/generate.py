@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from spikewright.boards.registry import family_of, load_board
@@ -28,6 +29,7 @@ from spikewright.flow.build_folder import (
     hashes,
     open_build,
 )
+from spikewright.flow.check import CheckReport, check
 from spikewright.flow.json_files import listed_json
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.elaborate import elaborate, memory_sources
@@ -42,25 +44,33 @@ def generate(
     out: Path,
     request: ShapeRequest | None = None,
     *,
+    checked: bool = True,
+    images: np.ndarray | None = None,
     say: Say = lambda text: None,
 ) -> BuildFolder:
-    """Compile a package for a board and write its BUILD folder, whole or not at all.
+    """Compile a package for a board, check the program, and write its BUILD folder, whole or not at all.
 
-    request: what is asked of the engine's shape; say: is given one word for each part of the work. A BUILD that is
-    there already is replaced; BuildFolderError for a folder with anything else in it.
+    request: what is asked of the engine's shape; checked: whether the program is run and compared with the golden model
+    first (``flow/check.py``); images: uint8 [B, H, W, C] for that, else the usual ones; say: is given one word for each
+    part of the work. A BUILD that is there already is replaced; BuildFolderError for a folder with anything else in it,
+    ProgramError for a program that is wrong.
     """
     board = load_board(board_name)
     package = read_package(package_path)
     _check_out(out)
     say("compile")
     program = compile_package(package, family_of(board).device(board), request)
+    report = None
+    if checked:
+        say("check")
+        report = check(program, package, images)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
         folder = Path(temporary) / "BUILD"
         say("elaborate")
         elaborate(Accelerator(structure=program.structure), "accelerator", folder)
         say("write")
-        _write(folder, program, package_path, board)
+        _write(folder, program, package_path, board, report)
         _replace(folder, out)
     return open_build(out)
 
@@ -79,7 +89,7 @@ def _replace(folder: Path, out: Path) -> None:
     folder.rename(out)
 
 
-def _write(folder: Path, program: Program, package_path: Path, board: Board) -> None:
+def _write(folder: Path, program: Program, package_path: Path, board: Board, report: CheckReport | None) -> None:
     for source in memory_sources():
         shutil.copyfile(source, folder / source.name)
     (folder / "roms").mkdir()
@@ -92,7 +102,8 @@ def _write(folder: Path, program: Program, package_path: Path, board: Board) -> 
     wide = frozenset({"trace_map", "choice"})
     (folder / "program.json").write_text(listed_json(describe(program, board), wide))
     (folder / "board.yaml").write_text(yaml.safe_dump(board.model_dump(mode="json"), sort_keys=False))
-    manifest = {"format": FORMAT, "version": VERSION, "files": hashes(folder)}
+    check_of = None if report is None else report.to_dict()
+    manifest = {"format": FORMAT, "version": VERSION, "check": check_of, "files": hashes(folder)}
     (folder / MANIFEST).write_text(listed_json(manifest, frozenset({"files"})))
 
 
@@ -100,7 +111,6 @@ def describe(program: Program, board: Board) -> dict[str, Any]:
     """What program.json says."""
     lowered, shape, choice = program.lowered, program.structure.shape, program.choice
     assert choice is not None  # compiled for a device
-    selectors = {op.name for op in lowered.graph.ops if op.kind == "select"}
     descriptors = [
         {
             "number": number,
@@ -108,7 +118,7 @@ def describe(program: Program, board: Board) -> dict[str, Any]:
             "kind": draft.kind.name,
             "cycles": draft.cycles,
             "pairs": draft.pairs,
-            "breakdown": breakdown(draft, shape, selectors),
+            "breakdown": breakdown(draft, shape),
             "fields": dict(draft.descriptor(lowered).fields),
         }
         for number, draft in enumerate(program.descriptors)
@@ -121,7 +131,14 @@ def describe(program: Program, board: Board) -> dict[str, Any]:
         "predicted_cycles": sum(program.predicted_cycles),
         "rom_bits": {name: getattr(bits, name) for name in ("value", "index", "count", "padding", "neuron")},
         "memory_map": [
-            {"value": b.name, "base": b.base, "words": b.words, "planes": b.planes, "first": b.first, "last": b.last}
+            {
+                "value": b.name,
+                "base": b.base,
+                "words": b.words,
+                "planes": b.layout.planes,
+                "first": b.first,
+                "last": b.last,
+            }
             for b in sorted(lowered.buffers.values(), key=lambda b: (b.first, b.base))
         ],
         "descriptors": descriptors,

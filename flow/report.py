@@ -187,6 +187,9 @@ class Report(_Part):
     mismatches: int = Field(description="Values that differ.")
     mismatched_layers: dict[str, int] = Field(description="Values that differ, by layer.")
     first_mismatch: FirstMismatch | None = Field(description="The first value that differs.")
+    silent_layers: list[str] = Field(
+        description="Layers that fired on none of these images: that they are equal shows nothing."
+    )
     accuracy: AccuracyFigures = Field(description="Right answers at every rung of the ladder.")
     weights: WeightFigures = Field(description="Weights: how many, how wide, how stored.")
     tokens: TokenFigures = Field(description="Image patches that enter, and that each selector keeps.")

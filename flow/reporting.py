@@ -54,6 +54,7 @@ def build_report(build: BuildFolder, comparison: Comparison, labels: Array | Non
         mismatches=comparison.mismatches,
         mismatched_layers=dict(comparison.layers),
         first_mismatch=FirstMismatch(**asdict(first)) if first else None,
+        silent_layers=list(comparison.silent or ()),
         accuracy=_accuracy(build.package, comparison, labels),
         weights=_weights(build),
         tokens=_tokens(build.package),

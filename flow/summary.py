@@ -11,7 +11,8 @@ from spikewright.flow.report import AnswerFigures, Report
 MEANINGS = {
     "bit-exact": "Whether every spike of every layer, every kept token and every class score of the simulated Verilog "
     "equals the golden model, over all images. If not, the first mismatch is named (image, layer, step, token, "
-    "channel, expected, got), and the command ends with an error.",
+    "channel, expected, got), and the command ends with an error. Membranes, a selector's hidden values and its scores "
+    "are seen by what follows from them only; of a layer that fired on no image nothing is shown, and it is named.",
     "accuracy": "Right answers over the same images at every rung of the ladder. *float*: the dense network before "
     "compression. *quantised*: the compressed network as it was trained. *golden*: the integers of the package. "
     "*rtl*: the simulated hardware. The last two are equal if the line above says yes.",
@@ -50,7 +51,8 @@ def summary(report: Report) -> Iterator[Line]:
     """The lines of a report."""
     verdict = "yes" if report.bit_exact else "NO"
     counts = f"{report.mismatches} of {report.values_compared} values"
-    yield Line("bit-exact", verdict, f"{counts} differ between the Verilog and the golden model")
+    silent = f"; not shown, they fired on no image: {', '.join(report.silent_layers)}" if report.silent_layers else ""
+    yield Line("bit-exact", verdict, f"{counts} differ between the Verilog and the golden model{silent}")
     for rung, meaning in RUNGS.items():
         answers: AnswerFigures | None = getattr(report.accuracy, rung)
         if answers is None:

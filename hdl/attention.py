@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
+import numpy as np
 from amaranth.hdl import Array, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -115,21 +116,35 @@ class AttentionUnit(wiring.Component):
             }
         )
 
-    def model(self, config: Mapping[str, int], read: Callable[[int, int], int]) -> dict[int, list[list[int]]]:
-        """Product words by address: an element for each bank and step. ``read(bank, address)`` gives a spike word."""
-        shape = self.structure.shape
+    def model(self, config: Mapping[str, int], read: Callable[[int], np.ndarray]) -> dict[int, np.ndarray]:
+        """Product words by address: int64 [..., banks, steps].
+
+        ``read(address)`` gives the words of all banks, uint8 [..., banks, lanes], 0 or 1 a lane.
+        """
+        shape, space = self.structure.shape, 1 << self.structure.address_bits
         heads, groups, rows, tiles = (range(config[name]) for name in ("heads", "groups", "rows", "tiles"))
         channels = config["channels"]
-        words: dict[int, list[list[int]]] = {}
-        for head, group, row, j in product(heads, groups, rows, range(channels)):
-            elements = [[0] * shape.steps for _ in range(shape.banks)]
-            for tile, b in product(tiles, range(shape.banks)):
-                offset = head * config["rows"] + group * config["group_stride"] + tile * config["tile_stride"]
-                value = read(j % shape.banks, config["value"] + offset + j // shape.banks)
-                both = read(b, config["key"] + offset + row) & value
-                for lane in range(shape.lanes):
-                    elements[b][lane % shape.steps] += both >> lane & 1
-            words[((head * config["groups"] + group) * channels + j) * config["rows"] + row] = elements
+        words: dict[int, np.ndarray] = {}
+        for head, group in product(heads, groups):
+            offset = head * config["rows"] + group * config["group_stride"]
+            bases = [offset + tile * config["tile_stride"] for tile in tiles]
+            value_rows = range(-(-channels // shape.banks))
+            values = [
+                np.concatenate([read((config["value"] + base + row) % space) for row in value_rows], axis=-2)
+                for base in bases
+            ]
+            for row in rows:
+                elements: np.ndarray = np.zeros((), np.int64)
+                for base, value in zip(bases, values, strict=True):
+                    # tokens last, steps before them
+                    key, spikes = (
+                        words_of.reshape(*words_of.shape[:-1], shape.tokens, shape.steps).astype(np.float32)
+                        for words_of in (read((config["key"] + base + row) % space), value[..., :channels, :])
+                    )
+                    elements = elements + np.einsum("...bps,...jps->...jbs", key, spikes).astype(np.int64)
+                for j in range(channels):
+                    address = ((head * config["groups"] + group) * channels + j) * config["rows"] + row
+                    words[address] = elements[..., j, :, :]
         return words
 
     def elaborate(self, platform: object) -> Module:

@@ -32,7 +32,8 @@ class WeightFetch(wiring.Component):
     entries from the list pointer on; ROM rows hold two entries, so a row a cycle and walker brings one or two.
     All walkers work at one place; they move on in the cycle in which the last of them finishes, so a place takes
     ``max(1, rows of the longest list)`` cycles. An empty list is one row without entries and with ``last``.
-    With ``gate`` the entries are made, not read: rows 0 … of an attention head, the code being a product address.
+    With ``gate`` the entries are made, not read: rows 0 … of an attention head, the code being a product address; with
+    ``head_odd`` none for the second stream of a head's last output.
 
     Latency from ``start`` to the first row 6 cycles. ``hold[w]`` stops walker w; up to 4 more rows follow it.
     Code 0 is no weight: the entry names a word of the residual stream to capture, in that stream's own layout.
@@ -83,19 +84,12 @@ class WeightFetch(wiring.Component):
         rows: list[list[Row]] = [[] for _ in range(self.walkers)]
         starts = list(pointers)
         for output in range(config["outputs"]):
-            head, within = divmod(output, max(1, config["head_outputs"]))
-            product = within * config["product_output"]
-            product += head * ((config["head_outputs"] - 1) * config["product_output"] + config["product_head"])
             for i, (place, capture_place) in enumerate(zip(walk, capture_walk, strict=True)):
                 for w in range(self.walkers):
-                    stream, bank = divmod(w, shape.banks)
                     base, capture = config["in_base"] + place.addr, config["capture_base"] + capture_place.addr
                     if config["gate"]:
-                        base += head * config["head_rows"]
-                        element = product + i % config["groups"] * config["product_group"]
-                        element += stream * config["head_rows"]
-                        count = config["head_rows"] - (0 < config["head_rest"] <= bank)
-                        entries, skew = [(base + n, element + n) for n in range(count)], 0
+                        row, element, count = self.gated(config, output, i % config["groups"], *divmod(w, shape.banks))
+                        entries, skew = [(base + row + n, element + n) for n in range(count)], 0
                     else:
                         entries = [((base if code else capture) + offset, code) for offset, code in lists[output][w]]
                         skew = starts[w] % 2
@@ -103,6 +97,16 @@ class WeightFetch(wiring.Component):
             if not config["gate"]:
                 starts = [start + len(entries) for start, entries in zip(starts, lists[output], strict=True)]
         return rows
+
+    @staticmethod
+    def gated(config: Mapping[str, int], output: int, group: int, stream: int, bank: int) -> tuple[int, int, int]:
+        """Entries of attention at one place: first row beyond the place, first product address, and how many."""
+        head, within = divmod(output, max(1, config["head_outputs"]))
+        product = within * config["product_output"] + group * config["product_group"] + stream * config["head_rows"]
+        product += head * ((config["head_outputs"] - 1) * config["product_output"] + config["product_head"])
+        idle = stream and config["head_odd"] and within == config["head_outputs"] - 1
+        count = 0 if idle else config["head_rows"] - (0 < config["head_rest"] <= bank)
+        return head * config["head_rows"], product, count
 
     @staticmethod
     def _rows(entries: list[tuple[int, int]], skew: int) -> list[Row]:
@@ -153,8 +157,12 @@ class WeightFetch(wiring.Component):
         m.d.comb += new_output.eq(advance & here.last & ~last_output)
         m.d.comb += counts.o.ready.eq(~config.gate & (begin | new_output))
 
-        head_end = Signal()
-        m.d.comb += head_end.eq(head_output == final_index(m, config.head_outputs, "head_outputs"))
+        head_end, final_head = Signal(), final_index(m, config.head_outputs, "head_outputs")
+        m.d.comb += head_end.eq(head_output == final_head)
+        alone = Signal()  # the next output has no partner in the second stream
+        if shape.streams > 1:
+            next_output = Mux(begin | head_end, 0, head_output + 1)
+            m.d.comb += alone.eq(config.head_odd & (next_output == final_head))
         with m.If(self.start):
             m.d.sync += self.busy.eq(1)
         with m.If(begin):
@@ -212,7 +220,8 @@ class WeightFetch(wiring.Component):
             above_two, above_four = above_three | left[:2].all(), left[3:].any() | (above_three & left[:2].any())
             new_start, new_count = Signal.like(pointer, name=f"new_start{w}"), Signal.like(count, name=f"new_count{w}")
             with m.If(config.gate):
-                m.d.comb += new_count.eq(config.head_rows - ((config.head_rest != 0) & (config.head_rest <= bank)))
+                own = config.head_rows - ((config.head_rest != 0) & (config.head_rest <= bank))
+                m.d.comb += new_count.eq(Mux(alone, 0, own) if stream else own)
             with m.Else():
                 m.d.comb += [
                     new_start.eq(pointer + Mux(begin, 0, count)),

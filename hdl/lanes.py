@@ -1,13 +1,21 @@
 """Lane array: gated broadcast. Each lane adds the values whose spikes it holds, through a tree over the banks."""
 
-from collections.abc import Iterable, Sequence
-
+import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.target.structure import Structure
 from spikewright.hdl.memory import check_structure
+
+
+def exact_matmul(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Integer matrix product, int64: through floats where no partial sum can be rounded."""
+    most = float(np.abs(left).max(initial=0)) * float(np.abs(right).max(initial=0)) * left.shape[-1]
+    if most >= 1 << 53:
+        return np.asarray(np.matmul(left.astype(np.int64), right.astype(np.int64)))
+    kind = np.float32 if most < 1 << 24 else np.float64
+    return np.asarray(np.matmul(left.astype(kind), right.astype(kind))).astype(np.int64)
 
 
 class LaneArray(wiring.Component):
@@ -44,15 +52,18 @@ class LaneArray(wiring.Component):
             }
         )
 
-    def model(self, cycles: Iterable[tuple[Sequence[int], Sequence[int]]]) -> list[int]:
-        """Every lane's sum over cycles of (a word for each bank, the values)."""
+    def model(self, words: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Every lane's sum over all words of a sum, int64 [..., outputs, lanes].
+
+        words: numbers [..., words, lanes], whole, usually 0 or 1; values: whole numbers [..., outputs, words, S], or
+        [..., outputs, words, 1] where they are the same for all steps.
+        """
         shape = self.structure.shape
-        sums = [0] * shape.lanes
-        for words, values in cycles:
-            for lane in range(shape.lanes):
-                own = values[lane % shape.steps :: shape.steps]
-                sums[lane] += sum(value for word, value in zip(words, own, strict=True) if word >> lane & 1)
-        return sums
+        if values.shape[-1] == 1:
+            return exact_matmul(values[..., 0], words)
+        by_step = words.reshape(*words.shape[:-1], shape.tokens, shape.steps)
+        sums = [exact_matmul(values[..., step], by_step[..., step]) for step in range(shape.steps)]
+        return np.stack(sums, axis=-1).reshape(*sums[0].shape[:-1], shape.lanes)
 
     @property
     def tree_levels(self) -> int:

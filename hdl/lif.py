@@ -1,5 +1,6 @@
 """LIF array: the membranes of one tile, and the sums of selector and head."""
 
+import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -64,33 +65,33 @@ class LifArray(wiring.Component):
 
     def step_model(
         self,
-        u: int,
-        row: int,
+        u: np.ndarray,
+        row: np.ndarray,
         *,
-        bias: int,
-        threshold: int,
+        bias: np.ndarray | int,
+        threshold: np.ndarray | int,
         soft: bool = False,
         strict: bool = False,
         first: bool = False,
         add: bool = True,
         leak: bool = True,
         fire: bool = True,
-    ) -> tuple[bool, int]:
-        """Whether one token with membrane ``u`` fires in a step, and its membrane after it."""
-        u = 0 if first else (u + int(strict)) >> 1 if leak else u
-        u += (row << self.structure.fraction_bits) + bias if add else 0
-        fires = fire and (u > threshold if strict else u >= threshold)
-        return fires, (u - threshold if soft else 0) if fires else u
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Whether tokens with membranes ``u``, integers of any shape, fire in a step; their membranes after it."""
+        u = np.zeros_like(u) if first else (u + int(strict)) >> 1 if leak else np.asarray(u)
+        u = u + (row << self.structure.fraction_bits) + bias if add else u
+        fires = (u > threshold if strict else u >= threshold) & fire
+        return fires, np.where(fires, u - threshold if soft else 0, u)
 
     def model(
         self, rows: list[int], *, bias: int, threshold: int, soft: bool, strict: bool
     ) -> tuple[list[int], list[int]]:
         """Spikes and membranes of one token over consecutive steps, as integers."""
-        u, spikes, membranes = 0, [], []
+        u, spikes, membranes = np.zeros((), np.int64), [], []
         for row in rows:
-            fires, u = self.step_model(u, row, bias=bias, threshold=threshold, soft=soft, strict=strict)
+            fires, u = self.step_model(u, np.asarray(row), bias=bias, threshold=threshold, soft=soft, strict=strict)
             spikes.append(int(fires))
-            membranes.append(u)
+            membranes.append(int(u))
         return spikes, membranes
 
     def elaborate(self, platform: object) -> Module:

@@ -1,8 +1,9 @@
 """Pixel loader: takes bytes, turns them into input codes, and builds the bit-planes of the first layer's words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 
+import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -64,8 +65,11 @@ class PixelLoader(wiring.Component):
             }
         )
 
-    def model(self, config: Mapping[str, int], codes: Sequence[int]) -> list[tuple[int, list[int]]]:
-        """All words in order: address of plane 0, the planes. ``codes``: the image behind the input table."""
+    def model(self, config: Mapping[str, int], codes: np.ndarray) -> list[tuple[int, list[np.ndarray]]]:
+        """All words in order: address of plane 0, the planes, uint8 [..., lanes].
+
+        codes: the image behind the input table, integers [..., bytes].
+        """
         shape = self.structure.shape
         copies = 1 if config["fold"] else shape.steps
         slots = shape.lanes // copies
@@ -75,16 +79,12 @@ class PixelLoader(wiring.Component):
         for channel, row, column, tile in product(*loops):
             address = config["base"] + channel * config["channel_stride"] + tile * config["tile_stride"]
             address += row * ((config["columns"] - 1) * config["x_step"] + config["y_step"]) + column * config["x_step"]
-            planes = [0] * config["planes"]
-            for slot in range(slots):
-                number = tile * slots + slot
-                if number >= config["used"]:
-                    break
-                line, place = divmod(number, config["slots"])
-                pixel = channel + row * config["pixel_row"] + column * config["pixel_column"]
-                code = codes[pixel + line * wrap + place * config["pixel_x"]]
-                for p in range(config["planes"]):
-                    planes[p] |= (code >> p & 1) * ((1 << copies) - 1) << slot * copies
+            numbers = np.arange(tile * slots, (tile + 1) * slots)
+            lines, places = np.divmod(numbers, config["slots"])
+            pixels = channel + row * config["pixel_row"] + column * config["pixel_column"]
+            pixels = pixels + lines * wrap + places * config["pixel_x"]
+            code = np.where(numbers < config["used"], codes.take(pixels, axis=-1, mode="wrap"), 0)
+            planes = [np.repeat(code >> p & 1, copies, axis=-1).astype(np.uint8) for p in range(config["planes"])]
             words.append((address % (1 << self.structure.address_bits), planes))
         return words
 

@@ -1,8 +1,9 @@
 """Mover: makes spike words out of other spike words: halo copies, OR-pool, compaction of kept tokens."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 
+import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -14,6 +15,14 @@ from spikewright.hdl.memory import Bank, check_structure
 from spikewright.hdl.nest import final_index
 from spikewright.hdl.spikes import SpikeMemory
 from spikewright.hdl.views import descriptor_view, tap_view
+
+#: Words as the models see them: uint8, 0 or 1 a lane.
+Lanes = np.ndarray
+
+
+def turn(words: Lanes, lanes: int) -> Lanes:
+    """Words [..., lanes] turned down by so many lanes."""
+    return np.concatenate((words[..., lanes:], words[..., :lanes]), axis=-1) if lanes else words
 
 
 class TableWrites(wiring.Signature):
@@ -86,27 +95,33 @@ class Mover(wiring.Component):
         self,
         config: Mapping[str, int],
         taps: Sequence[Mapping[str, int]],
-        masks: Sequence[int],
-        read: Callable[[int, int], int],
-    ) -> list[tuple[int, list[int]]]:
-        """All writes in order: address, a word for each bank. ``read(bank, address)`` gives a source word."""
+        masks: Lanes,
+        read: Callable[[int], Lanes],
+    ) -> Iterator[tuple[int, list[Lanes]]]:
+        """All values in the order in which they are written: address of plane 0, the planes, a word for each bank.
+
+        masks: uint8 [masks, lanes]; ``read(address)`` gives the words of all banks, uint8 [..., banks, lanes]. A tap
+        without lanes, over the border, may name any address: it is not read.
+        """
         shape, space = self.structure.shape, 1 << self.structure.address_bits
-        writes = []
-        loops = (range(config[name]) for name in ("rows", "tiles", "groups", "words", "planes"))
-        for row, tile, group, word, plane in product(*loops):
+        nothing = np.zeros((shape.banks, shape.lanes), np.uint8)
+        loops = (range(config[name]) for name in ("rows", "tiles", "groups", "words"))
+        for row, tile, group, word in product(*loops):
             source, target = (
-                config[n] + row * config[f"{n}_row"] + tile * config[f"{n}_tile"] + group * config[f"{n}_group"] + plane
+                config[n] + row * config[f"{n}_row"] + tile * config[f"{n}_tile"] + group * config[f"{n}_group"]
                 for n in ("source", "target")
             )
             first = config["table"] + word * config["taps"]
-            words = [0] * shape.banks
-            for tap in taps[first : first + config["taps"]]:
-                mask = masks[tap["mask"] + tile * config["mask_tile"]]
-                for b in range(shape.banks):
-                    word_read = read(b, (source + tap["source"]) % space)
-                    words[b] |= (word_read >> tap["rotate"] | word_read << shape.lanes - tap["rotate"]) & mask
-            writes.append(((target + taps[first]["target"]) % space, words))
-        return writes
+            own = taps[first : first + config["taps"]]
+            planes = []
+            for plane in range(config["planes"]):
+                gathered = np.zeros((), np.uint8)
+                for tap in own:
+                    mask = masks[tap["mask"] + tile * config["mask_tile"]]
+                    words = read((source + tap["source"] + plane) % space) if mask.any() else nothing
+                    gathered = gathered | (turn(words, tap["rotate"]) & mask)
+                planes.append(gathered)
+            yield (target + own[0]["target"]) % space, planes
 
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config

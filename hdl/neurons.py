@@ -103,9 +103,10 @@ class NeuronControl(wiring.Component):
         """For each sum of a descriptor: number of the output, its place, and the cycles from ``done`` on."""
         for output in range(config["outputs"]):
             for place in LoopNest(structure=self.structure).places(config, "out"):
-                yield output, place, self._ticks(config, place)
+                yield output, place, self.ticks(config, place)
 
-    def _ticks(self, config: Mapping[str, int], place: Place) -> list[Tick]:
+    def ticks(self, config: Mapping[str, int], place: Place) -> list[Tick]:
+        """The cycles after ``done`` of a sum at one place, the same for every output."""
         steps, fires = self.structure.shape.steps, config["mode"] in (Mode.SPIKE, Mode.RESIDUAL)
         ends = config["mode"] == Mode.HIDDEN and place.last_group
         ticks = []

@@ -1,5 +1,6 @@
 """PoT (shift) multiplier: a weight code and a bit-plane number become the value that is broadcast to the lanes."""
 
+import numpy as np
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -45,12 +46,12 @@ class PotMultiplier(wiring.Component):
             }
         )
 
-    def model(self, code: int, plane: int, pot: bool, negate: bool) -> int:
-        """The value for one packed code, as an integer."""
-        magnitude = code & ((1 << (self.code_bits - 1)) - 1)
-        sign = (code >> (self.code_bits - 1)) ^ int(negate)
-        value = ((1 << (magnitude - 1)) if pot and magnitude else magnitude) << plane
-        return -value if sign else value
+    def model(self, code: np.ndarray, plane: int, pot: bool, negate: bool) -> np.ndarray:
+        """The values for packed codes, integers of any shape."""
+        magnitude = np.asarray(code) & ((1 << (self.code_bits - 1)) - 1)
+        sign = (np.asarray(code) >> (self.code_bits - 1)) ^ int(negate)
+        mantissa = np.where(magnitude > 0, 1 << np.maximum(magnitude - 1, 0), 0) if pot else magnitude
+        return np.where(sign, -(mantissa << plane), mantissa << plane)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,5 +1,7 @@
 """Token selector: ranks the tokens by their scores and plans the compaction for the mover."""
 
+from collections.abc import Mapping, Sequence
+
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -53,6 +55,28 @@ class TokenSelector(wiring.Component):
         order = sorted(range(len(scores)), key=lambda n: (-scores[n], n))
         return sorted(order[:keep])
 
+    def plan(self, config: Mapping[str, int], kept: Sequence[int]) -> tuple[list[dict[str, int]], list[int]]:
+        """Taps and lane masks that the plan's region of the mover's tables holds, from the kept tokens, ascending."""
+        tokens, steps = self.structure.shape.tokens, self.structure.shape.steps
+        masks = [0] * config["entries"]
+        taps = [
+            {"source": 0, "target": 0, "rotate": 0, "mask": config["mask"] + number} for number in range(len(masks))
+        ]
+        number = 0
+        for place, token in enumerate(kept):
+            tile, slot = divmod(place, tokens)
+            if slot == 0:
+                number = tile * config["taps"]
+            elif token % tokens == 0 or kept[place - 1] != token - 1:
+                number += 1
+            taps[number] |= {
+                "source": token // tokens * config["source_tile"],
+                "target": tile * config["target_tile"],
+                "rotate": (token - place) % tokens * steps,
+            }
+            masks[number] |= (1 << steps) - 1 << slot * steps
+        return taps, masks
+
     def elaborate(self, platform: object) -> Module:
         s, config = self.structure, self.config
         width = s.membrane_bits
@@ -91,7 +115,8 @@ class TokenSelector(wiring.Component):
         m.submodules.plan = walker
         m.d.comb += [
             walker.taps.eq(config.taps),
-            walker.tile_stride.eq(config.tile_stride),
+            walker.source_tile.eq(config.source_tile),
+            walker.target_tile.eq(config.target_tile),
         ]
         # comparisons out of registers, three cycles after the index
         above, equal, hit = Signal(), Signal(), Signal()
@@ -208,8 +233,10 @@ class _Plan(wiring.Component):
                 "flush": In(1),
                 #: Taps of one target tile.
                 "taps": In(structure.loop_bits),
-                #: Words from one tile to the next.
-                "tile_stride": In(structure.address_bits),
+                #: Words from one tile of the source to the next.
+                "source_tile": In(structure.address_bits),
+                #: Words from one tile of the target to the next.
+                "target_tile": In(structure.address_bits),
                 #: A tap leaves.
                 "tap_en": Out(1),
                 #: The tap, its mask number still open.
@@ -250,7 +277,7 @@ class _Plan(wiring.Component):
         m.d.comb += bit.eq(((1 << shape.steps) - 1) << (slot_to * shape.steps))
         with m.If(self.step):
             with m.If(slot_from == shape.tokens - 1):
-                m.d.sync += [slot_from.eq(0), tile_from.eq(tile_from + self.tile_stride)]
+                m.d.sync += [slot_from.eq(0), tile_from.eq(tile_from + self.source_tile)]
             with m.Else():
                 m.d.sync += slot_from.eq(slot_from + 1)
             m.d.sync += dropped.eq(~self.keep)
@@ -260,7 +287,7 @@ class _Plan(wiring.Component):
             with m.If(slot_to == shape.tokens - 1):
                 m.d.sync += [
                     slot_to.eq(0),
-                    tile_to.eq(tile_to + self.tile_stride),
+                    tile_to.eq(tile_to + self.target_tile),
                     word_number.eq(word_number + self.taps),
                 ]
             with m.Else():

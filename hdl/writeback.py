@@ -1,7 +1,9 @@
 """Write-back: a finished word (spikes, residual planes or hidden values) goes to its spike bank, plane by plane."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
+import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -10,6 +12,8 @@ from spikewright.compiler.target.descriptors import Mode
 from spikewright.compiler.target.structure import Structure
 from spikewright.hdl.memory import check_structure
 from spikewright.hdl.neurons import place_layout
+
+T = TypeVar("T")
 
 
 def token_mask(tokens: int, steps: int, count: Signal) -> Cat:
@@ -48,9 +52,9 @@ class ResidualCapture(wiring.Component):
             }
         )
 
-    def model(self, captured: Iterable[tuple[int, int]]) -> list[int]:
-        """Planes of one sum, from the (plane, word) pairs that it captured."""
-        planes = [0] * self.structure.residual_planes
+    def model(self, captured: Iterable[tuple[int, T]], nothing: T) -> list[T]:
+        """Planes of one sum, from the (plane, word) pairs that it captured; ``nothing`` is a word without spikes."""
+        planes = [nothing] * self.structure.residual_planes
         for plane, word in captured:
             planes[plane] = word
         return planes
@@ -145,22 +149,21 @@ class WriteBack(wiring.Component):
         )
 
     def model(
-        self, mode: Mode, tokens: int, *, spikes: int, membrane: Sequence[int], residual: Sequence[int]
-    ) -> list[int]:
-        """All planes of a finished word; the first ``out_planes`` are written."""
-        shape, planes = self.structure.shape, [0] * self.structure.planes
-        for lane in range(shape.lanes):
-            slot, step = divmod(lane, shape.steps)
-            value = 0
-            if slot < tokens and mode == Mode.HIDDEN:
-                value = 0 if step else min(max(membrane[slot], 0), 255)
-            elif slot < tokens:
-                value = spikes >> lane & 1
-            if mode == Mode.RESIDUAL:
-                value += sum((word >> lane & 1) << p for p, word in enumerate(residual))
-            for p in range(self.structure.planes):
-                planes[p] |= (value >> p & 1) << lane
-        return planes
+        self, mode: Mode, tokens: int, *, spikes: np.ndarray, membrane: np.ndarray, residual: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """All planes of a finished word, uint8 [..., lanes]; the first ``out_planes`` are written.
+
+        spikes: 0 or 1 [..., lanes]; membrane: integers [..., tokens]; residual: of each plane, 0 or 1 [..., lanes].
+        """
+        shape = self.structure.shape
+        value = spikes.astype(np.int64)
+        if mode == Mode.HIDDEN:
+            value = np.zeros((*membrane.shape[:-1], shape.lanes), np.int64)
+            value[..., :: shape.steps] = membrane.clip(0, 255)
+        value[..., tokens * shape.steps :] = 0
+        if mode == Mode.RESIDUAL:
+            value = value + sum(np.asarray(word, np.int64) << p for p, word in enumerate(residual))
+        return [(value >> p & 1).astype(np.uint8) for p in range(self.structure.planes)]
 
     def elaborate(self, platform: object) -> Module:
         s, shape = self.structure, self.structure.shape
@@ -182,8 +185,9 @@ class WriteBack(wiring.Component):
                 for t in range(shape.tokens):
                     u = self.membrane[t]
                     value = Signal(8, name=f"value{t}")
+                    above = u[8:-1].any() if len(u) > 9 else Const(0, 1)
                     with m.If(~u[-1] & mask[t * shape.steps]):
-                        m.d.comb += value.eq(Mux(u[8:-1].any(), 255, u[:8]))
+                        m.d.comb += value.eq(Mux(above, 255, u[:8]))
                     clipped.append(value)
                 rest = Const(0, shape.steps - 1)
                 for p in range(min(8, s.planes)):

@@ -281,11 +281,6 @@ class Graph:
                 return op
         raise KeyError(name)
 
-    @cached_property
-    def additions(self) -> Mapping[str, Op]:
-        """Spike operand → the op that adds it to a stream: adds are done where their second operand is made."""
-        return {op.inputs[1]: op for op in self.ops if op.kind == "add"}
-
     def with_ops(self, ops: Iterable[Op]) -> Graph:
         """A copy in which each given op replaces the one of its name."""
         new = {op.name: op for op in ops}

@@ -28,57 +28,47 @@ class Limit:
 FRAMES = Limit(
     "frames: an image of its own for each timestep, as event cameras give",
     "one image, the same at every timestep",
-    "frames, an image of its own for each step, are not built yet",
+    "frames, an image of its own for each step, are not built yet; train on one image for all steps",
 )
 LEAK_BY_CHANNEL = Limit(
     "a leak for each channel",
     "leak 8/16 (τ = 2) for all neurons",
-    "a leak for each channel is not built yet",
+    "a leak for each channel is not built yet; train all neurons with leak 8/16",
 )
 LEAK = Limit(
     "a leak of 0/16 to 16/16 for a layer",
     "leak 8/16 (τ = 2) for all neurons",
-    "leak {leak}/16 is not built yet, the engine has leak {allowed}/16",
+    "leak {leak}/16 is not built yet; train all neurons with leak {allowed}/16",
 )
 SHORTCUT = Limit(
     "a shortcut into a convolution's membrane, through a matrix or by a gain (ResNet)",
     "additions of spikes to a residual stream",
-    "a shortcut into the membrane is not built yet",
+    "the shortcut from {value} into the membrane is not built yet; add its spikes to a residual stream",
 )
 COUNTING_POOL = Limit(
     "a pool that counts the spikes of 2×2 windows (VGG)",
     "a pool that ORs 3×3 windows, stride 2",
-    "a pool that counts spikes is not built yet",
+    "a pool that counts the spikes of {value} is not built yet; use one that ORs them",
 )
 STREAM_LIMIT = Limit(
     "a limit at which the residual stream saturates",
     "streams as wide as their sums need",
-    "a limit of the residual stream is not built yet",
+    "a limit of the residual stream, {limit}, is not built yet; train without one",
 )
 VALUE_CHANNELS = Limit(
     "attention whose values have other channels than its queries",
     "as many value as query channels",
-    "attention with {queries} query and {values} value channels is not built yet",
+    "attention with {queries} query and {values} value channels is not built yet; give it as many of both",
 )
-ADDED_SPIKES = Limit(
-    "an addition of any spikes to a stream, read elsewhere too",
-    "the spikes of a conv or linear that nothing else reads",
-    "the engine adds the spikes of a conv or linear used only there, not {name}",
-)
-LINEAR_GRID = Limit(
-    "a linear layer on a grid finer than the token grid",
-    "linear layers on the token grid",
-    "a linear layer reads the token grid {token_grid}, not {grid}",
-)
-HEAD_GRID = Limit(
-    "a head on a grid finer than the token grid",
-    "a head on the token grid",
-    "the head reads the token grid {token_grid}, not {grid}",
+TOKEN_GRID = Limit(
+    "a linear layer, attention, a token selector or a head on a grid finer than the token grid, the smallest",
+    "these on the token grid",
+    "this {op} reads the token grid {token_grid}, not {value} on {grid}; pool that value until it is on the token grid",
 )
 SELECTOR_SHIFT = Limit(
     "any shift and fraction bits of a token selector",
     "a shift of at most 31 on the finest membrane grid of the network",
-    "shift {shift} and {fraction_bits} fraction bits need a shift of {needed}, at most 31",
+    "shift {shift} and the network's most fraction bits, {fraction_bits}, need {needed}, at most 31; use fewer of them",
 )
 SCORE_BITS = Limit(
     "class scores of any width",
@@ -95,9 +85,7 @@ LIMITS = (
     COUNTING_POOL,
     STREAM_LIMIT,
     VALUE_CHANNELS,
-    ADDED_SPIKES,
-    LINEAR_GRID,
-    HEAD_GRID,
+    TOKEN_GRID,
     SELECTOR_SHIFT,
     SCORE_BITS,
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from spikewright.compiler.front.ops import Attention
-from spikewright.compiler.lower.buffers import Buffer, Placement
+from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.context import Context
 from spikewright.compiler.lower.lists import OutputSlot
 from spikewright.compiler.lower.mac import append_walk, in_rows, mac_fields
+from spikewright.compiler.lower.residual import by_head
 from spikewright.compiler.target.descriptors import Kind, Mode
 from spikewright.cost.cycles import LEAST_CHANNELS, heads_together, product_cycles, spike_gap
 from spikewright.models.package_schema import Compare, Reset
@@ -15,43 +16,38 @@ from spikewright.models.package_schema import Compare, Reset
 def lower_attention(context: Context, op: Attention) -> None:
     """K^T V and gating of ``op``, some heads at a time."""
     shape, neuron = context.shape, op.neuron
-    query, key, value = (context.graph.values[name] for name in op.inputs)
-    size = query.channels // op.heads
+    size = context.graph.values[op.inputs[0]].channels // op.heads
     rows = shape.bank_rows(size)
     channels = max(size, LEAST_CHANNELS)
     words = context.groups * channels * rows
     together = heads_together(op.heads, groups=context.groups, rows=rows, channels=size)
     context.lowered.product_depth = max(context.lowered.product_depth, together * words)
     result = context.graph.values[op.name]
-    queries, keys, values = (context.home(name) for name in op.inputs)
+    queries, keys, values = (by_head(context, op.name, name) for name in op.inputs)
     outputs_a_head = -(-size // shape.streams)
-    target: Buffer | None = None
     for first in range(0, op.heads, together):
         count = min(together, op.heads - first)
         fields = {
-            "tile_stride": keys.tile_stride,
-            "group_stride": keys.block,
+            "tile_stride": keys.layout.tile_stride,
+            "group_stride": keys.layout.block,
             "heads": count,
             "rows": rows,
             "channels": channels,
-            "tiles": keys.tiles,
+            "tiles": keys.layout.tiles,
             "groups": context.groups,
         }
-        context.touch(key.name, value.name, query.name)
         context.append(
             Kind.PRODUCT,
             op.name,
             fields,
             {
-                "key": (keys.name, keys.offset(first * rows)),
-                "value": (values.name, values.offset(first * rows)),
+                "key": (keys.name, keys.layout.offset(first * rows)),
+                "value": (values.name, values.layout.offset(first * rows)),
             },
-            product_cycles(heads=count, groups=context.groups, rows=rows, tiles=keys.tiles, channels=channels),
+            product_cycles(heads=count, groups=context.groups, rows=rows, tiles=keys.layout.tiles, channels=channels),
+            uses=(keys, values),
         )
-        if target is None:
-            # outputs are paired as the products come: neighbours must not share a bank
-            paired = Placement.interleaved(result.channels, shape.banks) if shape.streams > 1 else None
-            target = context.new_buffer(result, planes=1, placement=paired)
+        target = context.make(op.name)
         gate = {
             "mode": Mode.SPIKE,
             "gate": 1,
@@ -63,24 +59,27 @@ def lower_attention(context: Context, op: Attention) -> None:
             "head_outputs": outputs_a_head,
             "head_rows": rows,
             "head_rest": size % shape.banks,
-            "product_output": rows * shape.streams,
+            "head_odd": size % shape.streams,
+            # strides, where there is a next output, step group and head
+            "product_output": rows * shape.streams if outputs_a_head > 1 else 0,
             "product_group": channels * rows,
-            "product_head": words - (outputs_a_head - 1) * rows * shape.streams,
+            "product_head": words - (outputs_a_head - 1) * rows * shape.streams if count > 1 else 0,
         }
         outputs = []
         for head in range(first, first + count):
             outputs += _outputs(context, op, target, head, outputs_a_head * shape.streams)
-        context.touch(query.name, op.name)
         side = in_rows(context, outputs)
         append_walk(
             context,
             op.name,
-            mac_fields(context, slots=context.slots(result), source=queries, target=target, fields=gate),
-            {"in_base": (queries.name, queries.offset(first * rows))},
+            mac_fields(context, slots=context.slots(result), source=queries.layout, target=target.layout, fields=gate),
+            {"in_base": (queries.name, queries.layout.offset(first * rows))},
             side,
             busiest=[rows] * len(side),
             pairs=count * size * size,
-            target=target.name,
+            reads=[queries],
+            target=target,
+            completes=op.name,
         )
 
 
@@ -91,7 +90,7 @@ def _outputs(context: Context, op: Attention, target: Buffer, head: int, count: 
     shift = context.lowered.fraction_bits - neuron.fraction_bits
     outputs = []
     for channel in range(head * size, (head + 1) * size):
-        bank, row = target.placement.slots[channel]
+        bank, row = target.layout.placement.slots[channel]
         bias, threshold = int(neuron.bias[channel]) << shift, int(neuron.threshold[channel]) << shift
-        outputs.append(OutputSlot(((),) * banks, bias, threshold, bank, target.offset(row)))
+        outputs.append(OutputSlot(((),) * banks, bias, threshold, bank, target.layout.offset(row)))
     return outputs + [OutputSlot.nothing(banks)] * (count - size)

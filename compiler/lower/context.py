@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from spikewright.compiler.front import limits
-from spikewright.compiler.front.ir import Graph, Op, Value
+from spikewright.compiler.front.ir import Graph, Value
 from spikewright.compiler.front.neuron import SpikingOp
-from spikewright.compiler.front.ops import Add, Attention, Conv, Linear, Select
-from spikewright.compiler.lower.buffers import Buffer, Placement
+from spikewright.compiler.lower.buffers import Buffer
+from spikewright.compiler.lower.layout import Layout
 from spikewright.compiler.lower.lists import OutputSlot
 from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered, LoweringError
-from spikewright.compiler.lower.placement import Reader, place
-from spikewright.compiler.target.descriptors import Kind
+from spikewright.compiler.lower.plan import Plan
+from spikewright.compiler.target.descriptors import Kind, without_idle_strides
 from spikewright.compiler.target.structure import Shape
-from spikewright.cost.geometry import Grid, token_grid
+from spikewright.cost.geometry import Grid
+from spikewright.cost.routing import Routing
 
 #: The engine's leak, in sixteenths.
 LEAK = 8
@@ -36,119 +37,44 @@ class Context:
                 fractions.append(op.neuron.fraction_bits)
                 if op.neuron.leak != LEAK:
                     raise LoweringError(f"{op.name}: {limits.LEAK.text(leak=op.neuron.leak, allowed=LEAK)}")
-        self.lowered = Lowered(graph, shape, max(fractions))
-        self.groups = shape.groups(graph.steps)
+        self.plan = Plan(graph, shape)
+        self.lowered = Lowered(graph, shape, max(fractions), homes=self.plan.homes)
+        self.groups = self.plan.groups
         self.last_steps = graph.steps - (self.groups - 1) * shape.steps
-        self.uses: dict[str, list[str]] = {}
-        for op in graph.ops:
-            for name in op.inputs:
-                self.uses.setdefault(name, []).append(op.name)
-        grids = [value.grid for value in graph.values.values() if value.grid is not None]
-        self.token_grid = token_grid(grids)
-        for grid in grids:
-            if grid[0] % self.token_grid[0] or grid[1] % self.token_grid[1]:
-                raise LoweringError(f"grid {grid} is not a multiple of the token grid {self.token_grid}")
-        #: (spike operand → the add that takes it) for adds that are done in the write-back of their second operand
-        self.fused = graph.additions
-        for name, add in self.fused.items():
-            branch = graph.op(name)
-            if not isinstance(branch, (Conv, Linear)) or self.uses[name] != [add.name]:
-                raise LoweringError(f"{add.name}: {limits.ADDED_SPIKES.text(name=name)}")
-        self.halos = {op.inputs[0] for op in graph.ops if isinstance(op, Conv)}
-        self.attended = {name: op for op in graph.ops if isinstance(op, Attention) for name in op.inputs}
 
-    # ---- where values lie ----------------------------------------------------------------------------------------
-
-    def tile_size(self, value: Value) -> tuple[int, int]:
-        """Positions (rows, columns) that a lane holds of a value."""
-        if value.grid is None:
-            return 1, 1
-        return value.grid[0] // self.token_grid[0], value.grid[1] // self.token_grid[1]
+    @property
+    def routing(self) -> Routing:
+        """Where values go, whatever the shape."""
+        return self.plan.routing
 
     def slots(self, value: Value) -> int:
-        """Token slots in use: tokens of the token grid, or of the value once it has no grid."""
-        return value.tokens if value.grid is None else self.token_grid[0] * self.token_grid[1]
+        """Token slots in use."""
+        return self.plan.slots(value)
 
-    def cells(self, unit: int) -> Grid:
-        """The lanes' cells of ``unit`` lanes: the token grid, or finer columns for a folded image."""
-        fine = self.shape.steps // unit
-        rows, columns = self.token_grid
-        return Grid(rows, columns * fine, unit, self.shape.lanes)
+    def cells(self, layout: Layout) -> Grid:
+        """The lanes' cells: the token grid, or a lane each with finer columns for a folded image."""
+        unit = 1 if layout.folded else self.shape.steps
+        rows, columns = self.routing.token_grid
+        return Grid(rows, columns * (self.shape.steps // unit), unit, self.shape.lanes)
+
+    # ---- buffers -------------------------------------------------------------------------------------------------
 
     def home(self, value: str) -> Buffer:
-        """The buffer of a value."""
+        """The buffer of a value that has been made."""
         return self.lowered.home(value)
 
-    def new_buffer(self, value: Value, *, planes: int, placement: Placement | None = None, groups: int = 0) -> Buffer:
-        """A buffer for a value, made when its producer is lowered."""
-        rows, columns = self.tile_size(value)
-        if placement is None:
-            if value.name in self.attended:
-                placement = Placement.by_head(value.channels, self.attended[value.name].heads, self.shape.banks)
-            else:
-                placement = place(value.channels, self.shape.banks, self.readers(value.name))
+    def make(self, value: str) -> Buffer:
+        """Where a value is about to be written: a new buffer, or its stream's where it is updated in place."""
+        name = self.plan.homes[value]
+        return self.lowered.buffers[name] if name in self.lowered.buffers else self.add(name, self.plan.layouts[name])
+
+    def add(self, name: str, layout: Layout) -> Buffer:
+        """A new buffer."""
         now = len(self.lowered.descriptors)
-        buffer = Buffer(
-            name=value.name,
-            placement=placement,
-            planes=planes,
-            tiles=self.shape.tiles(self.slots(value)),
-            groups=groups or self.groups,
-            tile_rows=rows,
-            tile_columns=columns,
-            halo=int(value.name in self.halos),
-            first=now,
-            last=now,
-        )
-        self.lowered.buffers[value.name] = buffer
-        self.lowered.homes[value.name] = value.name
+        buffer = self.lowered.buffers[name] = Buffer(name, layout, first=now, last=now)
         return buffer
 
-    def readers(self, name: str) -> list[Reader]:
-        """The layers whose lists depend on where the channels of this buffer lie."""
-        readers = []
-        value = self.graph.values[name]
-        rows, columns = self.tile_size(value)
-        repeats = rows * columns * self.shape.tiles(self.slots(value)) * self.groups
-        for user in self.uses.get(name, []):
-            op = self.graph.op(user)
-            for weighted in op.weighted_sums(self.graph):
-                if weighted.source == name:
-                    codes = weighted.weights.codes
-                    entries = (codes != 0).reshape(codes.shape[0], value.channels, -1)
-                    readers.append(Reader(entries.sum(axis=2), value.planes, repeats, self.shape.steps))
-            # the mover works inside a bank: what it makes, and what is updated in place, lies as its source does
-            updated = isinstance(op, (Add, Select)) and op.inputs[0] == name and self.in_place(op)
-            if op.by_channel or updated:
-                readers += self.readers(op.name)
-        return readers
-
-    def in_place(self, op: Op) -> bool:
-        """Whether ``op`` may overwrite its residual stream: nothing reads it later, or around the word in work."""
-        stream = op.inputs[0]
-        if self.uses[stream][-1] != op.name or stream in self.halos or op.name in self.halos or stream == "input":
-            return False
-        if isinstance(op, Select):
-            return True
-        branch = self.graph.op(op.inputs[1])
-        values = self.graph.values
-        return branch.inputs[0] != stream and self.tile_size(values[stream]) == self.tile_size(values[op.name])
-
-    def stream_planes(self, name: str) -> int:
-        """Planes that a residual stream grows to while it is updated in place."""
-        planes = self.graph.values[name].planes
-        for op in self.graph.ops:
-            if isinstance(op, (Add, Select)) and op.inputs[0] == name and self.in_place(op):
-                planes = max(planes, self.stream_planes(op.name))
-        return planes
-
     # ---- descriptors ---------------------------------------------------------------------------------------------
-
-    def touch(self, *names: str) -> None:
-        """The descriptor about to be appended reads or writes these values."""
-        for name in names:
-            buffer = self.home(name)
-            buffer.last = max(buffer.last, len(self.lowered.descriptors))
 
     def append(
         self,
@@ -158,10 +84,18 @@ class Context:
         addresses: Mapping[str, tuple[str, int]],
         cycles: int,
         *,
+        uses: Sequence[Buffer] = (),
         outputs: Sequence[tuple[OutputSlot, ...]] = (),
         pairs: int = 0,
         target: str | None = None,
+        completes: str | None = None,
+        spikes: str | None = None,
     ) -> None:
-        """Append a descriptor; arguments as the fields of ``DescriptorDraft``."""
-        draft = DescriptorDraft(kind, layer, fields, addresses, cycles, tuple(outputs), pairs, target)
+        """Append a descriptor; uses: buffers that it reads or writes, the rest as in ``DescriptorDraft``."""
+        for buffer in uses:
+            buffer.last = len(self.lowered.descriptors)
+        draft = DescriptorDraft(
+            kind, layer, without_idle_strides(kind, fields), addresses, cycles, tuple(outputs), pairs, target,
+            completes, spikes,
+        )  # fmt: skip
         self.lowered.descriptors.append(draft)

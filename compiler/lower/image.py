@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from spikewright.compiler.lower.buffers import Placement
 from spikewright.compiler.lower.context import Context
-from spikewright.compiler.lower.moves import move_halo
+from spikewright.compiler.lower.moves import fill_halo
 from spikewright.compiler.target.descriptors import Kind
 from spikewright.cost.cycles import load_cycles
+from spikewright.cost.routing import IMAGE
 
 
 def lower_image(context: Context) -> None:
     """The LOAD descriptor: pixels into the first convolution's words, S positions in the step lanes where they fit."""
     image, shape = context.graph.image, context.shape
-    value = context.graph.values["input"]
-    rows, columns = context.tile_size(value)
-    fold = columns % shape.steps == 0
-    context.lowered.input_fold = fold
-    placement = Placement.everywhere(image.channels)
-    buffer = context.new_buffer(value, planes=value.planes, placement=placement, groups=1)
-    if fold:
-        buffer.tile_columns = columns // shape.steps
-    cells = context.token_grid[1] * (shape.steps if fold else 1)
-    width = buffer.tile_columns
+    buffer = context.make(IMAGE)
+    layout = buffer.layout
+    lines, cells = context.routing.token_grid
+    cells *= shape.steps if layout.folded else 1
+    rows, width = layout.tile_rows, layout.tile_columns
     across = width * image.channels
+    # from the last lane of an image row to the first of the next
+    wrap = rows * image.width * image.channels - (cells - 1) * across
     fields = {
-        "channel_stride": buffer.row_words,
-        "x_step": buffer.planes,
-        "y_step": buffer.planes * (buffer.pitch_x - width + 1),
-        "tile_stride": buffer.tile_stride,
+        "channel_stride": layout.row_words,
+        "x_step": layout.planes,
+        "y_step": layout.planes * (layout.pitch_x - width + 1),
+        "tile_stride": layout.tile_stride,
         "channels": image.channels,
         "rows": rows,
         "columns": width,
-        "tiles": buffer.tiles,
-        "fold": int(fold),
+        "tiles": layout.tiles,
+        "fold": int(layout.folded),
         "slots": cells,
-        "used": context.token_grid[0] * cells,
+        "used": lines * cells,
         "pixel_x": across,
-        "pixel_wrap": rows * image.width * image.channels - (cells - 1) * across,
+        "pixel_wrap": wrap if lines > 1 else 0,
         "pixel_column": image.channels,
         "pixel_row": image.width * image.channels,
-        "planes": buffer.planes,
+        "planes": layout.planes,
         "bytes": image.height * image.width * image.channels,
     }
-    count = image.channels * rows * width * buffer.tiles
-    cycles = load_cycles(words=count, slots=shape.lanes if fold else shape.tokens, planes=buffer.planes)
-    context.append(Kind.LOAD, "input", fields, {"base": ("input", buffer.offset())}, cycles)
-    move_halo(context, "input", "input", unit=1 if fold else shape.steps, planes=value.planes)
+    count = image.channels * rows * width * layout.tiles
+    cycles = load_cycles(words=count, slots=shape.lanes if layout.folded else shape.tokens, planes=layout.planes)
+    context.append(Kind.LOAD, IMAGE, fields, {"base": (buffer.name, layout.offset())}, cycles, uses=[buffer])
+    fill_halo(context, IMAGE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikewright.compiler.lower.buffers import Buffer
+from spikewright.compiler.lower.layout import Layout
 from spikewright.cost.rom import Lists
 
 
@@ -44,13 +44,11 @@ def lengths(rows: Sequence[tuple[OutputSlot, ...]]) -> Lists:
     return Lists(weight_counts, np.array(total, dtype=np.int64) - weight_counts)
 
 
-def bank_lists(
-    codes: np.ndarray, source: Buffer, banks: int, *, replicated: bool, start: int
-) -> list[list[list[Entry]]]:
+def bank_lists(codes: np.ndarray, source: Layout, banks: int) -> list[list[list[Entry]]]:
     """Entries of a layer's weights: output → bank → entries, in address order.
 
-    codes: int8 [out, in] or [out, in, 3, 3]; source: the input's buffer; replicated: every bank holds every channel, so
-    entries are dealt out evenly, first to bank ``start``.
+    codes: int8 [out, in] or [out, in, 3, 3]; source: the input's. Where every bank holds every channel, entries are
+    dealt out evenly.
     """
     if codes.ndim == 2:
         codes = codes[:, :, None, None]
@@ -65,14 +63,23 @@ def bank_lists(
         channels, ys, xs = np.nonzero(row)
         for i, (channel, y, x) in enumerate(zip(channels.tolist(), ys.tolist(), xs.tolist(), strict=True)):
             bank, bank_row = slots[channel]
-            if replicated:
-                bank = (start + i) % banks
+            if source.replicated:
+                bank = i % banks
             offset = bank_row * source.row_words + taps[(y, x)]
             by_bank[bank].append(Entry(offset, int(row[channel, y, x])))
         for entries in by_bank:
             entries.sort(key=lambda e: e.offset)
         result.append(by_bank)
     return result
+
+
+def same_channel_lists(source: Layout, channels: int, banks: int) -> list[list[list[Entry]]]:
+    """Entries that bring every channel to itself: one of code 1 an output."""
+    slots = source.placement.slots
+    return [
+        [[Entry(slots[c][1] * source.row_words, 1)] if bank == slots[c][0] else [] for bank in range(banks)]
+        for c in range(channels)
+    ]
 
 
 def pair_outputs(outputs: list[OutputSlot], streams: int, banks: int) -> list[tuple[OutputSlot, ...]]:

@@ -33,6 +33,8 @@ class DescriptorDraft:
     outputs: tuple[tuple[OutputSlot, ...], ...] = ()
     pairs: int = 0  # (entry, plane) pairs that are issued with skipping off
     target: str | None = None  # buffer that the outputs' offsets refer to
+    completes: str | None = None  # value that stands in its home once this is done
+    spikes: str | None = None  # op whose spikes are its finished words, and stand nowhere else
 
     def descriptor(self, lowered: Lowered) -> Descriptor:
         """The final descriptor, once the buffers have bases."""
@@ -49,14 +51,14 @@ class Lowered:
     graph: Graph
     shape: Shape
     fraction_bits: int
+    homes: Mapping[str, str]  # value → buffer
     descriptors: list[DescriptorDraft] = field(default_factory=list)
     buffers: dict[str, Buffer] = field(default_factory=dict)
-    homes: dict[str, str] = field(default_factory=dict)  # value → buffer
     table: TapTable = field(default_factory=TapTable)
     plan_entries: int = 0  # taps (and masks) that the token selectors write at run time, behind the static ones
     product_depth: int = 1
     bank_depth: int = 0
-    input_fold: bool = False
+    passes: bool = False  # whether spikes go through the lanes unchanged anywhere
 
     def base(self, region: str) -> int:
         """Address of a buffer; ``PLAN_TAPS`` and ``PLAN_MASKS`` are the regions behind the static taps and masks."""

@@ -15,14 +15,10 @@ from spikewright.compiler.lower.image import lower_image
 from spikewright.compiler.lower.lowered import Lowered
 from spikewright.compiler.lower.matrix import lower_matrix
 from spikewright.compiler.lower.pool import lower_pool
+from spikewright.compiler.lower.residual import lower_add
 from spikewright.compiler.lower.select import lower_select
 from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.target.structure import Shape
-
-
-def lower_add(context: Context, op: Add) -> None:
-    """Nothing of its own: the layer that makes the spikes adds them in its write-back."""
-
 
 #: How each op is lowered. A function is only called with the op that it stands beside.
 LOWERINGS: Mapping[type[Op], Callable[[Context, Any], None]] = {

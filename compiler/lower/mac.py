@@ -8,30 +8,31 @@ import numpy as np
 
 from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.context import Context
+from spikewright.compiler.lower.layout import Layout
 from spikewright.compiler.lower.lists import Entry, OutputSlot, lengths, pair_outputs
 from spikewright.compiler.target.descriptors import Kind, Mode, no_fields
 from spikewright.cost.cycles import hidden_tail, mac_cycles, score_tail, spike_tail
 
 
-def walk(side: str, buffer: Buffer) -> dict[str, int]:
-    """Address increments of a loop nest over a buffer's positions, tiles and step groups.
+def walk(side: str, layout: Layout) -> dict[str, int]:
+    """Address increments of a loop nest over positions, tiles and step groups.
 
     side: in, out or capture.
     """
     return {
-        f"{side}_x": buffer.planes,
-        f"{side}_y": buffer.planes * (buffer.pitch_x - buffer.tile_columns + 1),
-        f"{side}_tile": buffer.tile_stride,
-        f"{side}_group": buffer.block,
+        f"{side}_x": layout.planes,
+        f"{side}_y": layout.planes * (layout.pitch_x - layout.tile_columns + 1),
+        f"{side}_tile": layout.tile_stride,
+        f"{side}_group": layout.block,
     }
 
 
 def mac_fields(
-    context: Context, *, slots: int, source: Buffer, target: Buffer | None, fields: Mapping[str, int]
+    context: Context, *, slots: int, source: Layout, target: Layout | None, fields: Mapping[str, int]
 ) -> dict[str, int]:
     """All fields of a MAC descriptor: those given, else the loops of ``source`` over all step groups, else 0.
 
-    slots: token slots in use; target: where the outputs go, None for those that leave spike memory.
+    slots: token slots in use; target: how the outputs lie, None for those that leave spike memory.
     """
     shape = context.shape
     tiles = shape.tiles(slots)
@@ -63,17 +64,24 @@ def append_mac(
     addresses: Mapping[str, tuple[str, int]],
     outputs: list[OutputSlot],
     *,
-    target: str | None,
+    reads: Sequence[Buffer],
+    target: Buffer | None,
+    completes: str | None = None,
+    spikes: str | None = None,
 ) -> None:
     """Append a MAC whose lists are the outputs'.
 
-    target: buffer that the outputs' offsets refer to; without one (selector, head) the outputs keep their order.
+    reads: buffers; target: that the outputs' offsets refer to; without one (selector, head) the outputs keep their
+    order. completes, spikes: as in ``DescriptorDraft``.
     """
     shape = context.shape
     rows = in_rows(context, outputs) if target is None else pair_outputs(outputs, shape.streams, shape.banks)
     planes, captured, lists = fields["in_planes"], fields["capture_planes"], lengths(rows)
     busiest, pairs = lists.busiest(planes, captured), int(lists.pairs(planes, captured).sum())
-    append_walk(context, layer, fields, addresses, rows, busiest=busiest, pairs=pairs, target=target)
+    append_walk(
+        context, layer, fields, addresses, rows, busiest=busiest, pairs=pairs, reads=reads, target=target,
+        completes=completes, spikes=spikes,
+    )  # fmt: skip
 
 
 def in_rows(context: Context, outputs: list[OutputSlot]) -> list[tuple[OutputSlot, ...]]:
@@ -92,9 +100,12 @@ def append_walk(
     *,
     busiest: Sequence[int],
     pairs: int,
-    target: str | None,
+    reads: Sequence[Buffer],
+    target: Buffer | None,
+    completes: str | None = None,
+    spikes: str | None = None,
 ) -> None:
-    """Append a MAC whose pairs are known.
+    """Append a MAC whose pairs are known; arguments as in ``append_mac``.
 
     rows: outputs of the streams; busiest, pairs: of each place, pairs of each row's busiest walker, and in all.
     """
@@ -104,7 +115,10 @@ def append_walk(
     cycles = mac_cycles(
         busiest, repeats=repeats, gap=fields["gap"], banks=shape.banks, skip=shape.skip, tail=_tail(context, fields)
     )
-    context.append(Kind.MAC, layer, fields, addresses, cycles, outputs=rows, pairs=pairs * repeats, target=target)
+    context.append(
+        Kind.MAC, layer, fields, addresses, cycles, uses=[*reads, *([target] if target else [])], outputs=rows,
+        pairs=pairs * repeats, target=target.name if target else None, completes=completes, spikes=spikes,
+    )  # fmt: skip
 
 
 def _tail(context: Context, fields: Mapping[str, int]) -> int:
@@ -119,7 +133,7 @@ def _tail(context: Context, fields: Mapping[str, int]) -> int:
 
 
 def outputs_into(
-    target: Buffer,
+    target: Layout,
     lists: list[list[list[Entry]]],
     bias: np.ndarray,
     threshold: np.ndarray,
@@ -127,10 +141,10 @@ def outputs_into(
     shift: int,
     captures: Mapping[int, tuple[int, int]] | None = None,
 ) -> list[OutputSlot]:
-    """Outputs that go to a buffer.
+    """Outputs that go to spike memory.
 
-    shift: from the layer's grid to the engine's; captures: channel → bank and offset of the residual word that it is
-    added to.
+    target: how they lie there; shift: from the layer's grid to the engine's; captures: channel → bank and offset of the
+    residual word that it is added to.
     """
     outputs = []
     for channel, by_bank in enumerate(lists):

@@ -17,39 +17,39 @@ def move(
     target: Buffer,
     *,
     planes: int,
-    values: tuple[str, ...],
+    completes: str | None = None,
 ) -> None:
     """Append a MOVE of every bank row.
 
-    words: taps of each target word; values: that it reads and makes.
+    words: taps of each target word; completes: value that is whole then.
     """
     first, count, taps = context.lowered.table.words(words)
+    come, go = source.layout, target.layout
     fields = {
-        "source_row": source.row_words,
-        "source_tile": source.tile_stride,
-        "source_group": source.block,
-        "target_row": target.row_words,
-        "target_tile": target.tile_stride,
-        "target_group": target.block,
-        "rows": source.rows,
-        "tiles": target.tiles,
-        "groups": target.groups,
+        "source_row": come.row_words,
+        "source_tile": come.tile_stride,
+        "source_group": come.block,
+        "target_row": go.row_words,
+        "target_tile": go.tile_stride,
+        "target_group": go.block,
+        "rows": come.rows,
+        "tiles": go.tiles,
+        "groups": go.groups,
         "words": count,
         "taps": taps,
         "planes": planes,
         "table": first,
         "mask_tile": 1,
     }
-    cycles = move_cycles(
-        rows=source.rows, tiles=target.tiles, groups=target.groups, words=count, planes=planes, taps=taps
-    )
-    context.touch(*values)
-    context.append(Kind.MOVE, layer, fields, {"source": (source.name, 0), "target": (target.name, 0)}, cycles)
+    cycles = move_cycles(rows=come.rows, tiles=go.tiles, groups=go.groups, words=count, planes=planes, taps=taps)
+    addresses = {"source": (source.name, 0), "target": (target.name, 0)}
+    context.append(Kind.MOVE, layer, fields, addresses, cycles, uses=(source, target), completes=completes)
 
 
-def move_halo(context: Context, value: str, layer: str, *, unit: int, planes: int) -> None:
-    """Append the MOVE that fills the halo of a value's buffer, if it has one; only once the buffer is final."""
+def fill_halo(context: Context, value: str) -> None:
+    """Append the MOVE that fills the halo around the tiles of a value, if it has one; once the value is whole."""
     buffer = context.home(value)
-    if buffer.halo:
-        words = halo_words(context.lowered.table, context.cells(unit), buffer)
-        move(context, layer, words, buffer, buffer, planes=planes, values=(value,))
+    if buffer.layout.halo:
+        words = halo_words(context.lowered.table, context.cells(buffer.layout), buffer.layout)
+        planes = context.graph.values[value].planes
+        move(context, value, words, buffer, buffer, planes=planes, completes=value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikewright.compiler.lower.buffers import Placement
+from spikewright.compiler.lower.layout import Placement
 
 #: Swaps tried for each channel, and most of them in all.
 TRIES_PER_CHANNEL = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spikewright.compiler.front.ir import Op
 from spikewright.compiler.front.ops import Pool
 from spikewright.compiler.lower.context import Context
-from spikewright.compiler.lower.moves import move, move_halo
+from spikewright.compiler.lower.moves import fill_halo, move
 from spikewright.compiler.lower.taps import window_words
 from spikewright.cost.geometry import Windows, or_pool
 
@@ -17,9 +17,8 @@ def lower_pool(context: Context, op: Pool) -> None:
 
 def move_windows(context: Context, op: Op, windows: Windows) -> None:
     """A MOVE whose words are ORs over windows of the op's input, spikes, and the halo of what it makes."""
-    value, source = context.graph.values[op.name], context.home(op.inputs[0])
-    target = context.new_buffer(value, planes=value.planes, placement=source.placement)
-    unit = context.shape.steps
-    words = window_words(context.lowered.table, context.cells(unit), windows, source, target)
-    move(context, op.name, words, source, target, planes=1, values=(op.inputs[0], op.name))
-    move_halo(context, op.name, op.name, unit=unit, planes=1)
+    source, target = context.home(op.inputs[0]), context.make(op.name)
+    cells = context.cells(target.layout)
+    words = window_words(context.lowered.table, cells, windows, source.layout, target.layout)
+    move(context, op.name, words, source, target, planes=1, completes=op.name)
+    fill_halo(context, op.name)

@@ -9,6 +9,7 @@ from spikewright.compiler.front.limits import SELECTOR_SHIFT
 from spikewright.compiler.front.ops import Select
 from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.context import Context
+from spikewright.compiler.lower.layout import Layout
 from spikewright.compiler.lower.lists import bank_lists
 from spikewright.compiler.lower.lowered import PLAN_MASKS, PLAN_TAPS, LoweringError
 from spikewright.compiler.lower.mac import append_mac, mac_fields, outputs_into, outputs_outside
@@ -23,8 +24,9 @@ def lower_select(context: Context, op: Select) -> None:
     source_value, source = context.graph.values[op.inputs[0]], context.home(op.inputs[0])
     hidden = _lower_hidden(context, op, source_value, source)
     _lower_score(context, op, source_value, hidden)
-    _lower_ranking(context, op, source_value, source)
-    _lower_compaction(context, op, source_value, source)
+    target = context.make(op.name)
+    _lower_ranking(context, op, source_value, source.layout, target.layout)
+    _lower_compaction(context, op, source_value, source, target)
 
 
 def _lower_hidden(context: Context, op: Select, value: Value, source: Buffer) -> Buffer:
@@ -32,9 +34,8 @@ def _lower_hidden(context: Context, op: Select, value: Value, source: Buffer) ->
     slots, channels = context.slots(value), op.hidden.codes.shape[0]
     entries = (op.score.codes != 0).astype(np.int64)
     placement = place(channels, shape.banks, [Reader(entries, HIDDEN_PLANES, shape.tiles(slots), 1)])
-    hidden_value = Value(f"{op.name}.hidden", 1, value.tokens, channels, None, False, None, HIDDEN_PLANES)
-    hidden = context.new_buffer(hidden_value, planes=HIDDEN_PLANES, groups=1, placement=placement)
-    context.touch(value.name)
+    # no value has a name with a blank in it
+    hidden = context.add(f"{op.name} hidden", Layout(placement, HIDDEN_PLANES, shape.tiles(slots), groups=1))
     shift = op.shift + fraction_bits - op.hidden_fraction_bits
     if shift > 31:
         refusal = SELECTOR_SHIFT.text(shift=op.shift, fraction_bits=fraction_bits, needed=shift)
@@ -49,22 +50,22 @@ def _lower_hidden(context: Context, op: Select, value: Value, source: Buffer) ->
         "shift": shift,
         "out_group": 0,  # one word for all step groups
     }
-    lists = bank_lists(op.hidden.codes, source, shape.banks, replicated=False, start=0)
+    lists = bank_lists(op.hidden.codes, source.layout, shape.banks)
     none = np.zeros_like(op.hidden_bias)
     append_mac(
         context,
         f"{op.name}.hidden",
-        mac_fields(context, slots=slots, source=source, target=hidden, fields=fields),
-        {"in_base": (source.name, source.offset())},
-        outputs_into(hidden, lists, op.hidden_bias, none, shift=fraction_bits - op.hidden_fraction_bits),
-        target=hidden.name,
+        mac_fields(context, slots=slots, source=source.layout, target=hidden.layout, fields=fields),
+        {"in_base": (source.name, source.layout.offset())},
+        outputs_into(hidden.layout, lists, op.hidden_bias, none, shift=fraction_bits - op.hidden_fraction_bits),
+        reads=[source],
+        target=hidden,
     )
     return hidden
 
 
 def _lower_score(context: Context, op: Select, value: Value, hidden: Buffer) -> None:
     shape = context.shape
-    context.touch(hidden.name)
     fields = {
         "mode": Mode.SCORE,
         "pot": int(op.score.scheme is Scheme.POT),
@@ -75,14 +76,15 @@ def _lower_score(context: Context, op: Select, value: Value, hidden: Buffer) -> 
         "groups": 1,
         "last_steps": 1,
     }
-    lists = bank_lists(op.score.codes, hidden, shape.banks, replicated=False, start=0)
+    lists = bank_lists(op.score.codes, hidden.layout, shape.banks)
     shift = context.lowered.fraction_bits - op.score_fraction_bits
     append_mac(
         context,
         f"{op.name}.score",
-        mac_fields(context, slots=context.slots(value), source=hidden, target=None, fields=fields),
-        {"in_base": (hidden.name, hidden.offset())},
+        mac_fields(context, slots=context.slots(value), source=hidden.layout, target=None, fields=fields),
+        {"in_base": (hidden.name, hidden.layout.offset())},
         outputs_outside(context, lists, op.score_bias, shift=shift),
+        reads=[hidden],
         target=None,
     )
 
@@ -94,7 +96,7 @@ def _plan(context: Context, op: Select, value: Value) -> tuple[int, int]:
     return context.shape.tiles(op.keep), taps
 
 
-def _lower_ranking(context: Context, op: Select, value: Value, source: Buffer) -> None:
+def _lower_ranking(context: Context, op: Select, value: Value, source: Layout, target: Layout) -> None:
     tiles, taps = _plan(context, op, value)
     tokens, entries = context.slots(value), tiles * taps
     scores = op.score_accumulator
@@ -111,31 +113,25 @@ def _lower_ranking(context: Context, op: Select, value: Value, source: Buffer) -
             "score_bits": bits,
             "taps": taps,
             "entries": entries,
-            "tile_stride": source.tile_stride,
+            "source_tile": source.tile_stride if source.tiles > 1 else 0,
+            "target_tile": target.tile_stride if target.tiles > 1 else 0,
         },
         {"table": (PLAN_TAPS, first), "mask": (PLAN_MASKS, first)},
         select_cycles(tokens=tokens, score_bits=bits, entries=entries),
     )
 
 
-def _lower_compaction(context: Context, op: Select, value: Value, source: Buffer) -> None:
-    result = context.graph.values[op.name]
+def _lower_compaction(context: Context, op: Select, value: Value, source: Buffer, target: Buffer) -> None:
     tiles, taps = _plan(context, op, value)
-    if context.in_place(op):
-        target = source
-        context.lowered.homes[result.name] = source.name
-    else:
-        # the plan knows one distance from tile to tile, for reading and writing
-        target = context.new_buffer(result, planes=source.planes, placement=source.placement)
-    context.touch(value.name, result.name)
+    come, go = source.layout, target.layout
     fields = {
-        "source_row": source.row_words,
+        "source_row": come.row_words,
         "source_tile": 0,
-        "source_group": source.block,
-        "target_row": target.row_words,
+        "source_group": come.block,
+        "target_row": go.row_words,
         "target_tile": 0,
-        "target_group": target.block,
-        "rows": source.rows,
+        "target_group": go.block,
+        "rows": come.rows,
         "tiles": 1,
         "groups": context.groups,
         "words": tiles,
@@ -148,6 +144,8 @@ def _lower_compaction(context: Context, op: Select, value: Value, source: Buffer
         Kind.MOVE,
         op.name,
         fields,
-        {"source": (source.name, 0), "target": (target.name, 0), "table": (PLAN_TAPS, first)},
-        move_cycles(rows=source.rows, tiles=1, groups=context.groups, words=tiles, planes=value.planes, taps=taps),
+        {"source": (source.name, come.offset()), "target": (target.name, go.offset()), "table": (PLAN_TAPS, first)},
+        move_cycles(rows=come.rows, tiles=1, groups=context.groups, words=tiles, planes=value.planes, taps=taps),
+        uses=(source, target),
+        completes=op.name,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spikewright.compiler.lower.buffers import Buffer
+from spikewright.compiler.lower.layout import Layout
 from spikewright.cost.geometry import Grid, Windows, Word, halo, shifts
 
 
@@ -47,26 +47,33 @@ class TapTable:
         return (0,) * sizes[0]
 
 
-def halo_words(table: TapTable, grid: Grid, buffer: Buffer) -> list[list[Tap]]:
-    """Target words of a buffer's halo; a word that no lane has a neighbour for is cleared."""
+def halo_words(table: TapTable, grid: Grid, layout: Layout) -> list[list[Tap]]:
+    """Target words of a halo; a word that no lane has a neighbour for is cleared."""
     words = []
-    for word in halo((buffer.tile_rows, buffer.tile_columns)):
-        taps = _taps(table, grid, word, buffer, buffer)
+    for word in halo((layout.tile_rows, layout.tile_columns)):
+        taps = _taps(table, grid, word, layout, layout)
         if not taps:
             (source,) = word.sources
             cleared = table.mask((0,) * grid.tiles)
-            taps = [Tap(buffer.offset(0, *source.inner), buffer.offset(0, *word.target), 0, cleared)]
+            taps = [Tap(layout.offset(0, *source.inner), layout.offset(0, *word.target), 0, cleared)]
         words.append(taps)
     return words
 
 
-def window_words(table: TapTable, grid: Grid, windows: Windows, source: Buffer, target: Buffer) -> list[list[Tap]]:
+def window_words(table: TapTable, grid: Grid, windows: Windows, source: Layout, target: Layout) -> list[list[Tap]]:
     """Target words that are each the OR of a window of source positions."""
-    tiles = [(buffer.tile_rows, buffer.tile_columns) for buffer in (source, target)]
+    tiles = [(layout.tile_rows, layout.tile_columns) for layout in (source, target)]
     return [_taps(table, grid, word, source, target) for word in windows(*tiles)]
 
 
-def _taps(table: TapTable, grid: Grid, word: Word, source: Buffer, target: Buffer) -> list[Tap]:
+def same_words(table: TapTable, grid: Grid, source: Layout, target: Layout) -> list[list[Tap]]:
+    """Target words that are the source's, position by position."""
+    every = table.mask(((1 << grid.lanes) - 1,) * grid.tiles)
+    places = [(0, y, x) for y in range(target.tile_rows) for x in range(target.tile_columns)]
+    return [[Tap(source.offset(*place), target.offset(*place), 0, every)] for place in places]
+
+
+def _taps(table: TapTable, grid: Grid, word: Word, source: Layout, target: Layout) -> list[Tap]:
     return [
         Tap(
             source.offset(0, *part.inner) + shift.tiles_away * source.tile_stride,

@@ -144,6 +144,7 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
         ("head_outputs", LOOP),  # attention: outputs of one head (pairs with two streams)
         ("head_rows", ADDRESS),  # rows of one head in a bank
         ("head_rest", fixed(5)),  # banks that hold one channel more; 0: all the same
+        ("head_odd", fixed(1)),  # the last output of a head stands alone: the other stream is idle
         ("product_output", PRODUCT),
         ("product_group", PRODUCT),
         ("product_head", PRODUCT),
@@ -167,11 +168,45 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
         ("mask", MASK),  # first mask of the plan
         ("taps", LOOP),  # taps for each target tile
         ("entries", LOOP),  # taps in all: target tiles * taps
-        ("tile_stride", ADDRESS),  # source words from one tile to the next
+        ("source_tile", ADDRESS),  # words from one tile to the next, of what is compacted
+        ("target_tile", ADDRESS),  # and of what is left
     ),
 }
 
 KIND_BITS = 3
+
+#: Strides of each kind, and the loops that take them: where these run once, nothing is added.
+STRIDES: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
+    Kind.LOAD: {
+        "channel_stride": ("channels",),
+        "x_step": ("columns",),
+        "y_step": ("rows",),
+        "tile_stride": ("tiles",),
+        "pixel_x": ("slots",),
+        "pixel_column": ("columns",),
+        "pixel_row": ("rows",),
+    },
+    Kind.MOVE: {
+        **{f"{side}_{loop}": (f"{loop}s",) for side in ("source", "target") for loop in ("row", "tile", "group")},
+        "mask_tile": ("tiles",),
+    },
+    Kind.MAC: {
+        **{
+            f"{side}_{stride}": (loop,)
+            for side in ("in", "capture", "out")
+            for stride, loop in (("x", "columns"), ("y", "rows"), ("tile", "tiles"), ("group", "groups"))
+        },
+        "out_group": ("groups", "fold_groups"),
+        "product_group": ("groups",),
+    },
+    Kind.PRODUCT: {"tile_stride": ("tiles",), "group_stride": ("groups",)},
+}
+
+
+def without_idle_strides(kind: Kind, fields: Mapping[str, int]) -> dict[str, int]:
+    """Fields of a descriptor, with 0 for strides of loops that run once: they need not fit anywhere."""
+    idle = {stride for stride, loops in STRIDES.get(kind, {}).items() if all(fields[loop] == 1 for loop in loops)}
+    return {name: 0 if name in idle else value for name, value in fields.items()}
 
 
 def layout(kind: Kind, structure: Structure) -> dict[str, int]:

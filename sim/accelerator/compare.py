@@ -14,38 +14,18 @@ from spikewright.sim.accelerator.simulator import RunOptions
 from spikewright.sim.accelerator.trace import read_values, split_images
 from spikewright.sim.accelerator.utilisation import SpikeWork
 from spikewright.sim.golden import Trace, run
+from spikewright.sim.mismatch import LayerDifference, Mismatch, layers, silent_layers
 from spikewright.sim.verilator.run import Built
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """One value that differs.
-
-    channel: for class scores the class; token: for a selector's ``.kept`` the place in the list of kept tokens.
-    """
-
-    image: int
-    layer: str
-    step: int
-    token: int
-    channel: int
-    expected: int
-    got: int
-
-    def __str__(self) -> str:
-        return (
-            f"image {self.image}, layer {self.layer}, step {self.step}, token {self.token}, channel {self.channel}: "
-            f"expected {self.expected}, got {self.got}"
-        )
 
 
 @dataclass(eq=False)
 class Comparison:
     """Sums over all images compared so far.
 
-    counters: int64 [descriptors, 3], cycles, issued and skipped pairs.
+    counters: int64 [descriptors, 3], cycles, issued and skipped pairs; silent: layers that have not fired yet, of which
+    equality shows nothing.
     """
 
     images: int = 0
@@ -58,6 +38,7 @@ class Comparison:
     counters: Array = field(default_factory=lambda: np.zeros((0, 3), np.int64))
     seconds: float = 0.0
     work: SpikeWork | None = None
+    silent: tuple[str, ...] | None = None
 
     @property
     def bit_exact(self) -> bool:
@@ -91,10 +72,8 @@ def add_piece(
     answers = piece.answers
     assert answers.records is not None
     observed = read_values(trace_map, split_images(answers.records, len(piece.images)))
-    for name, kind in expected_layers(package):
-        expected = _golden(golden, name, kind, trace_map)
-        got = (answers.scores if kind == "scores" else observed[name]).reshape(expected.shape)
-        _add_layer(comparison, piece.first, name, expected, got)
+    for layer in layers(package, golden, observed, answers.scores, trace_map.score_shift):
+        _add_layer(comparison, piece.first, layer)
     shift = trace_map.score_shift
     comparison.golden += golden.classes.tolist()
     comparison.rtl += classes_of(answers.scores >> shift).tolist()
@@ -103,38 +82,18 @@ def add_piece(
     comparison.seconds += answers.seconds
     if comparison.work is not None:
         comparison.work.add(golden, piece.images)
+    never = silent_layers(package, golden)
+    comparison.silent = tuple(name for name in never if comparison.silent is None or name in comparison.silent)
     comparison.images += len(piece.images)
 
 
-def expected_layers(package: Package) -> list[tuple[str, str]]:
-    """Everything that is compared, in the order of execution: (name, "values" | "kept" | "scores")."""
-    layers = []
-    for op in package.network.ops:
-        if op.kind == "select":
-            layers.append((f"{op.name}.kept", "kept"))
-        layers.append((op.name, "scores" if op.kind == "head" else "values"))
-    return layers
-
-
-def _golden(golden: Trace, name: str, kind: str, trace_map: TraceMap) -> Array:
-    """[B, T, N, C], 1 where an axis means nothing."""
-    if kind == "scores":
-        return np.asarray(golden.scores.numpy() << trace_map.score_shift)[:, None, None, :]
-    if kind == "kept":
-        return golden.kept[name.removesuffix(".kept")].numpy()[:, None, :, None]
-    return golden.values[name].numpy()
-
-
-def _add_layer(comparison: Comparison, first: int, name: str, expected: Array, got: Array) -> None:
-    comparison.values += expected.size
-    different = expected != got
-    count = int(np.count_nonzero(different))
-    if not count:
+def _add_layer(comparison: Comparison, first: int, layer: LayerDifference) -> None:
+    comparison.values += layer.expected.size
+    if not layer.count:
         return
-    comparison.mismatches += count
-    comparison.layers[name] = comparison.layers.get(name, 0) + count
-    image, step, token, channel = (int(i[0]) for i in np.nonzero(different))
+    comparison.mismatches += layer.count
+    comparison.layers[layer.layer] = comparison.layers.get(layer.layer, 0) + layer.count
+    mismatch = layer.first(first)
     # the earliest image, and within it the earliest layer: layers come in the order of execution
-    if comparison.first is None or first + image < comparison.first.image:
-        values = (int(array[image, step, token, channel]) for array in (expected, got))
-        comparison.first = Mismatch(first + image, name, step, token, channel, *values)
+    if comparison.first is None or mismatch.image < comparison.first.image:
+        comparison.first = mismatch

@@ -7,12 +7,14 @@ and then gathered for all images together.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from spikewright.compiler.trace_map import Home, TracedShape, TraceMap
+from spikewright.compiler.trace_map import TraceMap
 from spikewright.errors import PlainError
+from spikewright.sim.values import ValueReader
 
 WRITE, WORD, KEPT = 0, 1, 2
 
@@ -112,14 +114,15 @@ def _alike(images: list[Records]) -> list[list[int]]:
     return list(groups.values())
 
 
-class _Reader:
+class _Reader(ValueReader):
     """Images whose words came in one order.
 
     packed: uint8 [B, n, bytes]; kept: int [B, n], addresses.
     """
 
     def __init__(self, trace_map: TraceMap, order: Records, packed: Array, kept: Array) -> None:
-        self.trace_map, self.order, self.packed, self.kept = trace_map, order, packed, kept
+        super().__init__(trace_map)
+        self.order, self.packed, self.kept = order, packed, kept
 
     def all(self) -> Iterator[tuple[str, Array]]:
         trace_map, order = self.trace_map, self.order
@@ -127,7 +130,7 @@ class _Reader:
         last = np.full((trace_map.banks, trace_map.bank_depth), -1, np.int64)
         writes = np.flatnonzero(order.kind == WRITE)
         descriptors = order.descriptor[writes]
-        position, seen = 0, set()
+        position = 0
         for name, home in sorted(trace_map.homes.items(), key=lambda named: named[1].ready):
             end = int(np.searchsorted(descriptors, home.ready, side="right"))
             part = writes[position:end]
@@ -135,87 +138,33 @@ class _Reader:
                 raise TraceError(f"{name}: a word was written beyond the {trace_map.bank_depth} words of a bank")
             last[order.port[part], order.addr[part]] = part
             position = max(position, end)
-            seen.add(name)
-            yield name, self.value(last, home, trace_map.shapes[name])
+            yield name, self.value(home, trace_map.shapes[name], lambda banks, at: self.gather(last[banks, at]))
         for name in trace_map.words:
-            if name not in seen:
-                yield name, self.words(name)
+            yield name, self.finished(name)
         for number, layer in trace_map.selects:
             mask = (order.kind == KEPT) & (order.descriptor == number)
             yield f"{layer}.kept", self.kept[:, mask]
 
-    def tokens(self, shape: TracedShape) -> Array:
-        """[slots, rows, columns] token index of each position of each token slot."""
-        if shape.grid is None:
-            return np.arange(shape.tokens).reshape(-1, 1, 1)
-        rows, columns = self.trace_map.token_grid
-        high, wide = shape.grid[0] // rows, shape.grid[1] // columns
-        index = np.arange(shape.tokens).reshape(rows, high, columns, wide)
-        return index.transpose(0, 2, 1, 3).reshape(rows * columns, high, wide)
-
     def gather(self, index: Array) -> Array:
-        """Lanes of the words of records ``index`` (-1: zeros): uint8 [B, *index.shape, tokens, steps]."""
+        """Words of records ``index`` (-1: zeros): uint8 [B, *index.shape, lanes]."""
         words = self.packed[:, index] if len(self.order) else np.zeros((1, *index.shape, 1), np.uint8)
         words = np.where((index >= 0)[None, ..., None], words, 0)
-        lanes = _lanes(words, self.trace_map.lanes)
-        return lanes.reshape(*lanes.shape[:-1], self.trace_map.tokens, self.trace_map.steps)
+        return _lanes(words, self.trace_map.lanes)
 
-    def value(self, last: Array, home: Home, shape: TracedShape) -> Array:
-        """A value out of spike memory."""
-        trace_map = self.trace_map
-        tokens = self.tokens(shape)
-        slots, rows, columns = tokens.shape
-        tiles, groups = -(-slots // trace_map.tokens), -(-shape.steps // trace_map.steps)
-        banks, offsets = (np.array([slot[i] for slot in home.slots]) for i in range(2))
-        at = np.arange(rows)[:, None, None, None, None] * home.y_stride
-        at = at + np.arange(columns)[:, None, None, None] * home.x_stride
-        at = at + np.arange(tiles)[:, None, None] * home.tile_stride
-        at = at + np.arange(groups)[:, None] * home.group_stride
-        address = home.base + at + offsets * home.row_stride  # [y, x, tile, group, channel]
-        total: Array = np.zeros(0)
-        for plane in range(home.planes):
-            lanes = self.gather(last[banks, address + plane])
-            weight = -(1 << plane) if home.signed and plane == home.planes - 1 else 1 << plane
-            if home.planes == 1:
-                total = lanes.astype(np.int8) * np.int8(weight)
-            elif plane == 0:
-                total = lanes.astype(np.int32) * weight
-            else:
-                total += lanes.astype(np.int32) * weight
-        return self.place(total, tokens, shape)
-
-    def place(self, lanes: Array, tokens: Array, shape: TracedShape) -> Array:
-        """[B, y, x, tile, group, channel, slot, step] → [B, T, N, C]."""
-        slots = tokens.shape[0]
-        count, rows, columns, tiles, groups, channels, _, _ = lanes.shape
-        # [B, group, step, tile, slot, y, x, C]
-        lanes = lanes.transpose(0, 4, 7, 3, 6, 1, 2, 5)
-        lanes = lanes.reshape(
-            count, groups * self.trace_map.steps, tiles * self.trace_map.tokens, rows, columns, channels
-        )
-        result = np.zeros((count, shape.steps, shape.tokens, channels), lanes.dtype)
-        result[:, :, tokens.reshape(-1)] = lanes[:, : shape.steps, :slots].reshape(count, shape.steps, -1, channels)
-        return result
-
-    def words(self, name: str) -> Array:
+    def finished(self, name: str) -> Array:
         """Spikes of a layer, from the words in the order in which they were finished."""
         trace_map, order, shape = self.trace_map, self.order, self.trace_map.shapes[name]
-        tokens = self.tokens(shape)
-        slots, rows, columns = tokens.shape
-        tiles, groups = -(-slots // trace_map.tokens), -(-shape.steps // trace_map.steps)
+        places, finished = self.places(shape), trace_map.words[name]
         result = np.zeros((len(self.packed), shape.steps, shape.tokens, shape.channels), np.int8)
-        for part in trace_map.words[name]:
-            if trace_map.descriptors[part.descriptor].folded:
-                raise TraceError(f"{name}: words of a folded layer are read from spike memory")
-            for stream in range(trace_map.streams):
-                mask = (order.kind == WORD) & (order.descriptor == part.descriptor) & (order.port == stream)
-                index = np.flatnonzero(mask)
-                channels = [group[stream] for group in part.channels if group[stream] >= 0]
-                places = rows * columns * tiles * groups
-                if len(index) != len(channels) * places:
-                    raise TraceError(
-                        f"{name}: {len(index)} words finished in stream {stream}, not {len(channels) * places}"
-                    )
-                index = index.reshape(-1, rows, columns, tiles, groups).transpose(1, 2, 3, 4, 0)
-                result[..., channels] = self.place(self.gather(index).astype(np.int8), tokens, shape)
+        for stream in range(trace_map.streams):
+            mask = (order.kind == WORD) & (order.descriptor == finished.descriptor) & (order.port == stream)
+            index = np.flatnonzero(mask)
+            channels = [group[stream] for group in finished.channels if group[stream] >= 0]
+            if len(index) != len(channels) * prod(places):
+                raise TraceError(
+                    f"{name}: {len(index)} words finished in stream {stream}, not {len(channels) * prod(places)}"
+                )
+            if channels:
+                index = index.reshape(-1, *places).transpose(1, 2, 3, 4, 0)
+                result[..., channels] = self.place(self.gather(index).astype(np.int8), shape)
         return result

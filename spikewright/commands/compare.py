@@ -79,4 +79,6 @@ def compare(
         f"bit-exact: {report.images} images, {report.values_compared} values; "
         f"{report.cycles.per_image:.0f} cycles an image ({report.cycles.predicted} predicted without skipping)"
     )
+    if report.silent_layers:
+        out.print(f"not shown, because they fired on no image: {', '.join(report.silent_layers)}")
     out.print(f"report: {show(build / 'report.json')}")

@@ -6,19 +6,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spikewright.boards.registry import load_board
-from spikewright.commands.common import out, plain_errors, progress, show
+from spikewright.commands.common import UserError, out, plain_errors, progress, show
 
 if TYPE_CHECKING:
     from spikewright.compiler.fit import ShapeRequest
 
 
-def run_generate(package: Path, board: str, output: Path, request: "ShapeRequest | None" = None) -> None:
-    """Generate and say what was chosen."""
+def run_generate(
+    package: Path,
+    board: str,
+    output: Path,
+    request: "ShapeRequest | None" = None,
+    *,
+    checked: bool = True,
+    check_images: Path | None = None,
+) -> None:
+    """Generate and say what was chosen, and what the check has shown."""
+    from spikewright.commands.images import from_file
+    from spikewright.flow.check import CheckReport
     from spikewright.flow.generate import generate as generate_build
+    from spikewright.models.package import read_package
 
+    images = from_file(read_package(package), check_images) if check_images else None
     with progress("generate", None):
-        build = generate_build(package, board, output, request)
+        build = generate_build(package, board, output, request, checked=checked, images=images)
     out.print(build.program["choice"]["reason"])
+    out.print(CheckReport.from_dict(build.check).sentence() if build.check else "the program was not checked")
     out.print(f"{len(build.roms)} ROM images, {build.program['predicted_cycles']} cycles predicted: {show(output)}/")
 
 
@@ -31,12 +44,17 @@ def generate(
     banks: Annotated[int | None, typer.Option(help="Channel banks: spike words a cycle.")] = None,
     streams: Annotated[int | None, typer.Option(help="Output channels at once, 1 or 2.")] = None,
     skip: Annotated[bool, typer.Option(help="Skip silent words and empty bit-planes at run time.")] = True,
+    check: Annotated[bool, typer.Option(help="Run the program on images, and compare every value, first.")] = True,
+    check_images: Annotated[Path | None, typer.Option(help="Images (.npy) to check it on.")] = None,
 ) -> None:
     """Compile a package into a BUILD folder: Verilog, ROM images, program.
 
     Example: spikewright generate packages/clutter-digits/package.safetensors --board ulx3s-85f -o build/mine
     """
     load_board(board)  # an unknown one is told before anything heavy is imported
+    if check_images is not None and not check:
+        raise UserError("give --check-images or --no-check, not both")
     from spikewright.compiler.fit import ShapeRequest
 
-    run_generate(package, board, output, ShapeRequest(lanes, banks, streams, skip=skip))
+    request = ShapeRequest(lanes, banks, streams, skip=skip)
+    run_generate(package, board, output, request, checked=check, check_images=check_images)

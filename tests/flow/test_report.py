@@ -20,6 +20,7 @@ REPORT = Report(
     mismatches=0,
     mismatched_layers={},
     first_mismatch=None,
+    silent_layers=[],
     accuracy={"float": None, "quantised": {"correct": 1, "count": 2}, "golden": None, "rtl": None},
     weights={
         "total": 10,

@@ -54,6 +54,7 @@ def mac(rng, s, *, outputs, gate):
     if gate:
         banks, rows = s.shape.banks, rng.randint(1, 4)
         fields |= {"head_outputs": rng.randint(1, 3), "head_rows": rows, "head_rest": rng.randrange(banks)}
+        fields["head_odd"] = rng.randrange(s.shape.streams)
         fields |= {f"product_{n}": rng.randint(0, 9) for n in ("output", "group", "head")}
         fields["outputs"] = fields["head_outputs"] * rng.randint(1, 2)
     return every_field(Kind.MAC, fields)

@@ -1,7 +1,8 @@
 """cocotb bench of the arithmetic: shift multiplier, lanes, LIF array, residual capture, write-back."""
 
 import cocotb
-from ports import Ports, expect
+import numpy as np
+from ports import Ports, expect, lanes_of, words_of
 
 from spikewright.compiler.target.descriptors import Mode
 from spikewright.compiler.target.structure import Structure
@@ -65,7 +66,9 @@ async def lane_array(dut):
         shifted = rng.random() < 0.5
         terms.append((words, values))
         if end:
-            held_at[now + unit.latency] = unit.model(terms)
+            of_lanes = lanes_of([word for words, _ in terms for word in words], shape.lanes)
+            of_steps = np.array([value for _, values in terms for value in values]).reshape(1, -1, shape.steps)
+            held_at[now + unit.latency] = unit.model(of_lanes, of_steps)[0].tolist()
             dones.add(now + unit.latency - unit.lead)
             terms = []
         ports.set_array("words", words)
@@ -207,7 +210,7 @@ async def residual_capture(dut):
         if takes:
             captured.append((plane, words[chosen]))
         if end:
-            due[now + latency] = unit.model(captured)
+            due[now + latency] = unit.model(captured, nothing=0)
             captured = []
         await ports.cycle(end=end, capture=takes << chosen)
         expect(ports.array("planes", s.residual_planes), planes, f"planes in cycle {now}")
@@ -236,7 +239,9 @@ async def write_back(dut):
         ports.set_array("residual", residual)
         ports.set_array("membrane", membrane)
         if emit:
-            want = unit.model(mode, tokens, spikes=spikes, membrane=membrane, residual=residual)
+            words = lanes_of([spikes, *residual], shape.lanes)
+            values = unit.model(mode, tokens, spikes=words[0], membrane=np.array(membrane), residual=list(words[1:]))
+            want = words_of(values)
             expect(any(want[planes:]), False, "planes past the last")
             free_at, last = now + planes, max(now + planes, now + 2)
             bank = place["enable"] << place["bank"]

@@ -1,8 +1,9 @@
 """Ports of one component in a bench: integers in, integers out, one clock cycle at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from cocotb.triggers import RisingEdge
 
 
@@ -78,3 +79,13 @@ class Delayed:
         """``item`` is asked in the cycle that has ended; returns what to drive in the next."""
         self._line.append(item)
         return self._line.pop(0)
+
+
+def lanes_of(words: Sequence[int], lanes: int) -> np.ndarray:
+    """Words as arrays of their lanes, uint8 [words, lanes], lowest first."""
+    return np.array([[word >> lane & 1 for lane in range(lanes)] for word in words], np.uint8)
+
+
+def words_of(lanes: Iterable[np.ndarray]) -> list[int]:
+    """The words of arrays of lanes."""
+    return [sum(int(bit) << lane for lane, bit in enumerate(word)) for word in lanes]

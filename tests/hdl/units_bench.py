@@ -3,7 +3,8 @@
 import random
 
 import cocotb
-from ports import Delayed, Ports, expect
+import numpy as np
+from ports import Delayed, Ports, expect, lanes_of, words_of
 from structures import every_field, mover_tables, packed, pixel_table
 
 from spikewright.compiler.target.descriptors import Kind
@@ -34,8 +35,8 @@ class Words:
         ]
         self.line = Delayed(SpikeMemory.latency)
 
-    def read(self, bank, address):
-        return self.banks[bank][address % (1 << self.s.address_bits)]
+    def read(self, address):
+        return lanes_of([bank[address] for bank in self.banks], self.s.shape.lanes)
 
     def serve(self, ports):
         """After a cycle: what was asked comes three cycles later."""
@@ -83,7 +84,7 @@ async def attention_unit(dut):
         }
         expect(sorted(got), sorted(want), "addresses of the elements")
         for address in want:
-            expect(got[address], want[address], f"element words at {address}")
+            expect(got[address], want[address].tolist(), f"element words at {address}")
         for _ in range(10):
             await ports.cycle()
             expect((ports.get("busy"), ports.get("write_en")), (0, 0), "idle")
@@ -113,7 +114,11 @@ async def mover(dut):
                 ports.set(tap_en=1, tap_addr=number, tap=layout.const(tap).as_bits())
                 await ports.cycle(mask_en=1, mask_addr=mask_number, mask=mask)
             ports.set(tap_en=0, mask_en=0)
-        want = unit.model(fields, taps, masks, memory.read)
+        values = list(unit.model(fields, taps, lanes_of(masks, shape.lanes), memory.read))
+        space = 1 << s.address_bits
+        want = [
+            ((address + p) % space, words_of(words)) for address, planes in values for p, words in enumerate(planes)
+        ]
         writes, lives = [], []
         await ports.cycle(start=1, config=packed(Kind.MOVE, s, fields))
         memory.serve(ports)
@@ -139,15 +144,13 @@ async def mover(dut):
         expect(len(writes), len(want), "words written")
         for i, (got, expected) in enumerate(zip(writes, want, strict=True)):
             expect(got, expected, f"trial {trial}, write {i}")
-        planes = fields["planes"]
-        silence = [
-            (
-                want[i][0],
-                [sum(bool(want[i + p][1][b]) << p for p in range(planes)) for b in range(shape.banks)],
-            )
-            for i in range(0, len(want), planes)
-        ]
+        silence = [(address, planes_live(planes).tolist()) for address, planes in values]
         expect(lives, silence, f"trial {trial}, silence bits")
+
+
+def planes_live(planes):
+    """Silence bits of values from the lanes of their planes."""
+    return sum(np.any(words, axis=-1) * (1 << p) for p, words in enumerate(planes))
 
 
 def random_tap(rng, s):
@@ -164,7 +167,7 @@ async def token_selector(dut):
     """Scores with many ties; kept tokens, the plan as the mover would carry it out, cycles."""
     rng, s = seeded(), Structure.from_dict(given()["structure"])
     await start(dut)
-    ports, shape, layout = Ports(dut, "selector"), s.shape, tap_view(s)
+    ports, unit, shape, layout = Ports(dut, "selector"), TokenSelector(structure=s), s.shape, tap_view(s)
     mover_unit = Mover(structure=s)
     for trial in range(14):
         tokens = s.selector_tokens if trial == 0 else rng.randint(1, s.selector_tokens)
@@ -182,7 +185,8 @@ async def token_selector(dut):
             "score_bits": score_bits,
             "taps": taps,
             "entries": targets * taps,
-            "tile_stride": rng.randint(1, 5),
+            "source_tile": rng.randint(1, 5),
+            "target_tile": rng.randint(1, 5),
         }
         fields["table"] = rng.randint(0, s.table_depth - fields["entries"])
         fields["mask"] = rng.randint(0, s.mask_depth - fields["entries"])
@@ -217,21 +221,23 @@ async def token_selector(dut):
         # the mover's model, given the plan, packs the kept tokens
         words = [rng.getrandbits(shape.lanes) for _ in range(tiles)]
         table = [plan[address] for address in sorted(plan)]
+        expect((table, [masks[n] for n in sorted(masks)]), unit.plan(fields, want), f"{what}, the plan's model")
         move = {"rows": 1, "tiles": 1, "groups": 1, "planes": 1, "words": targets, "taps": taps}
-        stride = fields["tile_stride"]
-        by_number = [masks.get(n, 0) for n in range(s.mask_depth)]
-        moved = mover_unit.model(every_field(Kind.MOVE, move), table, by_number, read_tiles(words, stride))
+        by_number = lanes_of([masks.get(n, 0) for n in range(s.mask_depth)], shape.lanes)
+        read = read_tiles(words, fields["source_tile"], shape.lanes)
+        moved = mover_unit.model(every_field(Kind.MOVE, move), table, by_number, read)
         mask = (1 << shape.steps) - 1
         packed_words = [0] * targets
         for n, token in enumerate(want):
             spikes = words[token // shape.tokens] >> token % shape.tokens * shape.steps & mask
             packed_words[n // shape.tokens] |= spikes << n % shape.tokens * shape.steps
-        expect([(a, w[0]) for a, w in moved], [(t * stride, w) for t, w in enumerate(packed_words)], f"{what}, packed")
+        want_moved = [(t * fields["target_tile"], word) for t, word in enumerate(packed_words)]
+        expect([(address, words_of(planes[0])[0]) for address, planes in moved], want_moved, f"{what}, packed")
 
 
-def read_tiles(words, stride):
-    def read(_bank, address):
-        return words[address // stride] if address // stride < len(words) else 0
+def read_tiles(words, stride, lanes):
+    def read(address):
+        return lanes_of([words[address // stride]], lanes)
 
     return read
 
@@ -256,7 +262,8 @@ async def pixel_loader(dut):
         expect(wait, unit.latency, "cycles from the last pixel to full")
         expect(ports.get("pixels__ready"), 0, "no pixel of the next image before the buffer is free")
         codes = [table[n % fields["channels"]][pixel] for n, pixel in enumerate(image)]
-        want = unit.model(fields, codes)
+        values = unit.model(fields, np.array(codes))
+        want = [(address, words_of(planes)) for address, planes in values]
         await ports.cycle(start=1, config=packed(Kind.LOAD, s, fields))
         ports.set(start=0)
         began, ended, writes, lives = ports.now, 0, [], []

@@ -209,7 +209,7 @@ def test_leak_that_is_not_built(tmp_path, refused):
     package = random_package(3, dataclasses.replace(spec, leak=12))
     write_package(package, tmp_path / "leaky.safetensors")
     sentence = refused("generate", tmp_path / "leaky.safetensors", "--board", "ulx3s-25f", "-o", tmp_path / "BUILD")
-    assert sentence == "sps0: leak 12/16 is not built yet, the engine has leak 8/16"
+    assert sentence == "sps0: leak 12/16 is not built yet; train all neurons with leak 8/16"
 
 
 HEAVY = """

@@ -21,7 +21,7 @@ class Add(Op):
     @classmethod
     def read(cls, package: Package, op: AddOp) -> Add:
         if op.limit is not None:
-            raise IRError(f"{op.name}: {STREAM_LIMIT.text()}")
+            raise IRError(f"{op.name}: {STREAM_LIMIT.text(limit=op.limit)}")
         return cls(op.name, op.reads)
 
     def result(self, inputs: list[Value], steps: int) -> Value:

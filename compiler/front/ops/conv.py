@@ -24,7 +24,7 @@ class Conv(SpikingOp):
     @classmethod
     def read(cls, package: Package, op: ConvOp) -> Conv:
         if op.shortcut is not None:
-            raise IRError(f"{op.name}: {SHORTCUT.text()}")
+            raise IRError(f"{op.name}: {SHORTCUT.text(value=op.shortcut.input)}")
         weights = Weights.read(package, op.weights, op.name)
         return cls(op.name, op.reads, weights=weights, neuron=Neuron.read(package, op.neuron, op.name))
 

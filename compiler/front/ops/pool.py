@@ -24,7 +24,7 @@ class Pool(Op):
     @classmethod
     def read(cls, package: Package, op: PoolOp) -> Pool:
         if op.function != "or":
-            raise IRError(f"{op.name}: {COUNTING_POOL.text()}")
+            raise IRError(f"{op.name}: {COUNTING_POOL.text(value=op.input)}")
         return cls(op.name, op.reads)
 
     def result(self, inputs: list[Value], steps: int) -> Value:

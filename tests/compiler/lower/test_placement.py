@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikewright.compiler.lower import placement
-from spikewright.compiler.lower.buffers import Placement
+from spikewright.compiler.lower.layout import Placement
 from spikewright.compiler.lower.placement import MOST_TRIES, TRIES_PER_CHANNEL, Reader, place
 
 

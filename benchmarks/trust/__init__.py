@@ -1,0 +1,1 @@
+"""That nothing is computed wrongly, whatever the network, and that nothing disturbs a run."""
