@@ -184,7 +184,7 @@ def test_what_the_accelerator_does_not_take_is_estimated(tmp_path, run):
     assert all(point.estimated and "not built yet" in point.refused for point in points)
     first, *_ = " ".join(result.stderr.split()).split(" teacher 1 loss ")
     note = "what ulx3s-25f takes ... note: ulx3s-25f is not expected to take the network: "
-    assert re.fullmatch(re.escape(note) + r"\S+: .* is not built yet", first)
+    assert re.fullmatch(re.escape(note) + r"\S+: .* is not built yet; .*", first)
     loaded = load_recipe(tmp_path / "vgg.yaml")
     networks = list(tried(Run.start(loaded, Checkpoints(tmp_path / "run" / "stages", loaded))))
     for point, network in zip(points, networks, strict=True):
@@ -218,7 +218,7 @@ def test_what_the_accelerator_does_not_take_is_a_sentence():
     spec = NetworkSpec(height=4, width=4, dim=8, heads=2, depth=1, pools=(False,) * 4)
     board = load_board("ulx3s-25f")
     leaky = random_package(3, dataclasses.replace(spec, leak=12))
-    assert fitted(leaky, board) == "sps0: leak 12/16 is not built yet, the engine has leak 8/16"
+    assert fitted(leaky, board) == "sps0: leak 12/16 is not built yet; train all neurons with leak 8/16"
     large = random_package(3, dataclasses.replace(spec, dim=256, sparsity=0.0))
     assert str(fitted(large, board)).startswith("the network is too large for ulx3s-25f")
     assert fitted(random_package(3, spec), board).shape.lanes
