@@ -44,6 +44,9 @@ GROUPS = {
         "house.rows", "that the plan of the house changed nothing that is computed; its sizes (slow)", slow=True
     ),
     "suite": Group("house.suite", "make test in fresh clones with every Python (slow)", slow=True),
+    "campaign": Group(
+        "trust.campaign", "random graphs on the ladder and on RTL, and the workers' equal reports (slow)", slow=True
+    ),
     "compression": Group("compression.rows", "the four methods against their controls, from the cells in data/"),
 }
 

@@ -1,0 +1,1 @@
+"""Trust: how many random networks were computed without one wrong value."""
