@@ -62,7 +62,7 @@ def _kill_a_worker(process: subprocess.Popen[bytes], folder: Path) -> bool:
         if any((folder / "parts").glob("*.json")):
             for child in _descendants(process.pid):
                 name = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
-                if b"ray::do_part" in name or b"spawn_main" in name:
+                if b"ray::_do" in name or b"spawn_main" in name:
                     os.kill(child, signal.SIGKILL)
                     return True
         time.sleep(0.2)

@@ -13,7 +13,7 @@ from spikewright.models.package import Package, network_json
 from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.shrink import Case, shrink, size_of
 from spikewright.sim.campaign.tally import Tally
-from spikewright.sim.campaign.trial import Outcome, climb
+from spikewright.sim.campaign.trial import Judgement, climb
 from spikewright.sim.stimulus.graph_profile import PROFILES
 from spikewright.sim.stimulus.random_graphs import random_graph
 from spikewright.sim.stimulus.random_shapes import random_shape
@@ -31,16 +31,16 @@ def ladder_part(part: Part) -> tuple[Tally, Files]:
     kinds: set[str] = set()
     for number in range(part.first, part.first + part.count):
         case = graph_case(part.seed, part.profile, number)
-        outcome = climb(case.package, case.images, case.target)
-        tally.add(outcome, case.package)
-        if outcome.failed:
-            if (kind := f"{outcome.verdict}: {outcome.kind}") not in kinds:  # one of a kind is shrunk in each part
+        judgement = climb(case.package, case.images, case.target)
+        tally.add(judgement, case.package)
+        if judgement.failed:
+            if (kind := f"{judgement.verdict}: {judgement.kind}") not in kinds:  # one of a kind is shrunk in each part
                 kinds.add(kind)
-                small = shrink(case, partial(_fails_as, outcome), TRIALS)
-                outcome = climb(small.package, small.images, small.target)
+                small = shrink(case, partial(_fails_as, judgement), TRIALS)
+                judgement = climb(small.package, small.images, small.target)
                 files |= case_files(f"{part.seed}-{number}", case, small)
                 case = small
-            tally.failures.append(failure(f"{part.seed}-{number}", part, outcome, case))
+            tally.failures.append(failure(f"{part.seed}-{number}", part, judgement, case))
     return tally, files
 
 
@@ -50,19 +50,19 @@ def graph_case(seed: int, profile: str, number: int) -> Case:
     return Case(graph.package, graph.images, random_shape(np.random.default_rng([number, seed, 1])))
 
 
-def _fails_as(like: Outcome, smaller: Case) -> bool:
-    outcome = climb(smaller.package, smaller.images, smaller.target)
-    return (outcome.verdict, outcome.kind) == (like.verdict, like.kind)
+def _fails_as(like: Judgement, smaller: Case) -> bool:
+    judgement = climb(smaller.package, smaller.images, smaller.target)
+    return (judgement.verdict, judgement.kind) == (like.verdict, like.kind)
 
 
-def failure(number: str, part: Part, outcome: Outcome, case: Case) -> dict[str, str]:
+def failure(number: str, part: Part, judgement: Judgement, case: Case) -> dict[str, str]:
     """What is told of a graph that failed."""
     return {
         "graph": number,
         "profile": part.profile,
-        "verdict": outcome.verdict.value,
-        "kind": outcome.kind,
-        "detail": outcome.detail,
+        "verdict": judgement.verdict.value,
+        "kind": judgement.kind,
+        "detail": judgement.detail,
         "size": size_of(case.package),
         "target": str(case.target),
     }

@@ -25,7 +25,7 @@ from spikewright.sim.campaign.ladder import Files, case_files, failure
 from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.shrink import Case, shrink
 from spikewright.sim.campaign.tally import Tally, layers_of
-from spikewright.sim.campaign.trial import Outcome, Verdict, climb, error_kind, error_text
+from spikewright.sim.campaign.trial import Judgement, Verdict, climb, error_kind, error_text
 from spikewright.sim.stimulus.graph_profile import PROFILES, Profile
 from spikewright.sim.stimulus.random_graphs import random_graph
 from spikewright.sim.stimulus.random_shapes import spread_shape
@@ -65,13 +65,13 @@ def rtl_part(part: Part, *, optimise: str = "-O1") -> tuple[Tally, Files]:
     counts: Counter[str] = Counter(values=0, exact=0, predicted=0, pairs=0)
     for index, member in enumerate(members):
         stall = 90 if index % 2 else 0
-        outcome, seen = run_member(member.case, structure, built, stall)
+        judgement, seen = run_member(member.case, structure, built, stall)
         counts += seen
-        if outcome is not None:
-            fails = partial(_fails_as, outcome, structure, built, stall)
+        if judgement is not None:
+            fails = partial(_fails_as, judgement, structure, built, stall)
             small = shrink(replace(member.case, target=structure), fails, TRIALS)
             files |= case_files(member.number, member.case, small)
-            tally.failures.append(failure(member.number, part, outcome, small))
+            tally.failures.append(failure(member.number, part, judgement, small))
     row |= {name: counts[name] for name in ("values", "exact", "predicted", "pairs")}
     return tally, files
 
@@ -85,12 +85,12 @@ def _members(part: Part, shape: Shape, tally: Tally, files: Files) -> list[Membe
             break
         graph = random_graph([part.seed, part.first, index], profile)
         number, case = f"{part.seed}-{part.first}-{index}", Case(graph.package, graph.images, shape)
-        outcome = climb(case.package, case.images, shape)
-        tally.add(outcome, case.package)
-        if outcome.failed:
+        judgement = climb(case.package, case.images, shape)
+        tally.add(judgement, case.package)
+        if judgement.failed:
             files |= case_files(number, case, case)
-            tally.failures.append(failure(number, part, outcome, case))
-        if outcome.verdict is not Verdict.ACCEPTED or _silent(outcome, case):
+            tally.failures.append(failure(number, part, judgement, case))
+        if judgement.verdict is not Verdict.ACCEPTED or _silent(judgement, case):
             continue
         try:
             program = assemble(lower(planned_graph(case.package), shape, profile.most_fraction_bits))
@@ -110,14 +110,14 @@ def narrowed(profile: Profile, number: int) -> Profile:
     return narrowed
 
 
-def _silent(outcome: Outcome, case: Case) -> bool:
+def _silent(judgement: Judgement, case: Case) -> bool:
     """Whether most layers show nothing."""
-    assert outcome.trace is not None
-    layers = layers_of(case.package, outcome.trace)
+    assert judgement.trace is not None
+    layers = layers_of(case.package, judgement.trace)
     return 2 * layers["alive"] <= layers.total()
 
 
-def run_member(case: Case, structure: Structure, built: Built, stall: int) -> tuple[Outcome | None, Counter[str]]:
+def run_member(case: Case, structure: Structure, built: Built, stall: int) -> tuple[Judgement | None, Counter[str]]:
     """Run a network on a simulator of its structure: what went wrong, if anything, and what was seen.
 
     seen: values compared, whether all are equal (exact), cycles as predicted (predicted, skipping off), pairs issued
@@ -129,31 +129,31 @@ def run_member(case: Case, structure: Structure, built: Built, stall: int) -> tu
             network = SimulatedNetwork.of_program(program, case.package, Path(folder))
             comparison = compare(network, built, case.images, RunOptions(stall=stall, seed=1, timeout=300.0))
     except BenchError as error:
-        return Outcome(Verdict.MISMATCH, "rtl gives no answer", str(error)), Counter()
+        return Judgement(Verdict.MISMATCH, "rtl gives no answer", str(error)), Counter()
     except PlainError as error:
-        return Outcome(Verdict.TRACEBACK, "rtl", str(error)), Counter()
+        return Judgement(Verdict.TRACEBACK, "rtl", str(error)), Counter()
     except Exception as error:
-        return Outcome(Verdict.TRACEBACK, error_kind(error), error_text(error)), Counter()
+        return Judgement(Verdict.TRACEBACK, error_kind(error), error_text(error)), Counter()
     return _judged(program, comparison)
 
 
-def _judged(program: Program, comparison: Comparison) -> tuple[Outcome | None, Counter[str]]:
+def _judged(program: Program, comparison: Comparison) -> tuple[Judgement | None, Counter[str]]:
     seen = Counter(values=comparison.values, exact=int(comparison.bit_exact))
     if not comparison.bit_exact:
-        return Outcome(Verdict.MISMATCH, "rtl", str(comparison.first)), seen
+        return Judgement(Verdict.MISMATCH, "rtl", str(comparison.first)), seen
     cycles, issued, skipped = comparison.counters.T.tolist()
     predicted = (np.array(program.predicted_cycles) * comparison.images).tolist()
     there = (np.array([draft.pairs for draft in program.descriptors[:-1]]) * comparison.images).tolist()
     if program.structure.shape.skip:
         pairs = [one + other for one, other in zip(issued, skipped, strict=True)]
         if pairs != there:
-            return Outcome(Verdict.MISMATCH, "pairs", f"{pairs} pairs issued and skipped of {there}"), seen
+            return Judgement(Verdict.MISMATCH, "pairs", f"{pairs} pairs issued and skipped of {there}"), seen
         return None, seen + Counter(pairs=1)
     if cycles != predicted or any(skipped):
-        return Outcome(Verdict.MISMATCH, "cycles", f"{cycles} cycles, predicted {predicted}; skipped {skipped}"), seen
+        return Judgement(Verdict.MISMATCH, "cycles", f"{cycles} cycles, predicted {predicted}; skipped {skipped}"), seen
     return None, seen + Counter(predicted=1)
 
 
-def _fails_as(like: Outcome, structure: Structure, built: Built, stall: int, case: Case) -> bool:
-    outcome, _ = run_member(case, structure, built, stall)
-    return outcome is not None and (outcome.verdict, outcome.kind) == (like.verdict, like.kind)
+def _fails_as(like: Judgement, structure: Structure, built: Built, stall: int, case: Case) -> bool:
+    judgement, _ = run_member(case, structure, built, stall)
+    return judgement is not None and (judgement.verdict, judgement.kind) == (like.verdict, like.kind)

@@ -12,18 +12,18 @@ from typing import Any
 
 from spikewright.files import write_whole
 from spikewright.sim.campaign.plan import CampaignError, Part, Plan, sources
-from spikewright.sim.campaign.pools import Pool
 from spikewright.sim.campaign.report import report_of
 from spikewright.sim.campaign.report_page import page_of
 from spikewright.sim.campaign.tally import Tally
 from spikewright.sim.campaign.work import Done
+from spikewright.sim.campaign.workers import Workers
 
 REPORT, TIMING, PAGE = "report.json", "timing.json", "report.md"
 _SETTINGS, _PARTS, _FAILURES = "campaign.json", "parts", "failures"
 
 
 def run_campaign(
-    plan: Plan, folder: Path, pool: Pool, progress: Callable[[int, int], None] = lambda done, failures: None
+    plan: Plan, folder: Path, workers: Workers, progress: Callable[[int, int], None] = lambda done, failures: None
 ) -> dict[str, Any]:
     """Do what is not done yet of a plan, and write the report; returns it.
 
@@ -38,7 +38,7 @@ def run_campaign(
         kept = {part.name: read for part in parts if (read := _kept(folder, part)) is not None}
         failures = sum(len(read["tally"]["failures"]) for read in kept.values())
         progress(len(kept), failures)
-        for done in pool.run([part for part in parts if part.name not in kept]):
+        for done in workers.run([part for part in parts if part.name not in kept]):
             kept[done.part.name] = _keep(folder, done)
             failures += len(done.tally["failures"])
             progress(len(kept), failures)

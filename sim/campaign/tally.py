@@ -8,7 +8,7 @@ from typing import Any
 
 from spikewright.models.package import AttentionOp, ConvOp, LinearOp, Package
 from spikewright.sim.campaign.coverage import coverage_of
-from spikewright.sim.campaign.trial import Outcome, Verdict
+from spikewright.sim.campaign.trial import Judgement, Verdict
 from spikewright.sim.golden import Trace
 from spikewright.sim.stimulus.graph_tuning import LEAST_RATE, MOST_RATE
 
@@ -28,16 +28,16 @@ class Tally:
     failures: list[dict[str, Any]] = field(default_factory=list)
     structures: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, outcome: Outcome, package: Package) -> None:
+    def add(self, judgement: Judgement, package: Package) -> None:
         """Count a graph."""
-        self.verdicts[outcome.verdict.value] += 1
-        if outcome.verdict is Verdict.REFUSED:
-            self.refusals[outcome.kind] += 1
-        if outcome.verdict is Verdict.ACCEPTED:
-            assert outcome.trace is not None
-            assert outcome.program is not None
-            self.layers.update(layers_of(package, outcome.trace))
-            self.coverage += coverage_of(outcome.program)
+        self.verdicts[judgement.verdict.value] += 1
+        if judgement.verdict is Verdict.REFUSED:
+            self.refusals[judgement.kind] += 1
+        if judgement.verdict is Verdict.ACCEPTED:
+            assert judgement.trace is not None
+            assert judgement.program is not None
+            self.layers.update(layers_of(package, judgement.trace))
+            self.coverage += coverage_of(judgement.program)
 
     def merge(self, other: Tally) -> None:
         """Add another part's counts."""

@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Judgement:
     """A verdict.
 
     kind: what equal outcomes have in common: the refusal with places for values, the rung, the error and its place.
@@ -58,7 +58,7 @@ def climb(
     *,
     front: Sequence[Rung] = FRONT_RUNGS,
     programmed: Sequence[Rung] = PROGRAM_RUNGS,
-) -> Outcome:
+) -> Judgement:
     """Write and read a graph, run it by the golden model, and hold every rung against that.
 
     target: what it is compiled for; with None only the rungs below the program are climbed.
@@ -70,20 +70,20 @@ def climb(
         trace = golden.run(package, images)
         for rung in front:
             if found := rung.mismatch(Climb(package, images, trace)):
-                return Outcome(Verdict.MISMATCH, rung.name, str(found), trace)
+                return Judgement(Verdict.MISMATCH, rung.name, str(found), trace)
         if target is None:
-            return Outcome(Verdict.ACCEPTED, trace=trace)
+            return Judgement(Verdict.ACCEPTED, trace=trace)
         program = compile_package(package, target)
         _ = program.roms, program.trace_map  # packed only when they are asked for
         for rung in programmed:
             if found := rung.mismatch(Climb(package, images, trace, program)):
-                return Outcome(Verdict.MISMATCH, rung.name, str(found), trace, program)
+                return Judgement(Verdict.MISMATCH, rung.name, str(found), trace, program)
     except PlainError as error:
         text = str(error).partition("\n")[0]
-        return Outcome(Verdict.REFUSED, refusal_kind(text, package), text, trace)
+        return Judgement(Verdict.REFUSED, refusal_kind(text, package), text, trace)
     except Exception as error:
-        return Outcome(Verdict.TRACEBACK, error_kind(error), error_text(error), trace, program)
-    return Outcome(Verdict.ACCEPTED, trace=trace, program=program)
+        return Judgement(Verdict.TRACEBACK, error_kind(error), error_text(error), trace, program)
+    return Judgement(Verdict.ACCEPTED, trace=trace, program=program)
 
 
 def _through_a_file(package: Package) -> Package:

@@ -25,7 +25,7 @@ from spikewright.models.package import (
 )
 from spikewright.sim.golden import evaluate, image_codes
 from spikewright.sim.stimulus.graph_images import graph_images, graph_table
-from spikewright.sim.stimulus.graph_profile import STATES, Liberty, Profile, Size, State
+from spikewright.sim.stimulus.graph_profile import STATES, GraphSize, Liberty, Profile, State
 from spikewright.sim.stimulus.graph_tuning import LEAST_RATE, MOST_RATE
 
 Array = np.ndarray
@@ -61,7 +61,7 @@ class GraphDraft:
     rng: Rng
     profile: Profile
     liberties: frozenset[Liberty]
-    size: Size
+    size: GraphSize
     steps: int
     image: ImageFormat
     base: tuple[int, int]

@@ -57,7 +57,7 @@ STATES: Mapping[State, int] = {State.ALIVE: 86, State.DEAD: 5, State.ALWAYS: 5, 
 
 
 @dataclass(frozen=True)
-class Size:
+class GraphSize:
     """How large a graph may grow.
 
     share: of 100 graphs; side, channels, steps: the most of each; ops: the most behind the first layers; work: most
@@ -74,7 +74,7 @@ class Size:
 
 #: Most graphs are small, so that many can be run; the last two reach what only large ones have.
 SIZES = (
-    Size(share=74, side=6, channels=20, steps=6, ops=11, work=60_000),
-    Size(share=21, side=10, channels=48, steps=9, ops=16, work=300_000),
-    Size(share=5, side=16, channels=130, steps=16, ops=12, work=1_500_000),
+    GraphSize(share=74, side=6, channels=20, steps=6, ops=11, work=60_000),
+    GraphSize(share=21, side=10, channels=48, steps=9, ops=16, work=300_000),
+    GraphSize(share=5, side=16, channels=130, steps=16, ops=12, work=1_500_000),
 )

@@ -13,7 +13,7 @@ import numpy as np
 from spikewright.models.package import ImageFormat, Network, Package, check
 from spikewright.sim.stimulus.graph_draft import GraphDraft, pick
 from spikewright.sim.stimulus.graph_ops import DRAWN, draw_conv, draw_head, draw_pool
-from spikewright.sim.stimulus.graph_profile import SIZES, Liberty, Profile, Size
+from spikewright.sim.stimulus.graph_profile import SIZES, GraphSize, Liberty, Profile
 
 Array = np.ndarray
 Rng = np.random.Generator
@@ -74,7 +74,7 @@ def _begin(rng: Rng, profile: Profile) -> GraphDraft:
     return draft
 
 
-def _grid(rng: Rng, size: Size) -> tuple[tuple[int, int], int]:
+def _grid(rng: Rng, size: GraphSize) -> tuple[tuple[int, int], int]:
     """Grid at the end of the pools, and their number."""
     pools = pick(rng, {0: 40, 1: 35, 2: 20, 3: 5})
     side = max(1, size.side >> pools // 2)
@@ -86,7 +86,7 @@ def _grid(rng: Rng, size: Size) -> tuple[tuple[int, int], int]:
     return (rows, columns), pools
 
 
-def _width(rng: Rng, size: Size) -> int:
+def _width(rng: Rng, size: GraphSize) -> int:
     """Channels: heads of any width, odd ones too, or any number."""
     heads = int(rng.integers(1, 9))
     return max(1, min(size.channels, heads * int(rng.integers(1, 1 + max(1, size.channels // heads)))))

@@ -32,8 +32,8 @@ def campaign(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from spikewright.sim.campaign.plan import Plan
-    from spikewright.sim.campaign.pools import Pool, Processes, Ray
     from spikewright.sim.campaign.run import PAGE, run_campaign
+    from spikewright.sim.campaign.workers import Processes, Ray, Workers
 
     if workers is not None and not 1 <= workers <= 1024:
         raise UserError(f"--workers must be from 1 to 1024, not {workers}")
@@ -41,7 +41,7 @@ def campaign(
         raise UserError("--workers goes with processes, or with --ray local; a cluster has its own")
     plan = Plan(seed, profile, graphs, rtl)
     plan.check()
-    pool: Pool = Ray(ray, workers) if ray is not None else Processes(workers or len(os.sched_getaffinity(0)))
+    team: Workers = Ray(ray, workers) if ray is not None else Processes(workers or len(os.sched_getaffinity(0)))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task("campaign", total=len(plan.parts()))
@@ -50,7 +50,7 @@ def campaign(
             words = f"campaign, {failures} failures" if failures else "campaign"
             bar.update(task, completed=done, description=words)
 
-        report = run_campaign(plan, output, pool, tell)
+        report = run_campaign(plan, output, team, tell)
     drawn, layers = report["graphs"], report["layers"]
     out.print(
         f"{drawn['drawn']} graphs: {drawn['accepted']} accepted, {drawn['refused']} refused "

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from spikewright.sim.campaign import pools
 from spikewright.sim.campaign import run as campaigns
+from spikewright.sim.campaign import workers
 from spikewright.sim.campaign.tally import Tally
 from spikewright.sim.campaign.work import Done
 
@@ -31,7 +31,7 @@ class Made:
 
 @pytest.fixture
 def made(monkeypatch):
-    monkeypatch.setattr(pools, "Processes", Made)
+    monkeypatch.setattr(workers, "Processes", Made)
     return Made
 
 

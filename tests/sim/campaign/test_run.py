@@ -2,21 +2,25 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from multiprocessing import active_children
+from pathlib import Path
 
 import pytest
 
 from spikewright.models.package import read_package
 from spikewright.sim.campaign import plan as plans
-from spikewright.sim.campaign import pools
+from spikewright.sim.campaign import workers as team
 from spikewright.sim.campaign.coverage import ALL_FACTS, ALL_ROLES, impossible, met, seldom, table_of
 from spikewright.sim.campaign.ladder import package_bytes
 from spikewright.sim.campaign.plan import CampaignError, Part, Plan
-from spikewright.sim.campaign.pools import Processes
 from spikewright.sim.campaign.run import run_campaign
 from spikewright.sim.campaign.tally import Tally
 from spikewright.sim.campaign.work import Done, do_part
+from spikewright.sim.campaign.workers import Processes
 
 SEED = 3
 
@@ -215,6 +219,45 @@ class Deadly(Part):
 
 @pytest.mark.timeout(120)
 def test_a_part_that_kills_its_workers_is_told(monkeypatch):
-    monkeypatch.setattr(pools, "ATTEMPTS", 2)
+    monkeypatch.setattr(team, "ATTEMPTS", 2)
     with pytest.raises(CampaignError, match=r"^the worker of part graphs-0000003-2 died 2 times; what is done is"):
         list(Processes(1).run([Deadly(1, "supported", "graphs", 3, 2)]))
+
+
+ENDLESS = """
+from spikewright.sim.campaign.plan import Part
+from spikewright.sim.campaign.workers import Processes
+print("begun", flush=True)
+list(Processes(2).run([Part(1, "supported", "graphs", first, 100000) for first in (0, 100000)]))
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent(how):
+    with subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout.readline() == b"begun\n"
+        deadline = time.monotonic() + 20
+        while len(workers := children_of(parent.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)
+        parent.send_signal(how)
+        parent.wait(timeout=5)
+    assert len(workers) >= 2
+    deadline = time.monotonic() + 5
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
+
+
+def children_of(pid):
+    lines = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    return [int(line) for line in lines.split()]
+
+
+def alive(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -13,16 +13,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, connection, get_context, parent_process
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spikewright.sim.campaign.plan import CampaignError, Part, sources
-from spikewright.sim.campaign.work import Done, do_part
+
+if TYPE_CHECKING:
+    from spikewright.sim.campaign.work import Done
 
 #: Times that a part is begun before its worker's deaths are put down to the part.
 ATTEMPTS = 4
 
 
-class Pool(Protocol):
+class Workers(Protocol):
     """Workers."""
 
     def run(self, parts: Sequence[Part]) -> Iterator[Done]:
@@ -46,7 +48,7 @@ class Processes:
                 while waiting and idle:
                     part, worker = waiting.pop(), idle.pop()
                     attempts[part.name] = attempts.get(part.name, 0) + 1
-                    running[worker.submit(do_part, part)] = part, worker
+                    running[worker.submit(_do, part)] = part, worker
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     part, worker = running.pop(future)
@@ -67,6 +69,13 @@ class Processes:
             for child in active_children():  # shutdown would wait for the parts in work
                 if child not in others:
                     child.kill()
+
+
+def _do(part: Part) -> Done:
+    """What a worker is sent: torch and the compiler are imported there."""
+    from spikewright.sim.campaign.work import do_part
+
+    return do_part(part)
 
 
 def _new_process() -> ProcessPoolExecutor:
@@ -111,7 +120,7 @@ class Ray:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise CampaignError(f"Ray at {self.address[:80]!r}: {str(error).partition(chr(10))[0]}") from None
         try:
-            remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1)(do_part)
+            remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1)(_do)
             running = {remote.remote(part): part for part in parts}
             while running:
                 (ready, *_), _ = ray.wait(list(running), num_returns=1)
