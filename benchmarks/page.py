@@ -39,6 +39,12 @@ SECTIONS = (
         ("house.",),
     ),
     Section(
+        "Trust",
+        "Random networks, of which none is in any data set: [campaign](campaign.md) says what they are and how to read "
+        "these rows.",
+        ("trust.",),
+    ),
+    Section(
         "Lottery tickets and token selection (paper 1)",
         "Differences are in points of accuracy, paired image by image, to the dense teacher of the same fold, or to "
         "what the row names. `compress.lottery` is the row of the bar; `lottery-round-…` is the curve. A part of what "

@@ -47,6 +47,9 @@ GROUPS = {
     "program": Group(
         "trust.program", "networks of every kind, planted faults, and what the check costs (slow)", slow=True
     ),
+    "campaign": Group(
+        "trust.campaign", "random graphs on the ladder and on RTL, and the workers' equal reports (slow)", slow=True
+    ),
     "compression": Group("compression.rows", "the four methods against their controls, from the cells in data/"),
 }
 

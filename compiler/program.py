@@ -28,7 +28,7 @@ from spikewright.compiler.target.structure import Structure
 from spikewright.compiler.trace_map import TraceMap, trace_map
 from spikewright.cost.rom import RomBits, rom_bits
 from spikewright.cost.rows import ROW_ENTRIES, packed_code, side_by_side
-from spikewright.errors import PlainError
+from spikewright.errors import CompilerFault, PlainError
 
 
 class StructureError(PlainError):
@@ -86,7 +86,7 @@ class Program:
                 mask_table(s): self.lowered.table.masks,
             }
         except ValueError as error:  # of a field that is too narrow
-            raise StructureError(f"{error}: a compiler fault") from None
+            raise CompilerFault(str(error)) from None
         assert list(contents) == with_contents(s)
         return {str(memory.file): RomImage(memory, tuple(words)) for memory, words in contents.items()}
 
@@ -171,7 +171,7 @@ class Program:
 def assemble(lowered: Lowered, structure: Structure | None = None, *, choice: Choice | None = None) -> Program:
     """A program for ``structure``, or for the least one. ``StructureError`` where the network does not fit.
 
-    LoweringError where the program does not keep to its layouts (``lower/verify.py``).
+    CompilerFault where the program does not keep to its layouts (``lower/verify.py``).
     """
     verify_lowered(lowered)
     need = measure(lowered)

@@ -4,6 +4,7 @@ import typer
 
 from spikewright import __version__
 from spikewright.commands.boards import boards
+from spikewright.commands.campaign import campaign
 from spikewright.commands.compare import compare
 from spikewright.commands.compress import compress
 from spikewright.commands.demo import demo
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (compress, info, generate, simulate, compare, synthesize, boards, demo):
+for command in (compress, info, generate, simulate, compare, synthesize, boards, demo, campaign):
     app.command()(command)
 
 

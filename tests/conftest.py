@@ -25,6 +25,7 @@ NEEDS = {
         "hdl/test_memory.py",
         "hdl/test_units.py",
         "sim/accelerator/",
+        "sim/campaign/test_rtl.py",
         "sim/verilator/",
         "spikewright/test_commands.py",
     ),
@@ -50,6 +51,9 @@ NEEDS = {
         "docs/test_supported.py",
         "models/test_data.py",
         "packaging/test_wheel.py",
+        "sim/campaign/test_ladder.py",
+        "sim/campaign/test_run.py",
+        "sim/stimulus/test_random_graphs.py",
     ),
 }
 

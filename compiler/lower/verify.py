@@ -13,8 +13,9 @@ import numpy as np
 
 from spikewright.compiler.front.ops import Attention
 from spikewright.compiler.lower.buffers import Buffer
-from spikewright.compiler.lower.lowered import PLAN_TAPS, DescriptorDraft, Lowered, LoweringError
+from spikewright.compiler.lower.lowered import PLAN_TAPS, DescriptorDraft, Lowered
 from spikewright.compiler.target.descriptors import Kind
+from spikewright.errors import CompilerFault
 
 Array = np.ndarray
 #: Banks and word offsets from a buffer's first word, of one shape.
@@ -22,12 +23,12 @@ Words = tuple[Array, Array]
 
 
 def verify_lowered(lowered: Lowered) -> None:
-    """LoweringError, a sentence that names descriptor and buffer, where a program does not keep to its layouts."""
+    """CompilerFault, a sentence that names descriptor and buffer, where a program does not keep to its layouts."""
     buffers = list(lowered.buffers.values())
     for one, other in combinations(buffers, 2):
         alive = one.first <= other.last and other.first <= one.last
         if alive and one.base < other.base + other.words and other.base < one.base + one.words:
-            raise LoweringError(f"{one.name} and {other.name} share words while both are alive: a compiler fault")
+            raise CompilerFault(f"{one.name} and {other.name} share words while both are alive")
     _check_heads(lowered)
     memory = _Owners(lowered)
     for draft in lowered.descriptors:
@@ -43,7 +44,7 @@ def _check_heads(lowered: Lowered) -> None:
             continue
         layouts = [lowered.buffers[name].layout for name, _ in draft.addresses.values()]
         if not all(layout.lies_by(op.heads, lowered.shape.banks) for layout in layouts) or len(set(layouts)) > 1:
-            raise LoweringError(f"{op.name}: what it reads does not lie by its {op.heads} heads: a compiler fault")
+            raise CompilerFault(f"{op.name}: what it reads does not lie by its {op.heads} heads")
 
 
 class _Owners:
@@ -64,9 +65,8 @@ class _Owners:
             bank, offset = words
             strange = self.owner[bank, buffer.base + offset] != self.number[buffer.name]
             if strange.any():
-                raise LoweringError(
-                    f"{draft.layer}: its {draft.kind.name} reads words of {buffer.name} that nothing has written: "
-                    "a compiler fault"
+                raise CompilerFault(
+                    f"{draft.layer}: its {draft.kind.name} reads words of {buffer.name} that nothing has written"
                 )
         for buffer, words in self._writes(draft):
             self._need(draft, buffer, words, "writes")
@@ -76,9 +76,8 @@ class _Owners:
     def _need(self, draft: DescriptorDraft, buffer: Buffer, words: Words, verb: str) -> None:
         offset = words[1]
         if offset.size and not 0 <= int(offset.min()) <= int(offset.max()) < buffer.words:
-            raise LoweringError(
-                f"{draft.layer}: its {draft.kind.name} {verb} beyond the {buffer.words} words of {buffer.name}: "
-                "a compiler fault"
+            raise CompilerFault(
+                f"{draft.layer}: its {draft.kind.name} {verb} beyond the {buffer.words} words of {buffer.name}"
             )
 
     def _place(self, draft: DescriptorDraft, field: str) -> tuple[Buffer, int]:
@@ -140,7 +139,7 @@ class _Owners:
         own = range(start, start + outputs * rows)
         slots = [(bank, row) for bank, row in buffer.layout.placement.slots if row in own]
         if len(slots) != outputs * len(buffer.layout.placement.slots) * rows // buffer.layout.rows:
-            raise LoweringError(f"{draft.layer}: its heads are not where {buffer.name} has them: a compiler fault")
+            raise CompilerFault(f"{draft.layer}: its heads are not where {buffer.name} has them")
         bank, row = np.array(slots).T
         return _all(bank, row, places, np.zeros(1, int))
 

@@ -10,7 +10,7 @@ import numpy as np
 from spikewright.compiler.program import Program
 from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.trace_map import TraceMap
-from spikewright.errors import PlainError
+from spikewright.errors import CompilerFault
 from spikewright.models.package import Package
 from spikewright.sim.golden import Trace, run
 from spikewright.sim.mismatch import layers, silent_layers
@@ -22,7 +22,7 @@ from spikewright.sim.values import ValueReader
 Array = np.ndarray
 
 
-class ProgramError(PlainError):
+class ProgramError(CompilerFault):
     """A program does not do what its network does; the text is one sentence."""
 
 
@@ -55,13 +55,13 @@ def check_program(program: Program, package: Package, images: Array, golden: Tra
     try:
         execution = run_program(program, images)
     except ProgramFault as fault:
-        raise ProgramError(f"the program is wrong: {fault}") from None
+        raise ProgramError(fault.fault) from None
     values = 0
     shift = program.trace_map.score_shift
     for layer in layers(package, golden, execution.values, execution.answer.scores, shift):
         values += layer.expected.size
         if layer.count:
-            raise ProgramError(f"the program is wrong: {layer.first()}")
+            raise ProgramError(str(layer.first()))
     return Checked(len(images), values, silent_layers(package, golden))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spikewright.errors import PlainError
+from spikewright.errors import CompilerFault
 from spikewright.sim.program.image import Array, ProgramImage
 
 
-class ProgramFault(PlainError):
+class ProgramFault(CompilerFault):
     """A program does what no right program does; the text is one sentence."""
 
 

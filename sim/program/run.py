@@ -67,7 +67,7 @@ class _Run:
             try:
                 done, own, left_out = self._descriptor(number, kind, fields)
             except ProgramFault as fault:
-                raise ProgramFault(f"descriptor {number}, a {kind.name}, {fault}") from None
+                raise ProgramFault(f"descriptor {number}, a {kind.name}, {fault.fault}") from None
             issued.append(own)
             skipped.append(left_out)
             observe(done)
