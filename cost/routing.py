@@ -102,10 +102,13 @@ class _Router:
             roots[node.name] = roots[node.inputs[0]] if lies_as_source else node.name
         heads: dict[str, int] = {}
         for node, name in self._attended():
-            heads.setdefault(roots[name], node.heads)
+            maker = self.by_name[roots[name]]
+            # attention hands out the channels of its own heads side by side: they must not share a bank
+            if maker.kind != "attention" or maker.heads == node.heads:
+                heads.setdefault(roots[name], node.heads)
         copies = {}
         for node, name in self._attended():
-            same_banks = heads[roots[name]] == node.heads
+            same_banks = heads.get(roots[name]) == node.heads
             if not same_banks or name in self.halos:
                 copies[node.name, name] = HeadCopy(name, node.heads, same_banks)
         return Routing(self.token_grid, self.fused, in_place, self.halos, roots, heads, copies)

@@ -48,7 +48,10 @@ _NEVER: Mapping[str, tuple[tuple[str, ...], str]] = {
         tuple(role for role in ALL_ROLES if role != "add, spikes"),
         "only spikes that nothing but an add reads are not stored",
     ),
-    "region: in place": (("pool", "add, spikes"), "what a conv, pool or linear makes has a region of its own"),
+    "region: in place": (
+        ("conv", *_SPIKES),
+        "neither what convs and attention read, nor what a conv, pool or linear makes, is made in place",
+    ),
 }
 
 

@@ -83,3 +83,11 @@ def test_attention_reads_a_copy_where_a_convolution_or_other_heads_want_the_valu
     routing = routed(conv("a", "input"), attention("t", "a", 2), attention("u", "a", 3), conv("b", "a"))
     assert routing.halos == {"input", "a"}
     assert routing.copies == {("t", "a"): HeadCopy("a", 2, moved=True), ("u", "a"): HeadCopy("a", 3, moved=False)}
+
+
+def test_what_attention_makes_lies_by_its_own_heads_only() -> None:
+    chain = (conv("a", "input"), attention("t", "a", 2))
+    assert routed(*chain, attention("u", "t", 2)).heads == {"a": 2, "t": 2}
+    other = routed(*chain, attention("u", "t", 3), attention("v", "t", 2))
+    assert other.heads == {"a": 2, "t": 2}
+    assert other.copies == {("u", "t"): HeadCopy("t", 3, moved=False)}
