@@ -39,6 +39,11 @@ SECTIONS = (
         ("house.",),
     ),
     Section(
+        "Trust",
+        "That no network is computed wrongly, and that runs cannot disturb each other.",
+        ("trust.",),
+    ),
+    Section(
         "Lottery tickets and token selection (paper 1)",
         "Differences are in points of accuracy, paired image by image, to the dense teacher of the same fold, or to "
         "what the row names. `compress.lottery` is the row of the bar; `lottery-round-…` is the curve. A part of what "

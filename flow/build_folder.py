@@ -9,16 +9,22 @@
     board.yaml           the board, resolved
     manifest.json        SHA-256 of every file above
 
-Equal packages, boards and options give equal bytes. What simulation and synthesis make goes into ``sim/`` and
-``synthesis/`` beside these, and into report.json and timing.json.
+Equal packages, boards and options give equal bytes. What commands make of it stands beside these (``MADE``).
+
+Commands may work on one BUILD at the same time: each has a folder of its own for what it needs while it works, and
+holds the manifest's lock together with the others (``reading``); ``generate`` replaces a BUILD only where nobody holds
+it. What several of them write, such as the report, they write under ``updating``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +34,19 @@ from spikewright.boards.schema import Board
 from spikewright.compiler.target.structure import Structure
 from spikewright.compiler.trace_map import TraceMap
 from spikewright.errors import PlainError
+from spikewright.flow.report import REPORT, SYNTHESIS, TIMING
+from spikewright.locks import hold
 from spikewright.models.package import Package, read_package
-from spikewright.sim.accelerator.run import SimulatedNetwork
+from spikewright.sim.accelerator.run import FAILED, SimulatedNetwork
 from spikewright.sim.accelerator.simulator import build_simulator, simulator_cache
 from spikewright.sim.verilator.run import Built
 
 FORMAT, VERSION = "spikewright-build", 2
 MANIFEST = "manifest.json"
+#: What commands add to a BUILD: waveforms, the files of a placed design, and of one that could not be placed.
+WAVES, PLACED, PLACED_FAILED = "waves", "synthesis", "synthesis-failed"
+_UPDATES = ".updates"
+MADE = frozenset({REPORT, TIMING, SYNTHESIS, WAVES, PLACED, PLACED_FAILED, FAILED, _UPDATES})
 
 
 class BuildFolderError(PlainError):
@@ -91,14 +103,38 @@ class BuildFolder:
 
     @property
     def network(self) -> SimulatedNetwork:
-        """The network and its ROM files, to be simulated in ``sim/``."""
-        return SimulatedNetwork(self.package, self.trace_map, tuple(self.roms), self.path / "sim")
+        """The network and its ROM files, to be simulated in a folder of the BUILD."""
+        return SimulatedNetwork(self.package, self.trace_map, tuple(self.roms), self.path)
 
     def simulator(self, *, waves: bool = False) -> Built:
         """The simulator of the BUILD's own Verilog, built once for all BUILDs of one structure."""
         return build_simulator(
-            self.structure, self.accelerator, memories=self.memories, folder=simulator_cache(), waves=waves
+            self.structure,
+            self.accelerator,
+            memories=self.memories,
+            folder=simulator_cache(),
+            waves=waves,
+            image_bytes=prod(self.trace_map.image),
         )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BuildFolder]:
+    """The BUILD at ``path``, which no other command replaces while the block runs; BuildFolderError as ``open_build``.
+
+    Others may read it at the same time.
+    """
+    with ExitStack() as stack:
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):  # told below
+            stack.enter_context(hold(path / MANIFEST, shared=True))
+        yield open_build(path)
+
+
+@contextmanager
+def updating(path: Path) -> Iterator[None]:
+    """Change what commands have added to a BUILD, one command at a time."""
+    with hold(path / _UPDATES, remove=True):
+        yield
 
 
 def open_build(path: Path) -> BuildFolder:
@@ -106,16 +142,11 @@ def open_build(path: Path) -> BuildFolder:
     manifest = path / MANIFEST
     try:
         text = manifest.read_bytes()
-        data = json.loads(text)
-        files = data["files"]
-        version = data["version"]
-        if data["format"] != FORMAT:
-            raise KeyError("format")
-        if version == VERSION and (not isinstance(files, dict) or "accelerator.v" not in files):
-            raise KeyError("files")
     except OSError:
         raise BuildFolderError(f"{path} is not a BUILD folder: make one with 'spikewright generate'") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    try:
+        version, files = read_manifest(text)
+    except ValueError:
         raise BuildFolderError(f"{manifest} is not a manifest: generate the BUILD again") from None
     if version != VERSION:
         raise BuildFolderError(f"{path} has version {version}, {VERSION} is supported: generate the BUILD again")
@@ -126,3 +157,16 @@ def open_build(path: Path) -> BuildFolder:
         if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
             raise BuildFolderError(f"{file} was altered since it was generated: generate the BUILD again")
     return BuildFolder(path, hashlib.sha256(text).hexdigest())
+
+
+def read_manifest(text: bytes) -> tuple[Any, dict[str, str]]:
+    """Version and files, with their SHA-256, of a manifest; ValueError for what is none."""
+    try:
+        data = json.loads(text)
+        version, files = data["version"], data["files"]
+        whole = data["format"] == FORMAT and isinstance(files, dict)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError("not a manifest") from None
+    if not whole or (version == VERSION and "accelerator.v" not in files):
+        raise ValueError("not a manifest")
+    return version, files

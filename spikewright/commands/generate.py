@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from spikewright.compiler.fit import ShapeRequest
 
 
-def run_generate(package: Path, board: str, output: Path, request: "ShapeRequest | None" = None) -> None:
-    """Generate and say what was chosen."""
+def run_generate(package: Path, board: str, output: Path, request: "ShapeRequest | None" = None) -> str:
+    """Generate and say what was chosen; returns the hash of the BUILD's manifest."""
     from spikewright.flow.generate import generate as generate_build
 
     with progress("generate", None):
         build = generate_build(package, board, output, request)
     out.print(build.program["choice"]["reason"])
     out.print(f"{len(build.roms)} ROM images, {build.program['predicted_cycles']} cycles predicted: {show(output)}/")
+    return build.manifest_hash
 
 
 @plain_errors

@@ -67,6 +67,6 @@ def build(generated, tmp_path) -> Path:
     """A copy of the BUILD, to be damaged."""
     return Path(
         shutil.copytree(
-            generated / "BUILD", tmp_path / "BUILD", ignore=shutil.ignore_patterns("sim", "report.json", "timing.json")
+            generated / "BUILD", tmp_path / "BUILD", ignore=shutil.ignore_patterns("report.json", "timing.json")
         )
     )
