@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from spikewright.errors import PlainError
 from spikewright.flow.report import REPORT, SYNTHESIS, TIMING
 from spikewright.locks import hold
 from spikewright.models.package import Package, read_package
+from spikewright.scratch import sweep
 from spikewright.sim.accelerator.run import FAILED, SimulatedNetwork
 from spikewright.sim.accelerator.simulator import build_simulator, simulator_cache
 from spikewright.sim.verilator.run import Built
@@ -122,8 +124,9 @@ class BuildFolder:
 def reading(path: Path) -> Iterator[BuildFolder]:
     """The BUILD at ``path``, which no other command replaces while the block runs; BuildFolderError as ``open_build``.
 
-    Others may read it at the same time.
+    Others may read it at the same time. What a killed ``generate`` has left beside it goes.
     """
+    sweep(Path(os.path.realpath(path)).parent)
     with ExitStack() as stack:
         with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):  # told below
             stack.enter_context(hold(path / MANIFEST, shared=True))

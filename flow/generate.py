@@ -14,6 +14,7 @@ import yaml
 
 from spikewright.boards.registry import family_of, load_board
 from spikewright.boards.schema import Board
+from spikewright.children import watch
 from spikewright.compiler.compile import compile_package
 from spikewright.compiler.fit import ShapeRequest
 from spikewright.compiler.front.ir_json import dump
@@ -64,6 +65,7 @@ def generate(
     program = compile_package(package, family_of(board).device(board), request)
     with scratch(out.parent, blame=named) as temporary:
         folder = temporary / "BUILD"
+        watch()  # Amaranth starts yosys
         say("elaborate")
         elaborate(Accelerator(structure=program.structure), "accelerator", folder)
         say("write")

@@ -1,8 +1,9 @@
 """Programs that the project starts: they and all that they start end with it, however it ends.
 
 Each is a session of its own, so that it can be ended whole. A small watcher process is told of each; when the pipe to
-it closes, because this process has ended, by SIGKILL too, it ends those that are left. Signals that stop a command end
-them at once.
+it closes, because this process has ended, by SIGKILL too, it ends those that are left, and of a command also what
+libraries have started: all its programs carry its mark in their environment. Signals that stop a command end them at
+once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,8 +25,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Wall seconds in which a command that was stopped leaves; then it is ended where it stands.
 GRACE = 4.0
 
+#: Variable that marks what a command has started.
+MARK = "SPIKEWRIGHT_COMMAND"
+
 _WATCHER = """
-import os, signal, sys
+import glob, os, signal, sys
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
 running = set()
@@ -36,7 +41,15 @@ for number in running:
         os.killpg(number, signal.SIGKILL)
     except OSError:
         pass
-"""
+mark = b"{MARK}=" + os.environb.get(b"{MARK}", b"")
+for name in glob.glob("/proc/[0-9]*/environ") if os.environb.get(b"{MARK}") else []:
+    try:
+        with open(name, "rb") as file:
+            if mark in file.read().split(b"\\0") and int(name.split("/")[2]) != os.getpid():
+                os.kill(int(name.split("/")[2]), signal.SIGKILL)
+    except OSError:
+        pass
+""".replace("{MARK}", MARK)
 #: Tells the watcher of itself, through its standard input, and becomes the program, which gets no input.
 _ANNOUNCE = 'echo "$$" >&0; exec "$@" </dev/null'
 
@@ -138,6 +151,12 @@ def run(
     return subprocess.CompletedProcess(list(command), process.returncode, output)
 
 
+def watch() -> None:
+    """Have what libraries start from now on end with this command, too."""
+    with _lock:
+        _watch()
+
+
 def _watch() -> IO[bytes]:
     """The pipe to the watcher, which is started where there is none."""
     global _watcher
@@ -191,6 +210,7 @@ def signals() -> Iterator[None]:
     One that is ignored, as ``nohup`` does, stays ignored.
     """
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    os.environ[MARK] = f"{os.getpid()}-{time.time_ns()}"
     try:
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
@@ -199,6 +219,7 @@ def signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.environ.pop(MARK, None)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -21,7 +21,7 @@ from spikewright import children
 from spikewright.errors import PlainError
 from spikewright.files import write_whole
 from spikewright.locks import hold
-from spikewright.scratch import check_room, scratch
+from spikewright.scratch import check_room, scratch, sweep
 from spikewright.sim.verilator.cache import VARIABLE, own_folders, simulators_in, special, usable
 from spikewright.sim.verilator.cocotb_runner import Design, build_commands, build_environment
 from spikewright.sim.verilator.run import Built
@@ -96,6 +96,7 @@ def build(
     locks.mkdir(parents=True, exist_ok=True)
     with hold(locks / f"{top}-{key}"):
         if (folder / top).is_file():
+            sweep(build_dir)
             return built
         with scratch(build_dir) as temporary:
             work = temporary / folder.name

@@ -75,6 +75,22 @@ def test_a_parent_that_is_ended(name, tmp_path):
     assert not any(str(tmp_path) in os.readlink(link) for link in _working_folders()), "no watcher is left there"
 
 
+LIBRARY = PARENT.replace("children.run(command, cwd=folder, env=os.environ)", "start(command)").replace(
+    "import os\n",
+    "import os, subprocess\ndef start(command):\n    children.watch()\n    subprocess.Popen(command).wait()\n",
+)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_what_a_library_starts_ends_too(name, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", LIBRARY], cwd=tmp_path, stdout=subprocess.PIPE) as parent:
+        numbers = [int(number) for number in parent.stdout.readline().split()]
+        assert [is_running(number) for number in numbers] == [True, True]
+        parent.send_signal(getattr(signal, name))
+        parent.wait(5)
+    wait_for_end(*numbers)
+
+
 def _working_folders():
     for link in Path("/proc").glob("[0-9]*/cwd"):
         try:
