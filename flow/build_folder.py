@@ -90,6 +90,12 @@ class BuildFolder:
     def board(self) -> Board:
         return Board.model_validate(yaml.safe_load((self.path / "board.yaml").read_text()))
 
+    def check_same(self) -> None:
+        """BuildFolderError where the folder holds another BUILD now: somebody has moved it by hand."""
+        manifest = self.path / MANIFEST
+        if not manifest.is_file() or hashlib.sha256(manifest.read_bytes()).hexdigest() != self.manifest_hash:
+            raise BuildFolderError(f"{self.path} was replaced while it was read: start again")
+
     @property
     def accelerator(self) -> Path:
         return self.path / "accelerator.v"
@@ -130,13 +136,17 @@ def reading(path: Path) -> Iterator[BuildFolder]:
     with ExitStack() as stack:
         with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):  # told below
             stack.enter_context(hold(path / MANIFEST, shared=True))
-        yield open_build(path)
+        opened = open_build(path)
+        yield opened
+        opened.check_same()
 
 
 @contextmanager
-def updating(path: Path) -> Iterator[None]:
-    """Change what commands have added to a BUILD, one command at a time."""
-    with hold(path / _UPDATES, remove=True):
+def updating(build: BuildFolder) -> Iterator[None]:
+    """Change what commands have added to a BUILD, one command at a time; BuildFolderError where it is another one."""
+    build.check_same()
+    with hold(build.path / _UPDATES, remove=True):
+        build.check_same()
         yield
 
 

@@ -71,7 +71,7 @@ def build_report(build: BuildFolder, comparison: Comparison, labels: Array | Non
 
 def add_synthesis(build: BuildFolder) -> None:
     """Put the placed design into the report, where there is one."""
-    with updating(build.path):
+    with updating(build):
         report = read_report(build.path)
         if report is not None:
             synthesis = _synthesis(read_json(build.path / SYNTHESIS), report.cycles.per_image)

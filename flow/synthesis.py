@@ -72,13 +72,13 @@ def synthesize_build(
         except SynthesisError as error:
             if not work.is_dir():
                 raise
-            with updating(build.path):
+            with updating(build):
                 _put(work, failed := build.path / PLACED_FAILED)
             raise SynthesisError(str(error).replace(str(work), str(failed))) from None
         data = result.model_dump(mode="json")
         seconds = data.pop("seconds")
         data["meets_clock"] = result.meets_clock
-        with updating(build.path):
+        with updating(build):
             _put(work, build.path / PLACED)
             write_json(build.path / SYNTHESIS, data)
             timing = build.path / TIMING

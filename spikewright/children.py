@@ -89,7 +89,7 @@ def _forget() -> None:
     _lock = threading.RLock()
     _running.clear()
     if _watcher is not None and _watcher.stdin is not None:
-        os.close(_watcher.stdin.fileno())
+        _watcher.stdin.close()
         _watcher.returncode = 0  # it is not this process' child
     _watcher = None
 
@@ -125,8 +125,7 @@ def run(
     """
     own: Programs | None = getattr(_own, "programs", None)
     with _lock:
-        if _stopping or (own is not None and own.ended):
-            raise Stopped
+        _check_wanted(own)
         process = subprocess.Popen(
             ["/bin/sh", "-c", _ANNOUNCE, "sh", *map(str, command)],
             cwd=cwd,
@@ -148,7 +147,14 @@ def run(
             _running.pop(process, None)
             with suppress(OSError):
                 os.write(_watch().fileno(), f"-{process.pid}\n".encode())
+    _check_wanted(own)  # else it may have been ended by us
     return subprocess.CompletedProcess(list(command), process.returncode, output)
+
+
+def _check_wanted(own: Programs | None) -> None:
+    """``Stopped`` where the work that a program is for has ended."""
+    if _stopping or (own is not None and own.ended):
+        raise Stopped
 
 
 def watch() -> None:

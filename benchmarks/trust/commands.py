@@ -37,6 +37,7 @@ RECIPE = {
 REFUSED = re.compile(r"^error: BUILD (is in use by|was replaced by) another (spikewright )?command", re.MULTILINE)
 #: Stand-ins for the tools of place and route, which would take minutes: a second each, and a report as nextpnr writes.
 _TOOL = """#!/bin/sh
+test "$1" != -V || exit 1
 sleep 1
 test "$(basename "$0")" != nextpnr-ecp5 || cp "{report}" nextpnr-report.json
 echo made > top.bit

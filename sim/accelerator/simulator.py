@@ -161,6 +161,8 @@ def simulate(
     if ends != [words * (i + 1) - 1 for i in range(count)]:
         check_room(folder)
         raise BenchError(f"the accelerator's answers end at words {ends[:5]}, not every {words} words", run.log)
+    if options.waves:
+        check_room(folder)  # no program tells whether they are whole
     if options.tracing:
         _check_trace(trace, records, trace_map.lanes)
     data = np.array([int(row[0], 16) for row in rows], np.int64).reshape(count, words)

@@ -54,6 +54,15 @@ module accelerator_bench #(
         if (tracing) trace_file = $fopen("trace.bin", "wb");
         repeat (4) @(posedge clk);
         rst = 0;
+        wait (done);
+        $fclose(results_file);
+        if (tracing) begin
+            $fclose(trace_file);
+            // how many there must be: what a full disk swallows, $fwrite does not tell
+            count_file = $fopen("records.hex", "w");
+            $fwrite(count_file, "%h\n", records);
+            $fclose(count_file);
+        end
     end
 
     always @(posedge clk) if (!rst && !done) begin
@@ -81,16 +90,6 @@ module accelerator_bench #(
         end
     end
 
-    // records.hex says how many there must be: what a full disk swallows, $fwrite does not tell
-    always @(posedge done) begin
-        $fclose(results_file);
-        if (tracing) begin
-            $fclose(trace_file);
-            count_file = $fopen("records.hex", "w");
-            $fwrite(count_file, "%h\n", records);
-            $fclose(count_file);
-        end
-    end
 
     // records: {kind, bank or stream, descriptor} then address or index, then the word; all in 32-bit pieces
     localparam PIECES = (LANES + 31) / 32;

@@ -82,12 +82,12 @@ def _front_end(tools: SimulationTools, cache: Path) -> Path:
 
 
 def run_environment(
-    module: str, path: Sequence[str], top: str, seed: int, tests: str | Sequence[str] | None, results: Path, log: Path
+    module: str, path: Sequence[str], top: str, seed: int, tests: str | Sequence[str] | None, results: Path
 ) -> dict[str, str]:
     """Environment in which a simulator finds its bench: a module with cocotb tests.
 
     path: where Python looks for modules; tests: names of those to run, None for all; results: the file that says how
-    they went; log: of the run.
+    they went.
     """
     library = find_libpython.find_libpython()
     if library is None:
@@ -95,7 +95,7 @@ def run_environment(
     env = clean_environment()
     env["PATH"] += os.pathsep + str(cocotb_tools.config.libs_dir)
     env |= {
-        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONPATH": os.pathsep.join(folder for folder in path if os.pathsep not in folder),
         "PYGPI_PYTHON_BIN": sys.executable,
         "GPI_USERS": f"{library};{cocotb_tools.config.pygpi_entry_point()}",
         "COCOTB_TOPLEVEL": top,
@@ -104,7 +104,6 @@ def run_environment(
         "COCOTB_RANDOM_SEED": str(seed),
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
         "COCOTB_RESULTS_FILE": str(results),
-        "COCOTB_RESULTS_ATTACHMENTS": str(log),
     }
     if tests is not None:
         names = [tests] if isinstance(tests, str) else tests

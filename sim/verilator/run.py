@@ -94,7 +94,7 @@ class Built:
             module, path = test_module.stem, [str(test_module.resolve().parent), *path]
         log, results = cwd / "run.log", cwd / "results.xml"
         results.unlink(missing_ok=True)
-        environment = run_environment(module, path, self.top, seed, testcase, results, log)
+        environment = run_environment(module, path, self.top, seed, testcase, results)
         environment |= {**_assertions(module), **(env or {}), GIVEN: json.dumps(dict(given or {}))}
         command = [str(self.folder / self.top), *(["--trace"] if waves else [])]
         start = time.monotonic()

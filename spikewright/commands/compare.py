@@ -45,7 +45,7 @@ def run_compare(build: Path, images: int | None, file: Path | None, *, expected:
             "cycles_per_second": round(cycles / comparison.seconds),
             "images_per_second": round(comparison.images / comparison.seconds, 3),
         }
-        with updating(opened.path):
+        with updating(opened):
             report = build_report(opened, comparison, chosen.labels)
             report.write(opened.path)
             write_json(opened.path / TIMING, read_json(opened.path / TIMING) | timing)

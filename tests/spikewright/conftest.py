@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spikewright.cli import app
+from spikewright.flow import generate
 from spikewright.models.package import write_package
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
 
@@ -60,6 +61,18 @@ def generated(tmp_path_factory) -> Path:
     result = CliRunner().invoke(app, [*words, "-o", str(folder / "BUILD")])
     assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.fixture
+def quick(generated, monkeypatch):
+    """Generating what ``generated`` is takes its Verilog, whose making is most of the time."""
+
+    def elaborate(component, name, folder):
+        folder.mkdir()
+        shutil.copyfile(generated / "BUILD" / f"{name}.v", folder / f"{name}.v")
+
+    monkeypatch.setattr(generate, "elaborate", elaborate)
+    monkeypatch.setattr(generate, "Accelerator", lambda structure: None)
 
 
 @pytest.fixture

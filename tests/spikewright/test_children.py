@@ -107,7 +107,7 @@ def test_a_watcher_that_was_killed_is_replaced():
     assert run("echo", "a", stdout=subprocess.PIPE).stdout == b"a\n"
 
 
-def test_programs_end_with_its_work_and_starts_nothing_more():
+def test_programs_end_with_their_work_and_starts_nothing_more():
     caught = []
 
     def work():
@@ -126,7 +126,7 @@ def test_programs_end_with_its_work_and_starts_nothing_more():
     thread.join(5)
     assert time.monotonic() - start < 2
     work()
-    assert [type(error) for error in caught] == [children.Stopped]
+    assert [type(error) for error in caught] == [children.Stopped] * 2
     outside.join(5)
     assert caught[-1] == 0, "others go on"
 

@@ -115,7 +115,7 @@ def test_a_comparison_whose_trace_finds_no_room(build, images, disk, told):
     assert disk.contents() == before
 
 
-def test_generate(generated, disk, fails_then_works):
+def test_generate(generated, quick, disk, fails_then_works):
     out = disk.path / "deep" / "BUILD"
     shape = ["--lanes", 16, "--banks", 2, "--streams", 1]
     words = ["generate", generated / "package.safetensors", "--board", "ulx3s-25f", *shape, "-o", out]
@@ -157,7 +157,7 @@ def test_synthesis(build, disk, told, monkeypatch, tmp_path):
     assert disk.contents() == before
 
 
-@pytest.mark.parametrize("name", ["report.json", "timing.json"])
+@pytest.mark.parametrize("name", ["report.json", pytest.param("timing.json", marks=pytest.mark.slow)])
 def test_a_write_that_fails(name, build, images, told, monkeypatch):
     """Where nothing can be mounted, too."""
     real = files.os.replace

@@ -6,15 +6,16 @@ import re
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 from spikewright.commands.common import err, new_table, out
 from spikewright.echo import ECHO, printable, short
-from spikewright.models.package import network_json, parse_network, read_package, write_package
+from spikewright.models.package import Package, network_json, parse_network, read_package, write_package
 
 NAME = "[x]a[/y]\n\x1b[31m:b: c"
 SHOWN = r"[x]a[/y]\n\x1b[31m:b: c"
 RECIPE = {
-    "name": NAME,
+    "name": "fine",
     "data": "digits",
     "model": {"dim": 16, "depth": 1, "heads": 2, "steps": 2, "mlp_ratio": 2},
     "training": {"batch": 8, "images": 16},
@@ -44,30 +45,29 @@ def shown(run):
 
 @pytest.fixture(scope="module")
 def named(generated, tmp_path_factory):
-    """A folder of that name, with a package whose network, data set and layers have it too, its BUILD, and images."""
+    """A folder of that name, with a package whose network and data set have it too, one whose layers do, and images."""
     folder = tmp_path_factory.mktemp("named") / NAME
-    folder.mkdir()
+    folder.mkdir(parents=True)
     package = read_package(generated / "package.safetensors")
-    text = json.dumps(NAME)[1:-1]
-    network = network_json(package.network).replace('"block0', f'"{text}')
-    network = json.dumps(json.loads(network) | {"name": NAME, "data": NAME})
-    package = type(package)(
-        parse_network(network), {name.replace("block0", NAME): value for name, value in package.tensors.items()}
-    )
-    write_package(package, folder / "package.safetensors")
+    network = json.loads(network_json(package.network)) | {"name": NAME, "data": NAME}
+    write_package(Package(parse_network(json.dumps(network)), package.tensors), folder / "package.safetensors")
+    layers = json.dumps(network).replace('"block0', f'"{json.dumps(NAME)[1:-1]}')
+    save_file(dict(package.tensors), folder / "layers.safetensors", metadata={"spikewright": layers})
     np.save(folder / "x.npy", np.zeros((3, 3), np.uint8))
     (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
     return folder
 
 
-def test_info_and_generate(named, shown):
-    printed = shown("info", named / "package.safetensors", status=0, times=3)
-    assert "block1.q" in printed.stdout
-    shown("generate", named / "package.safetensors", "--board", "ulx3s-25f", "-o", named / "BUILD", status=0)
+def test_info_and_generate(named, quick, shown):
+    shape = ["--board", "ulx3s-25f", "--lanes", 16, "--banks", 2, "--streams", 1]
+    shown("info", named / "package.safetensors", status=0, times=2)
+    shown("info", named / "layers.safetensors", status=1, times=2)
+    shown("generate", named / "layers.safetensors", *shape, "-o", named / "BUILD", status=1, times=2)
+    shown("generate", named / "package.safetensors", *shape, "-o", named / "BUILD", status=0)
     shown("info", named / "absent", status=1)
-    shown("generate", named / "absent", "--board", "ulx3s-25f", "-o", named, status=1)
+    shown("generate", named / "absent", *shape, "-o", named, status=1)
     shown("generate", named / "package.safetensors", "--board", NAME, "-o", named / "other", status=1)
-    shown("generate", named / "package.safetensors", "--board", "ulx3s-25f", "-o", named, status=1)
+    shown("generate", named / "package.safetensors", *shape, "-o", named, status=1)
     assert read_package(named / "BUILD" / "package.safetensors").network.name == NAME
     for command in ("simulate", "compare"):
         shown(command, named / "BUILD", status=1)  # the data set's name
@@ -83,8 +83,9 @@ def test_a_folder_that_is_no_build(command, named, shown):
 def test_demo_and_compress(named, shown, run, tmp_path, monkeypatch):
     shown("demo", NAME, status=1)
     shown("demo", named / "package.safetensors", "--board", NAME, status=1)
-    shown("compress", named / "recipe.yaml", "--dry-run", status=0)
-    shown("compress", named / "recipe.yaml", status=1, times=0)  # --output is missing
+    (tmp_path / "named.yaml").write_text(yaml.safe_dump(RECIPE | {"name": NAME}))
+    for options in (["--dry-run"], ["-o", tmp_path / "run"]):
+        shown("compress", tmp_path / "named.yaml", *options, status=1)
     shown("compress", named / "recipe.yaml", "-o", named / "run", status=1)  # control characters name no run
     shown("compress", named / "absent.yaml", "-o", tmp_path / "run", status=1)
     unknown = RECIPE | {"data": {"npz": f"{NAME}.npz"}}
@@ -102,8 +103,7 @@ def test_usage_that_is_wrong(shown):
     shown("boards", NAME, status=2, times=0)
 
 
-def test_a_report_with_such_layers(capsys, generated):
-    """What compare writes is what demo shows; the layers' names come from the package."""
+def test_tables(capsys):
     table = new_table(NAME, title=NAME)
     table.add_row(NAME)
     out.print(table)

@@ -16,15 +16,7 @@ NEW = "name a new one, or a BUILD to replace"
 
 
 @pytest.fixture
-def words(generated, monkeypatch):
-    """Generate what ``generated`` is, with its Verilog, whose making is most of the time."""
-
-    def elaborate(component, name, folder):
-        folder.mkdir()
-        shutil.copyfile(generated / "BUILD" / f"{name}.v", folder / f"{name}.v")
-
-    monkeypatch.setattr(generate, "elaborate", elaborate)
-    monkeypatch.setattr(generate, "Accelerator", lambda structure: None)
+def words(generated, quick):
     shape = ["--lanes", 16, "--banks", 2, "--streams", 1]
     return ["generate", generated / "package.safetensors", "--board", "ulx3s-25f", *shape, "-o"]
 

@@ -62,7 +62,7 @@ def test_two_comparisons_and_a_simulation(build, images, tmp_path):
     opened = open_build(build)
     (build / "synthesis.json").write_text(json.dumps(PLACED))
     placing = threading.Thread(target=add_synthesis, args=(opened,))
-    with updating(build):
+    with updating(opened):
         placing.start()
         placing.join(0.3)
         assert placing.is_alive()
@@ -72,7 +72,7 @@ def test_two_comparisons_and_a_simulation(build, images, tmp_path):
     assert (both.images, both.synthesis.part) == (7, "LFE5U-25F")
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGKILL", marks=pytest.mark.slow)])
 def test_a_command_that_is_ended_leaves_the_build_as_it_was(name, build, images, spec, tmp_path, run):
     np.save(tmp_path / "many.npy", random_images(8, 2000, spec))
     before = {path: path.read_bytes() for path in build.rglob("*") if path.is_file()}
