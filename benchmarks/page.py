@@ -40,8 +40,8 @@ SECTIONS = (
     ),
     Section(
         "Trust",
-        "Random networks, of which none is in any data set: [campaign](campaign.md) says what they are and how to read "
-        "these rows.",
+        "That no network is computed wrongly, and that runs cannot disturb each other. [Campaign](campaign.md) says "
+        "what the random networks are.",
         ("trust.",),
     ),
     Section(

@@ -43,6 +43,9 @@ GROUPS = {
     "house": Group(
         "house.rows", "that the plan of the house changed nothing that is computed; its sizes (slow)", slow=True
     ),
+    "undisturbed": Group(
+        "trust.undisturbed", "several commands at a time on one BUILD, and commands that are killed (slow)", slow=True
+    ),
     "suite": Group("house.suite", "make test in fresh clones with every Python (slow)", slow=True),
     "program": Group(
         "trust.program", "networks of every kind, planted faults, and what the check costs (slow)", slow=True

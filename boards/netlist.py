@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikewright import children
 from spikewright.boards.family import Family
 from spikewright.boards.synthesis import TIMEOUT, first_error
 from spikewright.errors import PlainError
@@ -83,18 +84,14 @@ def make_netlist(
     log(f"yosys ({yosys})")
     command = [yosys, "-q", "-l", "yosys.log", "netlist.ys"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=out_dir,
-            env={**os.environ, "PATH": search_path()},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        env = {**os.environ, "PATH": search_path()}
+        done = children.run(command, cwd=out_dir, env=env, stdout=subprocess.PIPE, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise NetlistError(f"yosys did not finish within {timeout:g} s (log {out_dir / 'yosys.log'})") from None
     if done.returncode != 0:
-        raise NetlistError(f"yosys failed: {first_error(done.stdout + done.stderr)} (log {out_dir / 'yosys.log'})")
+        raise NetlistError(
+            f"yosys failed: {first_error(done.stdout.decode(errors='replace'))} (log {out_dir / 'yosys.log'})"
+        )
     count = read_stat((out_dir / "cells.txt").read_text())
     boxes = {name for path in memories for name in _MODULE.findall(path.read_text())}
     models = cell_models(family, yosys, set(count) - boxes)

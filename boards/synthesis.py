@@ -5,16 +5,19 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from spikewright import children
 from spikewright.boards.family import Tool
 from spikewright.boards.registry import family_of, platform_for
 from spikewright.boards.report import Utilisation, read_nextpnr
 from spikewright.boards.schema import Board
 from spikewright.errors import PlainError
+from spikewright.scratch import check_room
 from spikewright.toolchain import search_path, synthesis_tools
 
 #: Wall seconds each tool may take.
@@ -86,12 +89,11 @@ def _run(tool: Tool, command: list[str], folder: Path, timeout: float) -> float:
     env = {**os.environ, "PATH": search_path()}
     log = folder / tool.log
     try:
-        done = subprocess.run(
-            command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout
-        )
+        done = children.run(command, cwd=folder, env=env, stdout=subprocess.PIPE, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise SynthesisError(f"{tool.name} did not finish within {timeout:g} s (log {log})") from None
     if done.returncode != 0:
+        check_room(folder, Path(tempfile.gettempdir()))
         output = done.stdout.decode(errors="replace") + (log.read_text(errors="replace") if log.is_file() else "")
         raise SynthesisError(f"{tool.name} failed: {first_error(output)} (log {log})")
     return round(time.monotonic() - start, 1)

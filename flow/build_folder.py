@@ -9,17 +9,23 @@
     board.yaml           the board, resolved
     manifest.json        SHA-256 of every file above; what the check of the program has shown, null where it was off
 
-Equal packages, boards and options give equal bytes. What simulation and synthesis make goes into ``sim/`` and
-``synthesis/`` beside these, and into report.json and timing.json.
+Equal packages, boards and options give equal bytes. What commands make of it stands beside these (``MADE``).
+
+Commands may work on one BUILD at the same time: each has a folder of its own for what it needs while it works, and
+holds the manifest's lock together with the others (``reading``); ``generate`` replaces a BUILD only where nobody holds
+it. What several of them write, such as the report, they write under ``updating``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +35,20 @@ from spikewright.boards.schema import Board
 from spikewright.compiler.target.structure import Structure
 from spikewright.compiler.trace_map import TraceMap
 from spikewright.errors import PlainError
+from spikewright.flow.report import REPORT, SYNTHESIS, TIMING
+from spikewright.locks import hold
 from spikewright.models.package import Package, read_package
-from spikewright.sim.accelerator.run import SimulatedNetwork
+from spikewright.scratch import sweep
+from spikewright.sim.accelerator.run import FAILED, SimulatedNetwork
 from spikewright.sim.accelerator.simulator import build_simulator, simulator_cache
 from spikewright.sim.verilator.run import Built
 
 FORMAT, VERSION = "spikewright-build", 3
 MANIFEST = "manifest.json"
+#: What commands add to a BUILD: waveforms, the files of a placed design, and of one that could not be placed.
+WAVES, PLACED, PLACED_FAILED = "waves", "synthesis", "synthesis-failed"
+_UPDATES = ".updates"
+MADE = frozenset({REPORT, TIMING, SYNTHESIS, WAVES, PLACED, PLACED_FAILED, FAILED, _UPDATES})
 
 
 class BuildFolderError(PlainError):
@@ -81,6 +94,12 @@ class BuildFolder:
     def board(self) -> Board:
         return Board.model_validate(yaml.safe_load((self.path / "board.yaml").read_text()))
 
+    def check_same(self) -> None:
+        """BuildFolderError where the folder holds another BUILD now: somebody has moved it by hand."""
+        manifest = self.path / MANIFEST
+        if not manifest.is_file() or hashlib.sha256(manifest.read_bytes()).hexdigest() != self.manifest_hash:
+            raise BuildFolderError(f"{self.path} was replaced while it was read: start again")
+
     @property
     def accelerator(self) -> Path:
         return self.path / "accelerator.v"
@@ -96,14 +115,43 @@ class BuildFolder:
 
     @property
     def network(self) -> SimulatedNetwork:
-        """The network and its ROM files, to be simulated in ``sim/``."""
-        return SimulatedNetwork(self.package, self.trace_map, tuple(self.roms), self.path / "sim")
+        """The network and its ROM files, to be simulated in a folder of the BUILD."""
+        return SimulatedNetwork(self.package, self.trace_map, tuple(self.roms), self.path)
 
     def simulator(self, *, waves: bool = False) -> Built:
         """The simulator of the BUILD's own Verilog, built once for all BUILDs of one structure."""
         return build_simulator(
-            self.structure, self.accelerator, memories=self.memories, folder=simulator_cache(), waves=waves
+            self.structure,
+            self.accelerator,
+            memories=self.memories,
+            folder=simulator_cache(),
+            waves=waves,
+            image_bytes=prod(self.trace_map.image),
         )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BuildFolder]:
+    """The BUILD at ``path``, which no other command replaces while the block runs; BuildFolderError as ``open_build``.
+
+    Others may read it at the same time. What a killed ``generate`` has left beside it goes.
+    """
+    sweep(Path(os.path.realpath(path)).parent)
+    with ExitStack() as stack:
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):  # told below
+            stack.enter_context(hold(path / MANIFEST, shared=True))
+        opened = open_build(path)
+        yield opened
+        opened.check_same()
+
+
+@contextmanager
+def updating(build: BuildFolder) -> Iterator[None]:
+    """Change what commands have added to a BUILD, one command at a time; BuildFolderError where it is another one."""
+    build.check_same()
+    with hold(build.path / _UPDATES, remove=True):
+        build.check_same()
+        yield
 
 
 def open_build(path: Path) -> BuildFolder:
@@ -111,16 +159,11 @@ def open_build(path: Path) -> BuildFolder:
     manifest = path / MANIFEST
     try:
         text = manifest.read_bytes()
-        data = json.loads(text)
-        files = data["files"]
-        version, check = data["version"], data.get("check")
-        if data["format"] != FORMAT:
-            raise KeyError("format")
-        if version == VERSION and (not isinstance(files, dict) or "accelerator.v" not in files):
-            raise KeyError("files")
     except OSError:
         raise BuildFolderError(f"{path} is not a BUILD folder: make one with 'spikewright generate'") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    try:
+        version, files, check = read_manifest(text)
+    except ValueError:
         raise BuildFolderError(f"{manifest} is not a manifest: generate the BUILD again") from None
     if version != VERSION:
         raise BuildFolderError(f"{path} has version {version}, {VERSION} is supported: generate the BUILD again")
@@ -131,3 +174,16 @@ def open_build(path: Path) -> BuildFolder:
         if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
             raise BuildFolderError(f"{file} was altered since it was generated: generate the BUILD again")
     return BuildFolder(path, hashlib.sha256(text).hexdigest(), check)
+
+
+def read_manifest(text: bytes) -> tuple[Any, dict[str, str], Mapping[str, Any] | None]:
+    """Version, files with their SHA-256, and what the check has shown, of a manifest; ValueError for what is none."""
+    try:
+        data = json.loads(text)
+        version, files = data["version"], data["files"]
+        whole = data["format"] == FORMAT and isinstance(files, dict)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError("not a manifest") from None
+    if not whole or (version == VERSION and "accelerator.v" not in files):
+        raise ValueError("not a manifest")
+    return version, files, data.get("check")

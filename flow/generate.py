@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,32 @@ import yaml
 
 from spikewright.boards.registry import family_of, load_board
 from spikewright.boards.schema import Board
+from spikewright.children import watch
 from spikewright.compiler.compile import compile_package
 from spikewright.compiler.fit import ShapeRequest
 from spikewright.compiler.front.ir_json import dump
 from spikewright.compiler.program import Program
 from spikewright.compiler.target.memories import block_ram
+from spikewright.files import exchange
 from spikewright.flow.breakdown import breakdown
 from spikewright.flow.build_folder import (
     FORMAT,
+    MADE,
     MANIFEST,
     VERSION,
     BuildFolder,
     BuildFolderError,
     hashes,
     open_build,
+    read_manifest,
 )
 from spikewright.flow.check import CheckReport, check
 from spikewright.flow.json_files import listed_json
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.elaborate import elaborate, memory_sources
+from spikewright.locks import hold
 from spikewright.models.package import read_package
+from spikewright.scratch import PREFIX, scratch
 
 Say = Callable[[str], None]
 
@@ -52,41 +59,79 @@ def generate(
 
     request: what is asked of the engine's shape; checked: whether the program is run and compared with the golden model
     first (``flow/check.py``); images: uint8 [B, H, W, C] for that, else the usual ones; say: is given one word for each
-    part of the work. A BUILD that is there already is replaced; BuildFolderError for a folder with anything else in it,
-    ProgramError for a program that is wrong.
+    part of the work. A link is followed. A BUILD that is there already is replaced, at once; BuildFolderError for a
+    folder with anything else in it, for one that cannot be replaced whole, and for a BUILD that other commands are
+    reading, ProgramError for a program that is wrong.
     """
     board = load_board(board_name)
     package = read_package(package_path)
-    _check_out(out)
+    named, out = out, Path(os.path.realpath(out))
+    _check_out(named, out)
     say("compile")
     program = compile_package(package, family_of(board).device(board), request)
     report = None
     if checked:
         say("check")
         report = check(program, package, images)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
-        folder = Path(temporary) / "BUILD"
+    with scratch(out.parent, blame=named) as temporary:
+        folder = temporary / "BUILD"
+        watch()  # Amaranth starts yosys
         say("elaborate")
         elaborate(Accelerator(structure=program.structure), "accelerator", folder)
         say("write")
         _write(folder, program, package_path, board, report)
-        _replace(folder, out)
-    return open_build(out)
+        _put(folder, named, out)
+    return open_build(named)
 
 
-def _check_out(out: Path) -> None:
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise BuildFolderError(f"{out} is a folder with other things in it: name a new one, or a BUILD to replace")
-    if out.exists() and not out.is_dir():
-        raise BuildFolderError(f"{out} is a file: name a folder for the BUILD")
+def _check_out(named: Path, out: Path) -> None:
+    """BuildFolderError where no BUILD can stand at ``out``, to which the name given leads.
+
+    What is in the way is told before anything is compiled, and asked again before it is replaced.
+    """
+    if os.path.lexists(out) and not out.is_dir():
+        raise BuildFolderError(f"{named} is a file: name a folder for the BUILD")
+    above = next(folder for folder in out.parents if folder.exists())
+    if not above.is_dir():
+        raise BuildFolderError(f"{named} cannot be there, because {above} is a file: name a folder for the BUILD")
+    if not out.is_dir():
+        return
+    name = "name a new one, or a BUILD to replace"
+    here = Path(os.path.realpath("."))
+    if out == here or out in here.parents:
+        raise BuildFolderError(f"{named} is the folder you are in, or holds it, and cannot be replaced whole: {name}")
+    if os.path.ismount(out):
+        raise BuildFolderError(f"{named} is a mount point, which cannot be replaced whole: name a folder in it")
+    entries = {entry for entry in os.listdir(out) if not entry.startswith(PREFIX)}
+    if not entries:
+        return
+    try:
+        _, files, _ = read_manifest((out / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        raise BuildFolderError(f"{named} is a folder with other things in it: {name}") from None
+    own = {file.partition("/")[0] for file in files} | MADE | {MANIFEST, "sim"}  # where runs left files once
+    if foreign := sorted(entry for entry in entries - own if not entry.endswith(".part")):
+        raise BuildFolderError(f"{named} is a BUILD with {foreign[0]!r} in it, which no command wrote: {name}")
+    with hold(out / MANIFEST, busy=_busy(named)):
+        return
 
 
-def _replace(folder: Path, out: Path) -> None:
-    if out.exists():
-        old = folder.with_name("old")
-        out.rename(old)  # deleted with the temporary folder
-    folder.rename(out)
+def _busy(named: Path) -> str:
+    return f"{named} is in use by another spikewright command: wait for its end, or name another folder"
+
+
+def _put(folder: Path, named: Path, out: Path) -> None:
+    """Move a new BUILD to where it belongs; what was there before goes to its place."""
+    try:
+        folder.rename(out)  # where there is nothing, or an empty folder
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    else:
+        return
+    _check_out(named, out)
+    with hold(out / MANIFEST, busy=_busy(named)):
+        exchange(folder, out)
 
 
 def _write(folder: Path, program: Program, package_path: Path, board: Board, report: CheckReport | None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from spikewright.compiler.target.structure import Structure
 from spikewright.flow.breakdown import measured
-from spikewright.flow.build_folder import BuildFolder
+from spikewright.flow.build_folder import BuildFolder, updating
 from spikewright.flow.json_files import read_json
 from spikewright.flow.report import (
     SYNTHESIS,
@@ -72,10 +72,11 @@ def build_report(build: BuildFolder, comparison: Comparison, labels: Array | Non
 
 def add_synthesis(build: BuildFolder) -> None:
     """Put the placed design into the report, where there is one."""
-    report = read_report(build.path)
-    if report is not None:
-        synthesis = _synthesis(read_json(build.path / SYNTHESIS), report.cycles.per_image)
-        report.model_copy(update={"synthesis": synthesis}).write(build.path)
+    with updating(build):
+        report = read_report(build.path)
+        if report is not None:
+            synthesis = _synthesis(read_json(build.path / SYNTHESIS), report.cycles.per_image)
+            report.model_copy(update={"synthesis": synthesis}).write(build.path)
 
 
 def _accuracy(package: Package, comparison: Comparison, labels: Array | None) -> AccuracyFigures:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from amaranth.lib import wiring
 
 from spikewright.boards.link.link import ACCELERATOR
-from spikewright.boards.synthesis import synthesize
+from spikewright.boards.synthesis import SynthesisError, synthesize
 from spikewright.boards.top import BoardTop
-from spikewright.flow.build_folder import BuildFolder
+from spikewright.files import exchange
+from spikewright.flow.build_folder import PLACED, PLACED_FAILED, BuildFolder, updating
 from spikewright.flow.json_files import read_json, write_json
 from spikewright.flow.report import SYNTHESIS, TIMING
+from spikewright.scratch import scratch
 
 
 class VerilogAccelerator(wiring.Component):
@@ -57,13 +60,35 @@ def board_top(build: BuildFolder) -> BoardTop:
 def synthesize_build(
     build: BuildFolder, *, seed: int = 1, log: Callable[[str], None] = lambda line: None
 ) -> dict[str, Any]:
-    """Synthesise, place and route; writes ``synthesis.json`` and the tools' files in ``synthesis/``."""
+    """Synthesise, place and route; writes ``synthesis.json`` and the tools' files in ``synthesis/``.
+
+    Where a tool fails, its files are in ``synthesis-failed/``, and nothing else is changed.
+    """
     files = [build.accelerator, *build.memories, *build.roms]
-    result = synthesize(board_top(build), build.board, build.path / "synthesis", files=files, seed=seed, log=log)
-    data = result.model_dump(mode="json")
-    seconds = data.pop("seconds")
-    data["meets_clock"] = result.meets_clock
-    write_json(build.path / SYNTHESIS, data)
-    timing = build.path / TIMING
-    write_json(timing, read_json(timing) | {"synthesis_seconds": seconds})
+    with scratch(build.path) as temporary:
+        work = temporary / PLACED
+        try:
+            result = synthesize(board_top(build), build.board, work, files=files, seed=seed, log=log)
+        except SynthesisError as error:
+            if not work.is_dir():
+                raise
+            with updating(build):
+                _put(work, failed := build.path / PLACED_FAILED)
+            raise SynthesisError(str(error).replace(str(work), str(failed))) from None
+        data = result.model_dump(mode="json")
+        seconds = data.pop("seconds")
+        data["meets_clock"] = result.meets_clock
+        with updating(build):
+            _put(work, build.path / PLACED)
+            write_json(build.path / SYNTHESIS, data)
+            timing = build.path / TIMING
+            write_json(timing, read_json(timing) | {"synthesis_seconds": seconds})
     return data
+
+
+def _put(folder: Path, place: Path) -> None:
+    """Put a folder in its place; what was there goes with the folder's own."""
+    if place.is_dir():
+        exchange(folder, place)
+    else:
+        folder.rename(place)

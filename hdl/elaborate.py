@@ -13,6 +13,8 @@ from amaranth.hdl import Const, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
+from spikewright.files import write_whole
+
 _MODULE = re.compile(r"^module\s+(?:\\)?(?P<name>\S+?)\s*\(", re.MULTILINE)
 _PORT = re.compile(r"^\s*(?P<direction>input|output)\s+(?:\[[^\]]*\]\s*)?\\?(?P<name>[^\s;,]+)\s*;", re.MULTILINE)
 
@@ -41,7 +43,7 @@ def elaborate(
     out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / f"{name}.v"
     if not path.is_file() or path.read_text() != text:
-        path.write_text(text)
+        write_whole(path, text.encode())  # another process may be about to read it
     return path
 
 

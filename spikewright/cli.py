@@ -1,8 +1,16 @@
 """The command line: spikewright COMMAND."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from spikewright import __version__
+from spikewright.children import signals
 from spikewright.commands.boards import boards
 from spikewright.commands.campaign import campaign
 from spikewright.commands.compare import compare
@@ -12,9 +20,33 @@ from spikewright.commands.generate import generate
 from spikewright.commands.info import info
 from spikewright.commands.simulate import simulate
 from spikewright.commands.synthesize import synthesize
+from spikewright.echo import printable
+
+
+@contextmanager
+def _plain_usage() -> Iterator[None]:
+    try:
+        yield
+    except typer.BadParameter.__base__ as error:  # type: ignore[misc]  # wrong usage of any kind
+        error.message = printable(error.message)
+        raise
+
+
+class Commands(TyperGroup):
+    """The commands; what was typed wrong is shown as text, too."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _plain_usage():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _plain_usage():
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
     name="spikewright",
+    cls=Commands,
     help="A trained spiking transformer goes in, a verified FPGA accelerator comes out.",
     no_args_is_help=True,
     add_completion=False,
@@ -40,4 +72,14 @@ def options(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # no encoding of a terminal stops a command
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        with signals():
+            app()
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:  # nobody reads, or the disk is full: it was told, and is not told again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

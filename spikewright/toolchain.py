@@ -20,12 +20,32 @@ class ToolError(PlainError):
     """A program that is needed is missing or unusable; the message says what to install."""
 
 
+#: What the programs of a simulation may learn of the user's shell: where things lie, and which language it speaks. Not
+#: the variables by which make, Verilator, cocotb, GPI and pytest take options: make takes any variable for its own.
+_KEPT = frozenset(
+    {
+        *("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV", "SDKROOT"),
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBRARY_PATH", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"),
+        *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+        *("PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
+    }
+)
+_KEPT_BEGINNINGS = ("LC_", "CCACHE_", "NIX_", "CONDA_", "SPIKEWRIGHT_")
+
+
+def clean_environment() -> dict[str, str]:
+    """Environment of the programs that build and run a simulator: what of the user's shell does not change them."""
+    env = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)}
+    env["PATH"] = os.pathsep.join([str(_verilator().parent), search_path()])
+    return env
+
+
 @dataclass(frozen=True)
 class SimulationTools:
     """Absolute paths of what a simulator build runs.
 
     verilator: the Verilator front end (a perl script); cxx: the C++ compiler; make: GNU make; ccache: the compiler
-    cache, or None where there is none; environment: complete, for the build (own PATH; no make flags of an outer make).
+    cache, or None where there is none; environment: complete, for all of them.
     """
 
     verilator: Path
@@ -70,10 +90,7 @@ def simulation_tools() -> SimulationTools:
         cxx = _require(("g++", "c++", "clang++"), "a C++20 compiler (Debian, Ubuntu: 'apt install g++')")
     make = _require(("make", "gmake"), "GNU make (Debian, Ubuntu: 'apt install make')")
     _require(("perl",), "perl (Debian, Ubuntu: 'apt install perl'), the simulator's front end is written in it")
-    verilator = _verilator()
-    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VERILATOR_ROOT")}
-    env["PATH"] = os.pathsep.join([str(verilator.parent), search_path()])
-    return SimulationTools(verilator, cxx, make, shutil.which("ccache"), env)
+    return SimulationTools(_verilator(), cxx, make, shutil.which("ccache"), clean_environment())
 
 
 def require_wave_headers(tools: SimulationTools) -> None:

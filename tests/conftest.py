@@ -28,6 +28,8 @@ NEEDS = {
         "sim/campaign/test_rtl.py",
         "sim/verilator/",
         "spikewright/test_commands.py",
+        "spikewright/test_full_disk.py",
+        "spikewright/test_together.py",
     ),
     "trains": (
         "benchmarks/test_cells.py",
@@ -40,6 +42,7 @@ NEEDS = {
         "compress/training/test_parallel.py",
         "spikewright/test_compress.py",
         "spikewright/test_compress_stops.py",
+        "spikewright/test_names_of_users.py",
     ),
     "whole": (
         "benchmarks/test_rows.py",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,11 @@ from spikewright.compress.training.determinism import determinism
 from spikewright.compress.training.loop import Record, TrainingError, accuracy, predict
 from spikewright.compress.training.pace import Pace
 from spikewright.compress.training.parallel import is_first
+from spikewright.console import PlainConsole
 from spikewright.cost.work import dense_macs
+from spikewright.echo import printable
 from spikewright.files import write_whole
+from spikewright.locks import hold
 from spikewright.models.package import write_package
 from spikewright.models.task import Task
 
@@ -104,36 +109,37 @@ def run_recipe(
     network is not what it describes; the command asks the golden model, which this folder does not know. after: called
     with the run, all of whose stages have checkpoints, when the package is written.
     """
-    out = Path(out_dir)
+    out = Path(os.path.realpath(out_dir)) if os.path.islink(out_dir) else Path(out_dir)
     check_folder(out)
     recipe, task = checked(path, witness)
     portable_recipe = portable(recipe)
-    console = console or Console(stderr=True)
+    console = console or PlainConsole(stderr=True)
     columns = (
-        TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
-        TimeElapsedColumn(),
+        TextColumn("{task.description}", style="bold", markup=False), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[status]}", markup=False), TimeElapsedColumn(),
     )  # fmt: skip
     first, plan = is_first(), planned(recipe)
     checkpoints = Checkpoints(out / "stages", recipe)
     checkpoints.check(plan)
+    busy = f"{out} is in use by another spikewright command: wait for its end, or name another folder"
     pace = Pace(plan, [stage for stage in plan if checkpoints.path(stage).exists()])
-    with (
-        determinism(recipe.threads),
-        Progress(*columns, console=console, disable=not (console.is_terminal and first)) as bar,
-    ):
-        work = bar.add_task(recipe.name, total=sum(plan.values()), status="")
+    alone = hold(checkpoints.folder / ".lock", busy=busy, remove=True) if first else nullcontext()
+    bar = Progress(*columns, console=console, disable=not (console.is_terminal and first))
+    with alone:
+        with determinism(recipe.threads), bar:
+            work = bar.add_task(printable(recipe.name), total=sum(plan.values()), status="")
 
-        def tick(record: Record) -> None:
-            words = [f"{k} {v}" for k, v in record.items() if k not in ("stage", "epoch")]
-            status = " ".join([*words, pace.left(record)]).rstrip()
-            bar.update(work, description=record["stage"], advance=record["epoch"] != "end", status=status)
-            if first and not console.is_terminal:
-                console.print(f"{record['stage']} {record['epoch']} {status}", highlight=False)
+            def tick(record: Record) -> None:
+                words = [f"{k} {v}" for k, v in record.items() if k not in ("stage", "epoch")]
+                status = " ".join([*words, pace.left(record)]).rstrip()
+                bar.update(work, description=record["stage"], advance=record["epoch"] != "end", status=status)
+                if first and not console.is_terminal:
+                    console.print(f"{record['stage']} {record['epoch']} {status}")
 
-        run = Run(recipe, checkpoints, task, tick)
-        dense, state = run_stages(run)
-        if first:
-            _finish(recipe, portable_recipe, task, dense, state, run.log, out)
-    if first and after is not None:
-        after(Run(recipe, checkpoints, task))
+            run = Run(recipe, checkpoints, task, tick)
+            dense, state = run_stages(run)
+            if first:
+                _finish(recipe, portable_recipe, task, dense, state, run.log, out)
+        if first and after is not None:
+            after(Run(recipe, checkpoints, task))
     return out / "package.safetensors"

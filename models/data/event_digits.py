@@ -19,6 +19,7 @@ from spikewright.models.data.event_camera import record
 from spikewright.models.data.types import Dataset, Images, Split
 from spikewright.models.formats.events import Events, to_frames
 from spikewright.models.formats.nbin import read_nbin, write_nbin
+from spikewright.scratch import scratch
 
 SENSOR, SCALE, STEPS = 64, 5, 8
 #: Frames of the training split move by up to so many pixels, each epoch anew.
@@ -39,8 +40,8 @@ def _frames() -> Images:
     """Frames of every digit, uint8 ``[1797, T, 64, 64, 2]``, read back from the format."""
     count = len(native_digits()[1])
     frames = np.empty((count, STEPS, SENSOR, SENSOR, 2), np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "events.bin"
+    with scratch(Path(tempfile.gettempdir())) as folder:
+        file = folder / "events.bin"
         for start in range(0, count, BATCH):
             for number, events in enumerate(digit_events(start), start):
                 write_nbin(events, file)

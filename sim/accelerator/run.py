@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
+from spikewright.children import programs
 from spikewright.compiler.program import Program
 from spikewright.compiler.trace_map import TraceMap
+from spikewright.files import write_whole
 from spikewright.models.package import Package
-from spikewright.sim.accelerator.simulator import Answers, RunOptions, simulate, write_roms
-from spikewright.sim.verilator.run import Built
+from spikewright.scratch import scratch
+from spikewright.sim.accelerator.simulator import Answers, RunOptions, image_memory, simulate, write_roms
+from spikewright.sim.accelerator.sizes import images_of_a_piece
+from spikewright.sim.verilator.run import BenchError, Built
 
 Array = np.ndarray
+#: Beside the files of a BUILD: what the simulator said in the last run that failed.
+FAILED = "failed.log"
 
 
 @dataclass(frozen=True, eq=False)
 class SimulatedNetwork:
     """A network as ROM files, ready for a simulator of its structure.
 
-    work: where a run keeps its files.
+    work: where each run has a folder for its files while it lasts, and leaves ``FAILED``.
     """
 
     package: Package
@@ -54,25 +62,44 @@ def run_pieces(
 ) -> Iterator[Piece]:
     """Answers to uint8 images [B, H, W, C], piece by piece. Raises ``BenchError`` where the accelerator hangs."""
     options = options or RunOptions()
+    size = options.piece or min(
+        images_of_a_piece(network.trace_map), image_memory(prod(images.shape[1:])) // prod(images.shape[1:])
+    )
+    starts = list(enumerate(range(0, len(images), size)))
+    with scratch(network.work) as folder, ThreadPoolExecutor(1) as pool, programs() as own:
 
-    def simulate_piece(number: int, first: int) -> Piece:
-        folder = network.work / f"run{number % 2}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for rom in network.roms:
-            shutil.copyfile(rom, folder / rom.name)
-        part = images[first : first + options.piece]
-        answers = simulate(built, part, network.trace_map, folder, replace(options, seed=options.seed + number))
-        (folder / "trace.bin").unlink(missing_ok=True)
-        return Piece(first, part, answers)
+        def simulate_piece(number: int, first: int) -> Piece:
+            return _simulate(network, built, images, first, size, folder, replace(options, seed=options.seed + number))
 
-    starts = list(enumerate(range(0, len(images), options.piece)))
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(simulate_piece, *starts[0])
+        running = pool.submit(own.call, simulate_piece, *starts[0])
         for following in [*starts[1:], None]:
             piece = running.result()
             if following is not None:
-                running = pool.submit(simulate_piece, *following)
+                running = pool.submit(own.call, simulate_piece, *following)
             yield piece
+
+
+def _simulate(
+    network: SimulatedNetwork, built: Built, images: Array, first: int, size: int, folder: Path, options: RunOptions
+) -> Piece:
+    """The ``size`` images from ``first`` on, simulated in a folder that the next piece takes over."""
+    for rom in network.roms:
+        shutil.copyfile(rom, folder / rom.name)
+    part = images[first : first + size]
+    try:
+        answers = simulate(built, part, network.trace_map, folder, options)
+    except BenchError as error:
+        raise _with_log(error, network.work / FAILED) from None
+    (folder / "trace.bin").unlink(missing_ok=True)
+    return Piece(first, part, answers)
+
+
+def _with_log(error: BenchError, kept: Path) -> BenchError:
+    """The error, whose log would go with the run's folder, with a copy that stays."""
+    if error.log is None or not error.log.is_file():
+        return error
+    write_whole(kept, error.log.read_bytes())
+    return BenchError(str(error).replace(str(error.log), str(kept)), kept)
 
 
 def classes_of(scores: Array) -> Array:
@@ -82,7 +109,9 @@ def classes_of(scores: Array) -> Array:
 
 def waves_of(network: SimulatedNetwork, built: Built, image: Array, file: Path) -> Piece:
     """Simulate one image [H, W, C] and leave its FST at ``file``."""
-    (piece,) = run_pieces(network, built, image[None], RunOptions(tracing=False, waves=True))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    (network.work / "run0" / "dump.fst").replace(file)
+    with scratch(network.work) as folder:
+        piece = _simulate(network, built, image[None], 0, 1, folder, RunOptions(tracing=False, waves=True))
+        with scratch(file.parent) as beside:  # which may be on another disk
+            shutil.copyfile(folder / "dump.fst", beside / file.name)
+            os.replace(beside / file.name, file)
     return piece

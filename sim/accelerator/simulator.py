@@ -1,9 +1,9 @@
 """Runs an accelerator on Verilator: structure → simulator (built once), program and images → answers and trace."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,19 @@ from spikewright.compiler.target.structure import WORD_BITS, Structure
 from spikewright.compiler.trace_map import TraceMap
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.elaborate import elaborate, memory_sources
+from spikewright.scratch import check_room
 from spikewright.sim import benches
 from spikewright.sim.accelerator.trace import Records, read_records
 from spikewright.sim.verilator.build import build, default_cache
+from spikewright.sim.verilator.cache import simulators_in
 from spikewright.sim.verilator.run import BenchError, Built
 
 BENCH = Path(benches.__file__).with_name("accelerator_bench.sv")
 
-#: Most bytes of images in one run.
+#: Bytes of images that a simulator holds for one run, where one image is not larger.
 IMAGE_BYTES = 1 << 20
+#: Wall seconds of a run: these, and one for so many cycles as the slowest machine simulates in it.
+START_SECONDS, SLOWEST = 600.0, 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +45,12 @@ class Answers:
 
 def simulator_cache() -> Path:
     """Where the simulators of BUILD folders are kept: the folder SPIKEWRIGHT_BUILDS names, else the user's cache."""
-    if named := os.environ.get("SPIKEWRIGHT_BUILDS"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikewright" / "simulators"
+    return simulators_in(None)
+
+
+def image_memory(size: int) -> int:
+    """Bytes of images that a simulator for images of ``size`` bytes holds."""
+    return max(IMAGE_BYTES, 1 << (size - 1).bit_length())
 
 
 def build_simulator(
@@ -54,12 +61,13 @@ def build_simulator(
     folder: Path | None = None,
     waves: bool = False,
     optimise: str = "-O1",
+    image_bytes: int = 1,
 ) -> Built:
     """The simulator of a structure, from the cache if it is there.
 
     accelerator: Verilog of module ``accelerator`` (a netlist is several files), None elaborates it; memories: Verilog
     of the memories, None takes the hand-written ones; folder: cache of builds, None is ``default_cache()``; waves: with
-    FST support; optimise: C++ optimisation, ``-O0`` builds sooner and runs slower.
+    FST support; optimise: C++ optimisation, ``-O0`` builds sooner and runs slower; image_bytes: of one image.
     """
     folder = folder or default_cache()
     if accelerator is None:
@@ -80,7 +88,7 @@ def build_simulator(
             "BANKS": shape.banks,
             "STREAMS": shape.streams,
             "ADDRESS": structure.address_bits,
-            "IMAGE_BYTES": IMAGE_BYTES,
+            "IMAGE_BYTES": image_memory(image_bytes),
         },
         timing=True,
         waves=waves,
@@ -101,17 +109,18 @@ def write_roms(program: Program, folder: Path) -> None:
 class RunOptions:
     """How images are run.
 
-    piece: images of one run of the simulator, so that its trace stays small; tracing: every written word is recorded;
-    stall: of 256 cycles, in how many either side of the streams waits; seed: of those; waves: write dump.fst (the
-    simulator must have been built with them); timeout: wall seconds of one run.
+    piece: images of one run of the simulator, None for as many as keep its files and values small; tracing: every
+    written word is recorded; stall: of 256 cycles, in how many either side of the streams waits; seed: of those; waves:
+    write dump.fst (the simulator must have been built with them); timeout: wall seconds of one run, None for what the
+    slowest machine takes.
     """
 
-    piece: int = 40
+    piece: int | None = None
     tracing: bool = True
     stall: int = 0
     seed: int = 1
     waves: bool = False
-    timeout: float = 600.0
+    timeout: float | None = None
 
 
 def simulate(
@@ -124,37 +133,53 @@ def simulate(
     """
     options = options or RunOptions()
     count, size = images.shape[0], int(np.prod(images.shape[1:]))
-    if count * size > IMAGE_BYTES:
-        raise ValueError(f"{count} images of {size} bytes are above {IMAGE_BYTES} bytes a run")
+    if count * size > image_memory(size):
+        raise ValueError(f"{count} images of {size} bytes are above {image_memory(size)} bytes a run")
+    limit = 4 * trace_map.predicted + 8 * size + 10_000
     (folder / "images.hex").write_text("\n".join(f"{byte:02x}" for byte in images.reshape(-1).tolist()) + "\n")
-    trace = folder / "trace.bin"
-    trace.unlink(missing_ok=True)
+    trace, results, records = (folder / name for name in ("trace.bin", "results.hex", "records.hex"))
+    for file in (trace, results, records):  # of the run before
+        file.unlink(missing_ok=True)
     run = built.run(
         "spikewright.sim.benches.accelerator_test",
         given={
             "image_bytes": size,
             "images": count,
-            "patience": 4 * trace_map.predicted + 8 * size + 10_000,
+            "patience": limit,
             "stall": options.stall,
             "tracing": int(options.tracing),
         },
         cwd=folder,
         seed=options.seed,
         waves=options.waves,
-        timeout=options.timeout,
+        timeout=START_SECONDS + count * limit / SLOWEST if options.timeout is None else options.timeout,
     )
     classes, descriptors = trace_map.classes, len(trace_map.descriptors)
     words = classes + 3 * descriptors
-    rows = [line.split() for line in (folder / "results.hex").read_text().splitlines()]
-    ends = [i for i, row in enumerate(rows) if row[1] == "1"]
+    rows = [line.split() for line in results.read_text().splitlines()] if results.is_file() else []
+    ends = [i for i, row in enumerate(rows) if row[1:] == ["1"]]
     if ends != [words * (i + 1) - 1 for i in range(count)]:
-        raise BenchError(f"the accelerator's answers end at words {ends[:5]}, not every {words} words")
+        check_room(folder)
+        raise BenchError(f"the accelerator's answers end at words {ends[:5]}, not every {words} words", run.log)
+    if options.waves:
+        check_room(folder)  # no program tells whether they are whole
+    if options.tracing:
+        _check_trace(trace, records, trace_map.lanes)
     data = np.array([int(row[0], 16) for row in rows], np.int64).reshape(count, words)
     scores = data[:, :classes]
     scores = scores - ((scores >> (WORD_BITS - 1)) << WORD_BITS)
     counters = data[:, classes:].reshape(count, descriptors, 3)
     records = read_records(trace, trace_map.lanes) if options.tracing else None
     return Answers(scores, counters, records, int(counters[:, :, 0].sum()), run.seconds)
+
+
+def _check_trace(trace: Path, count: Path, lanes: int) -> None:
+    """OSError or BenchError where the trace has not all records that the bench has counted: a full disk cuts it off."""
+    text = count.read_text().strip() if count.is_file() else ""
+    size, there = 4 * (2 + -(-lanes // 32)), trace.stat().st_size if trace.is_file() else 0
+    if not text or int(text, 16) * size != there:
+        check_room(trace.parent)
+        raise BenchError(f"the trace has {there / size:g} records, not {int(text or '0', 16)}")
 
 
 def run_program(
@@ -166,6 +191,6 @@ def run_program(
     options: RunOptions | None = None,
 ) -> Answers:
     """Simulate a program in ``folder``: ROM files are written there, the simulator is built if it is not given."""
-    built = built or build_simulator(program.structure)
+    built = built or build_simulator(program.structure, image_bytes=prod(program.trace_map.image))
     write_roms(program, folder)
     return simulate(built, images, program.trace_map, folder, options)

@@ -22,7 +22,8 @@ module accelerator_bench #(
     bit pixel_valid, result_ready;
     wire pixel_ready, result_valid, result_last;
     wire [31:0] result_data;
-    int sent, received, waited, results_file, trace_file;
+    int sent, received, waited, results_file, trace_file, count_file;
+    longint records;
 
     wire [15:0] layer;
     wire [BANKS-1:0] write_en;
@@ -53,6 +54,15 @@ module accelerator_bench #(
         if (tracing) trace_file = $fopen("trace.bin", "wb");
         repeat (4) @(posedge clk);
         rst = 0;
+        wait (done);
+        $fclose(results_file);
+        if (tracing) begin
+            $fclose(trace_file);
+            // how many there must be: what a full disk swallows, $fwrite does not tell
+            count_file = $fopen("records.hex", "w");
+            $fwrite(count_file, "%h\n", records);
+            $fclose(count_file);
+        end
     end
 
     always @(posedge clk) if (!rst && !done) begin
@@ -71,24 +81,20 @@ module accelerator_bench #(
             $fwrite(results_file, "%h %b\n", result_data, result_last);
             if (result_last) begin
                 received <= received + 1;
-                if (received + 1 == images) begin
-                    $fclose(results_file);
-                    if (tracing) $fclose(trace_file);
-                    done <= 1;
-                end
+                if (received + 1 == images) done <= 1;
             end
         end
         if (waited == patience) begin
             timed_out <= 1;
             done <= 1;
-            $fclose(results_file);
-            if (tracing) $fclose(trace_file);
         end
     end
+
 
     // records: {kind, bank or stream, descriptor} then address or index, then the word; all in 32-bit pieces
     localparam PIECES = (LANES + 31) / 32;
     always @(posedge clk) if (tracing && !rst && !done) begin
+        records <= records + 64'($countones(write_en)) + 64'($countones(word_en)) + 64'(kept_en);
         for (int b = 0; b < BANKS; b++) if (write_en[b])
             $fwrite(trace_file, "%u", {(PIECES * 32)'(write_data[b*LANES +: LANES]),
                 32'(write_addr[b*ADDRESS +: ADDRESS]), 8'd0, 8'(b), layer});

@@ -5,28 +5,32 @@ factor of five in speed. A build lives in a folder named by the hash of everythi
 unchanged design is not built again.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cocotb_tools.config
 
+from spikewright import children
 from spikewright.errors import PlainError
-from spikewright.sim.verilator.cocotb_runner import QuietRunner
+from spikewright.files import write_whole
+from spikewright.locks import hold
+from spikewright.scratch import check_room, scratch, sweep
+from spikewright.sim.verilator.cache import VARIABLE, own_folders, simulators_in, special, usable
+from spikewright.sim.verilator.cocotb_runner import Design, build_commands, build_environment
 from spikewright.sim.verilator.run import Built
-from spikewright.toolchain import require_wave_headers, simulation_tools
+from spikewright.toolchain import SimulationTools, require_wave_headers, simulation_tools
 
 #: Lint messages Amaranth's Verilog draws by its nature; everything else stays fatal.
 WAIVED = ("WIDTHEXPAND", "WIDTHTRUNC", "PROCASSINIT", "UNUSEDSIGNAL", "DECLFILENAME", "CASEINCOMPLETE")
 #: Part of every build's hash: raise it when the recipe below changes.
-RECIPE = 3
+RECIPE = 4
 #: Verilator splits its C++ above this size. Parsing headers is most of the work of a small file: a usual accelerator is
 #: built soonest in one.
 ONE_FILE = "100000"
@@ -34,14 +38,6 @@ ONE_FILE = "100000"
 
 class BuildError(PlainError):
     """Verilator or the C++ compiler refused the design; the message holds the first error and the log's path."""
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _digest(*parts: object) -> str:
@@ -74,8 +70,10 @@ def build(
     if waves:
         require_wave_headers(tools)
     build_dir = build_dir.resolve()
-    if " " in str(build_dir):
-        raise BuildError(f"make cannot build in a folder with spaces in its name: {str(build_dir)!r}")
+    if char := special(build_dir):
+        raise BuildError(
+            f"make cannot build in a folder with {char!r} in its name: {build_dir}; name another with {VARIABLE}"
+        )
     values = {k: f'"{v}"' if isinstance(v, str) else v for k, v in (parameters or {}).items()}
     stat = tools.verilator.stat()
     kit = [
@@ -88,69 +86,97 @@ def build(
         waves,
     ]
     kit += [str(cocotb_tools.config.libs_dir), sys.version]
-    texts = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in sources]
+    contents = [path.read_bytes() for path in sources]
+    texts = [(path.name, hashlib.sha256(text).hexdigest()) for path, text in zip(sources, contents, strict=True)]
     ports = sorted(inputs), sorted(outputs)
     key = _digest(kit, timing, texts, top, *ports, sorted(values.items()), sorted(waive), optimise)
     folder = build_dir / f"{top}-{key}"
     built = Built(top, folder, waves, timing)
-    with _locked(build_dir / ".locks" / f"{top}-{key}"):
-        if (folder / "done").is_file():
+    locks = build_dir / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with hold(locks / f"{top}-{key}"):
+        if (folder / top).is_file():
+            sweep(build_dir)
             return built
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        lines = ["`verilator_config"]
-        lines += [f'public_flat_rw -module "{top}" -var "{name}"' for name in inputs]
-        lines += [f'public_flat_rd -module "{top}" -var "{name}"' for name in outputs]
-        (folder / "ports.vlt").write_text("\n".join(lines) + "\n")
-        args = ["-O3", "-Wall", "--output-split", ONE_FILE, *(f"-Wno-{name}" for name in (*WAIVED, *waive))]
-        args += ["--timing" if timing else "--no-timing", "--timescale", "1ns/1ps"]
-        args += ["--trace-fst"] if waves else []
-        runtime = _runtime_cache() / _digest(kit)
-        runner = QuietRunner(tools, timing, runtime, optimise)
-        try:
-            runner.build(
-                sources=[folder / "ports.vlt", *(path.resolve() for path in sources)],
-                hdl_toplevel=top,
-                build_args=args,
-                parameters=values,
-                build_dir=folder,
-                waves=waves,
-                log_file=folder / "build.log",
-            )
-        except (RuntimeError, SystemExit, subprocess.CalledProcessError) as error:
-            raise BuildError(_build_fault(top, folder / "build.log", error)) from None
-        _keep_runtime(folder, runtime)
-        (folder / "done").write_text(key + "\n")
+        with scratch(build_dir) as temporary:
+            work = temporary / folder.name
+            names = _write_sources(work, top, inputs, outputs, sources, contents)
+            args = ["-O3", "-Wall", "--output-split", ONE_FILE, *(f"-Wno-{name}" for name in (*WAIVED, *waive))]
+            args += ["--timing" if timing else "--no-timing", "--timescale", "1ns/1ps"]
+            args += ["--trace-fst"] if waves else []
+            design = Design(top, names, args, values, waves, timing, optimise)
+            _compile(design, tools, work, build_dir, _runtime_cache(_digest(kit)))
+            shutil.rmtree(folder, ignore_errors=True)  # where somebody has removed half of it
+            work.rename(folder)
     return built
+
+
+def _write_sources(
+    work: Path, top: str, inputs: Sequence[str], outputs: Sequence[str], sources: Sequence[Path], texts: Sequence[bytes]
+) -> list[str]:
+    """Copies of the sources, whose own names make may not be able to take; their names in the folder ``work``."""
+    work.mkdir()
+    lines = ["`verilator_config"]
+    lines += [f'public_flat_rw -module "{top}" -var "{name}"' for name in inputs]
+    lines += [f'public_flat_rd -module "{top}" -var "{name}"' for name in outputs]
+    (work / "ports.vlt").write_text("\n".join(lines) + "\n")
+    names = ["ports.vlt"]
+    for number, (path, text) in enumerate(zip(sources, texts, strict=True)):
+        names.append(f"sources/{number}/{path.name}")
+        (work / names[-1]).parent.mkdir(parents=True)
+        (work / names[-1]).write_bytes(text)
+    return names
+
+
+def _compile(design: Design, tools: SimulationTools, work: Path, cache: Path, runtime: Path | None) -> None:
+    """Verilog to C++ to the simulator, in the folder ``work``; BuildError, and OSError where the disk is full.
+
+    cache: folder that holds the builds; runtime: where compiled parts of Verilator's library are.
+    """
+    log, env = work / "build.log", build_environment(tools, cache)
+    verilate, make = build_commands(design, tools, cache)
+    with log.open("w") as output:
+        status = children.run(verilate, cwd=work, env=env, stdout=output).returncode
+        if not status:
+            for compiled in runtime.glob("*.o") if runtime else ():  # newer than the make file: taken as they are
+                shutil.copy(compiled, work / compiled.name)
+            status = children.run(make, cwd=work, env=env, stdout=output).returncode
+    if status or not (work / design.top).is_file():
+        check_room(work, Path(tempfile.gettempdir()))
+        failed = cache / "failed" / f"{work.name}.log"
+        failed.parent.mkdir(exist_ok=True)
+        write_whole(failed, log.read_bytes())
+        raise BuildError(_build_fault(design.top, failed, status))
+    if runtime is not None:
+        _keep_runtime(work, runtime)
 
 
 def _cxx_version(cxx: str) -> str:
     return subprocess.run([cxx, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
 
 
-def _runtime_cache() -> Path:
-    """Compiled Verilator libraries, by content hash, for all builds of this user."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "spikewright" / "verilator"
+def _runtime_cache(key: str) -> Path | None:
+    """Compiled Verilator libraries, by content hash, for all builds of this user; None where there is no place."""
+    folder = usable(own_folders("verilator"))
+    return None if folder is None else folder / key
 
 
 def default_cache() -> Path:
     """Where component tests keep their simulators: the folder SPIKEWRIGHT_BUILDS names, else ``build/bench``."""
-    return Path(os.environ.get("SPIKEWRIGHT_BUILDS", "build/bench"))
+    return simulators_in(Path("build/bench"))
 
 
-def _build_fault(top: str, log: Path, error: BaseException) -> str:
-    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-    first = next((line for line in lines if line.startswith("%") or "error" in line.lower()), str(error))
+def _build_fault(top: str, log: Path, status: int) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    ended = f"its build ended with status {status}"
+    first = next((line for line in lines if line.startswith("%") or "error" in line.lower()), ended)
     return f"the simulator of {top} could not be built: {first.strip()} (log {log})"
 
 
 def _keep_runtime(folder: Path, runtime: Path) -> None:
     """Keeps the compiled Verilator library (10 of the 13 s of a small build) for the next builds of this kind."""
-    with suppress(OSError):  # there is no place for a cache: it only saves time
+    with suppress(OSError):  # it only saves time
         runtime.mkdir(parents=True, exist_ok=True)
         for compiled in folder.glob("verilated*.o"):
             if not (runtime / compiled.name).is_file():
-                part = runtime / f"{compiled.name}.{os.getpid()}"
-                shutil.copy(compiled, part)
-                part.replace(runtime / compiled.name)
+                write_whole(runtime / compiled.name, compiled.read_bytes())

@@ -2,24 +2,37 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from spikewright import children
 from spikewright.errors import PlainError
+from spikewright.scratch import check_room
 from spikewright.sim.benches import GIVEN
-from spikewright.sim.verilator.cocotb_runner import QuietRunner
-from spikewright.toolchain import simulation_tools
+from spikewright.sim.verilator.cocotb_runner import run_environment
 
 DEFAULT_SEED = 1
 
 
 class BenchError(PlainError):
-    """A bench failed, crashed or ran out of time; the message names the test, the reason, the seed and the log."""
+    """A bench failed, crashed or ran out of time; the message names the test, the reason, the seed and the log.
+
+    log: the simulator's output; its last lines are a note of the error.
+    """
+
+    def __init__(self, text: str, log: Path | None = None) -> None:
+        super().__init__(text)
+        self.log = log
+        if log is not None and log.is_file():
+            self.add_note("\n".join(log.read_text(errors="replace").splitlines()[-15:]))
 
 
 @dataclass(frozen=True)
@@ -75,47 +88,52 @@ class Built:
             raise BenchError(f"waves of {self.top} were asked for, but it was built without them")
         cwd = cwd.resolve()
         cwd.mkdir(parents=True, exist_ok=True)
-        seed = int(os.environ.get("SPIKEWRIGHT_SEED", DEFAULT_SEED)) if seed is None else seed
+        seed = _usual_seed() if seed is None else seed
         module, path = str(test_module), list(sys.path)
         if isinstance(test_module, Path):
             module, path = test_module.stem, [str(test_module.resolve().parent), *path]
-        extra = {**_assertions(module), **(env or {}), GIVEN: json.dumps(dict(given or {}))}
         log, results = cwd / "run.log", cwd / "results.xml"
-        runner = QuietRunner(simulation_tools(), self.timing)
-        runner.timeout = timeout
+        results.unlink(missing_ok=True)
+        environment = run_environment(module, path, self.top, seed, testcase, results)
+        environment |= {**_assertions(module), **(env or {}), GIVEN: json.dumps(dict(given or {}))}
+        command = [str(self.folder / self.top), *(["--trace"] if waves else [])]
         start = time.monotonic()
         reason = None
-        saved, sys.path = sys.path, path  # the runner hands sys.path to the simulator's Python
         try:
-            runner.test(
-                module,
-                self.top,
-                hdl_toplevel_lang="verilog",
-                testcase=testcase,
-                seed=seed,
-                extra_env=extra,
-                waves=waves,
-                build_dir=self.folder,
-                test_dir=cwd,
-                results_xml=str(results),
-                log_file=log,
-            )
+            with log.open("w") as output:
+                done = children.run(command, cwd=cwd, env=environment, stdout=output, timeout=timeout)
+            if done.returncode:
+                reason = f"the simulator stopped ({_ended(done.returncode)})"
         except subprocess.TimeoutExpired:
             reason = f"no end within {timeout:g} s of wall time"
-        except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
-            reason = f"the simulator stopped ({error})"
-        finally:
-            sys.path = saved
         seconds = time.monotonic() - start
         where = f"(bench {module}, top {self.top}, seed {seed}, log {log})"
         passed, failed = _read_results(results)
+        if failed or reason is not None or not passed:
+            check_room(cwd, Path(tempfile.gettempdir()))
         if failed:
-            raise BenchError(f"{len(failed)} of {len(failed) + len(passed)} tests failed: {'; '.join(failed)} {where}")
-        if reason is not None:
-            raise BenchError(f"{reason} {where}\n{_tail(log)}")
-        if not passed:
-            raise BenchError(f"no test ran {where}\n{_tail(log)}")
+            raise BenchError(
+                f"{len(failed)} of {len(failed) + len(passed)} tests failed: {'; '.join(failed)} {where}", log
+            )
+        if reason is not None or not passed:
+            raise BenchError(f"{reason or 'no test ran'} {where}", log)
         return BenchRun(tuple(passed), seconds, seed, log, cwd / "dump.fst" if waves else None)
+
+
+def _usual_seed() -> int:
+    """What SPIKEWRIGHT_SEED says."""
+    text = os.environ.get("SPIKEWRIGHT_SEED", str(DEFAULT_SEED))
+    if not text.isdecimal():
+        raise BenchError(f"SPIKEWRIGHT_SEED is {text!r}: allowed is a whole number")
+    return int(text)
+
+
+def _ended(status: int) -> str:
+    """How a program ended that did not end well."""
+    with suppress(ValueError):
+        if status < 0:
+            return f"ended by {signal.Signals(-status).name}"
+    return f"status {status}"
 
 
 def _assertions(module: str) -> dict[str, str]:
@@ -129,10 +147,12 @@ def _assertions(module: str) -> dict[str, str]:
 
 def _read_results(path: Path) -> tuple[list[str], list[str]]:
     """Names of the tests that passed, and a sentence for each that failed, from cocotb's results.xml."""
-    if not path.is_file():
+    try:
+        cases = list(ElementTree.parse(path).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError):  # it stopped before, or while it wrote them
         return [], []
     passed, failed = [], []
-    for case in ElementTree.parse(path).getroot().iter("testcase"):
+    for case in cases:
         fault = next((f for tag in ("failure", "error") if (f := case.find(tag)) is not None), None)
         if fault is not None:
             text = fault.get("message") or (fault.text or "").strip()
@@ -140,7 +160,3 @@ def _read_results(path: Path) -> tuple[list[str], list[str]]:
         elif case.find("skipped") is None:
             passed.append(case.get("name") or "")
     return passed, failed
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.is_file() else ""

@@ -6,43 +6,49 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spikewright.commands.common import fail, out, plain_errors, progress, show, single_thread
+from spikewright.commands.common import UserError, fail, out, plain_errors, progress, show, single_thread
 
 if TYPE_CHECKING:
     from spikewright.flow.report import Report
 
 
-def run_compare(build: Path, images: int | None, file: Path | None) -> "Report":
-    """Compare and write report.json and timing.json; returns the report."""
+def run_compare(build: Path, images: int | None, file: Path | None, *, expected: str | None = None) -> "Report":
+    """Compare and write report.json and timing.json; returns the report.
+
+    expected: the manifest's hash; UserError where the BUILD is another one by now.
+    """
     from spikewright.commands.images import choose_images
-    from spikewright.flow.build_folder import open_build
+    from spikewright.flow.build_folder import reading, updating
     from spikewright.flow.json_files import read_json, write_json
     from spikewright.flow.report import TIMING
     from spikewright.flow.reporting import build_report
     from spikewright.sim.accelerator.compare import compare as compare_images
 
     single_thread()
-    opened = open_build(build)
-    chosen = choose_images(opened.package, images, file)
-    start = time.monotonic()
-    with progress("build the simulator", None):
-        built = opened.simulator()
-    ready = time.monotonic()
-    with progress("compare", len(chosen.images)) as tell:
-        comparison = compare_images(opened.network, built, chosen.images, progress=tell)
-    end = time.monotonic()
-    report = build_report(opened, comparison, chosen.labels)
-    report.write(opened.path)
-    cycles = int(comparison.counters[:, 0].sum())
-    timing = {
-        "simulator_build_seconds": round(ready - start, 2),
-        "compare_seconds": round(end - ready, 2),
-        "simulation_seconds": round(comparison.seconds, 2),
-        "simulated_cycles": cycles,
-        "cycles_per_second": round(cycles / comparison.seconds),
-        "images_per_second": round(comparison.images / comparison.seconds, 3),
-    }
-    write_json(opened.path / TIMING, read_json(opened.path / TIMING) | timing)
+    with reading(build) as opened:
+        if expected not in (None, opened.manifest_hash):
+            raise UserError(f"{build} was replaced by another command: name another folder with --output")
+        chosen = choose_images(opened.package, images, file)
+        start = time.monotonic()
+        with progress("build the simulator", None):
+            built = opened.simulator()
+        ready = time.monotonic()
+        with progress("compare", len(chosen.images)) as tell:
+            comparison = compare_images(opened.network, built, chosen.images, progress=tell)
+        end = time.monotonic()
+        cycles = int(comparison.counters[:, 0].sum())
+        timing = {
+            "simulator_build_seconds": round(ready - start, 2),
+            "compare_seconds": round(end - ready, 2),
+            "simulation_seconds": round(comparison.seconds, 2),
+            "simulated_cycles": cycles,
+            "cycles_per_second": round(cycles / comparison.seconds),
+            "images_per_second": round(comparison.images / comparison.seconds, 3),
+        }
+        with updating(opened):
+            report = build_report(opened, comparison, chosen.labels)
+            report.write(opened.path)
+            write_json(opened.path / TIMING, read_json(opened.path / TIMING) | timing)
     return report
 
 

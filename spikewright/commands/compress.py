@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from spikewright.commands.common import UserError, err, out, plain_errors, progress, show
 
@@ -60,7 +59,7 @@ def compress(
         with progress(f"what {board.name} takes", None):  # told now, not after hours
             refused = fitted(expected, board)
         if isinstance(refused, str):
-            err.print(f"note: {board.name} is not expected to take the network: {escape(refused)}")
+            err.print(f"note: {board.name} is not expected to take the network: {refused}")
 
     def after(run: Run) -> None:
         clear(folder)  # what an earlier run drew, for another board perhaps
@@ -68,6 +67,6 @@ def compress(
             plots.append(draw(run, folder, board))
 
     package = run_recipe(recipe, folder, console=err, witness=witness, after=after)
-    out.print(f"package: {escape(show(package))}")
+    out.print(f"package: {show(package)}")
     for plot in plots:
-        out.print(f"tried: {escape(show(plot))}")
+        out.print(f"tried: {show(plot)}")

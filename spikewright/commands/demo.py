@@ -33,9 +33,9 @@ def demo(
     package = find_package(model)
     start = time.monotonic()
     err.print(f"1. generate: {show(package)} for {board}")
-    run_generate(package, board, output)
+    generated = run_generate(package, board, output)
     err.print("2. simulate the Verilog, and compare it with the golden model (the first time a simulator is compiled)")
-    report = run_compare(output, images, None)
+    report = run_compare(output, images, None, expected=generated)
     show_report(report)
     out.print(f"report: {show(output / 'report.json')} ({time.monotonic() - start:.0f} s)")
     if not report.bit_exact:

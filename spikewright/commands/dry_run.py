@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spikewright.boards.registry import load_board
 from spikewright.boards.schema import Board
-from spikewright.commands.common import new_table, out
+from spikewright.commands.common import heading, new_table, out
 from spikewright.commands.described import check_described
 from spikewright.compress.networks.account import compression_of, layers_of, workload_of
 from spikewright.compress.networks.build import dense_model
@@ -25,6 +25,7 @@ from spikewright.cost.work import dense_macs
 from spikewright.cost.workload import Workload
 from spikewright.flow.fitting import price
 from spikewright.models.package import Package
+from spikewright.scratch import scratch
 
 #: Where a recipe names no board.
 USUAL_BOARD = "ulx3s-85f"
@@ -34,7 +35,7 @@ def rehearse(path: Path, board: Board | None) -> None:
     """Print order, epochs, expected size, work and cycles, and an estimate of the time; nothing is written."""
     recipe, task = checked(path, check_described)
     plan = planned(recipe)
-    out.print(f"[bold]{recipe.name}[/]: {len(plan)} stages in this order")
+    out.print(heading(recipe.name, f": {len(plan)} stages in this order"))
     stages = new_table("stage", "epochs")
     for stage, epochs in plan.items():
         stages.add_row(stage, str(epochs))
@@ -55,8 +56,8 @@ def rehearse(path: Path, board: Board | None) -> None:
         "(multiply-accumulates of all steps, pruned weights included)"
     )
     out.print(expected_cycles(rehearsed_package(recipe, task), work, board or load_board(USUAL_BOARD)))
-    with tempfile.TemporaryDirectory() as nowhere, determinism(recipe.threads):
-        seconds = seconds_of(Run(recipe, Checkpoints(Path(nowhere), recipe), task), plan)
+    with scratch(Path(tempfile.gettempdir())) as nowhere, determinism(recipe.threads):
+        seconds = seconds_of(Run(recipe, Checkpoints(nowhere, recipe), task), plan)
     out.print(f"time: about {timedelta(seconds=round(seconds))} on this machine, {sum(plan.values())} epochs")
 
 

@@ -20,8 +20,8 @@ def run_generate(
     *,
     checked: bool = True,
     check_images: Path | None = None,
-) -> None:
-    """Generate and say what was chosen, and what the check has shown."""
+) -> str:
+    """Generate and say what was chosen, and what the check has shown; returns the hash of the BUILD's manifest."""
     from spikewright.commands.images import from_file
     from spikewright.flow.check import CheckReport
     from spikewright.flow.generate import generate as generate_build
@@ -33,6 +33,7 @@ def run_generate(
     out.print(build.program["choice"]["reason"])
     out.print(CheckReport.from_dict(build.check).sentence() if build.check else "the program was not checked")
     out.print(f"{len(build.roms)} ROM images, {build.program['predicted_cycles']} cycles predicted: {show(output)}/")
+    return build.manifest_hash
 
 
 @plain_errors

@@ -1,12 +1,15 @@
 """Which images a command works on: of the package's data set or a recipe's, or from a file."""
 
+import os
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from spikewright.commands.common import UserError
+from spikewright.echo import short
 from spikewright.models.package import Package
 
 if TYPE_CHECKING:  # else the commands that need no data would load PyTorch's and scikit-learn's modules
@@ -74,15 +77,36 @@ def from_file(package: Package, file: Path) -> Array:
     want = (image.height, image.width, image.channels)
     allowed = f"uint8 [{', '.join(map(str, want))}], or [N, {', '.join(map(str, want))}] for several"
     try:
-        array = np.load(file, allow_pickle=False)
+        if not file.is_file() and file.exists():
+            raise UserError(f"{file}: is no file; allowed is {allowed}")
+        with file.open("rb") as stream:
+            shape, dtype = _header(stream, file, allowed)
+            if dtype != np.uint8 or shape[-3:] != want or len(shape) not in (3, 4) or not prod(shape):
+                told = short(f"{dtype} {list(shape)}")
+                raise UserError(f"{file}: {told} is no image of this network; allowed is {allowed}")
+            there, here = file.stat().st_size - stream.tell(), prod(shape)
+            if here > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+                raise UserError(f"{file}: says that it holds more than fits into memory")
+            if here > there:
+                raise UserError(f"{file}: not a whole .npy file of numbers")
+        return np.asarray(np.load(file, allow_pickle=False)).reshape(-1, *want)
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror or error}") from None
     except (MemoryError, OverflowError):
         raise UserError(f"{file}: says that it holds more than fits into memory") from None
-    except ValueError:
+
+
+def _header(stream: BinaryIO, file: Path, allowed: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type that a .npy file says it holds, before anything of it is read."""
+    try:
+        if (magic := stream.read(4)) == b"PK\x03\x04":
+            raise UserError(f"{file}: holds several arrays; allowed is {allowed}")
+        stream.seek(-len(magic), os.SEEK_CUR)
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
         raise UserError(f"{file}: not a whole .npy file of numbers") from None
-    if not isinstance(array, np.ndarray):
-        raise UserError(f"{file}: holds several arrays; allowed is {allowed}")
-    if array.dtype != np.uint8 or array.shape[-3:] != want or array.ndim not in (3, 4) or not array.size:
-        raise UserError(f"{file}: {array.dtype} {list(array.shape)} is no image of this network; allowed is {allowed}")
-    return array.reshape(-1, *want)
+    return shape, dtype

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spikewright.commands.common import new_table, out, plain_errors
+from spikewright.commands.common import heading, new_table, out, plain_errors
 
 
 @plain_errors
@@ -20,10 +20,8 @@ def info(package: Annotated[Path, typer.Argument(help="Model package (.safetenso
     read = read_package(package)
     network, value_shapes, formats = read.network, shapes(read.network), weight_formats(read.network)
     image = network.input
-    out.print(
-        f"[bold]{network.name}[/]: {network.steps} time steps, images {image.height}x{image.width}x{image.channels} "
-        f"of {image.bits} bits, data set {network.data or '(none)'}"
-    )
+    text = f": {network.steps} time steps, images {image.height}x{image.width}x{image.channels} of {image.bits} bits"
+    out.print(heading(network.name, f"{text}, data set {network.data or '(none)'}"))
     table = new_table("layer", "kind", "from", "tokens", "channels", "weights", "kept", "bits")
     for op in network.ops:
         shape = value_shapes.get(op.name)

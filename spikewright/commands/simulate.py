@@ -29,32 +29,33 @@ def simulate(
     import numpy as np
 
     from spikewright.commands.images import choose_images
-    from spikewright.flow.build_folder import open_build
+    from spikewright.flow.build_folder import WAVES, reading
     from spikewright.sim.accelerator.run import classes_of, run_pieces, waves_of
     from spikewright.sim.accelerator.simulator import RunOptions
 
     single_thread()
-    opened = open_build(build)
-    needed = max(8, image + 1) if waves else 8
-    chosen = choose_images(opened.package, images, input, usual=needed)
-    if not 0 <= image < len(chosen.images):
-        raise UserError(f"--image must be from 0 to {len(chosen.images) - 1}, not {image}")
-    with progress("build the simulator", None):
-        built = opened.simulator(waves=waves)
-    network = opened.network
-    if waves:
-        with progress(f"trace image {image}", None):
-            file = opened.path / "waves" / f"image-{image}.fst"
-            waves_of(network, built, chosen.images[image], file)
-        out.print(f"waves of image {image}: {show(file)}")
-        return
-    scores, cycles, seconds = [], [], 0.0
-    with progress("simulate", len(chosen.images)) as tell:
-        for piece in run_pieces(network, built, chosen.images, RunOptions(tracing=False)):
-            scores += (piece.answers.scores >> opened.trace_map.score_shift).tolist()
-            cycles += piece.answers.counters[:, :, 0].sum(axis=1).tolist()
-            seconds += piece.answers.seconds
-            tell(len(scores))
+    with reading(build) as opened:
+        needed = max(8, image + 1) if waves else 8
+        chosen = choose_images(opened.package, images, input, usual=needed)
+        if not 0 <= image < len(chosen.images):
+            raise UserError(f"--image must be from 0 to {len(chosen.images) - 1}, not {image}")
+        with progress("build the simulator", None):
+            built = opened.simulator(waves=waves)
+        network = opened.network
+        if waves:
+            with progress(f"trace image {image}", None):
+                file = opened.path / WAVES / f"image-{image}.fst"
+                waves_of(network, built, chosen.images[image], file)
+            out.print(f"waves of image {image}: {show(file)}")
+            return
+        scores, cycles, seconds = [], [], 0.0
+        with progress("simulate", len(chosen.images)) as tell:
+            for piece in run_pieces(network, built, chosen.images, RunOptions(tracing=False)):
+                scores += (piece.answers.scores >> opened.trace_map.score_shift).tolist()
+                cycles += piece.answers.counters[:, :, 0].sum(axis=1).tolist()
+                seconds += piece.answers.seconds
+                tell(len(scores))
+        clock = opened.board.clock_mhz
     answers = classes_of(np.array(scores))
     table = new_table(
         "image", "class", *(["true class"] if chosen.labels is not None else []), "cycles", title=chosen.source
@@ -70,5 +71,5 @@ def simulate(
     mean = sum(cycles) / len(cycles)
     out.print(
         f"{mean:.0f} cycles an image; {len(cycles) / seconds:.2f} images/s simulated ({sum(cycles) / seconds:.0f} "
-        f"cycles/s); {opened.board.clock_mhz * 1e6 / mean:.0f} images/s at {opened.board.clock_mhz:g} MHz"
+        f"cycles/s); {clock * 1e6 / mean:.0f} images/s at {clock:g} MHz"
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spikewright.commands.common import err, new_table, out, plain_errors, progress, show
+from spikewright.commands.common import UserError, err, new_table, out, plain_errors, progress, show
 
 
 @plain_errors
@@ -17,15 +17,18 @@ def synthesize(
 
     Takes many minutes. Example: spikewright synthesize build/mine
     """
-    from spikewright.flow.build_folder import open_build
+    from spikewright.flow.build_folder import reading
     from spikewright.flow.report import read_report
     from spikewright.flow.reporting import add_synthesis
     from spikewright.flow.synthesis import synthesize_build
 
-    opened = open_build(build)
-    with progress("synthesize", None):
-        result = synthesize_build(opened, seed=seed, log=lambda line: err.print(f"  {line}"))
-    add_synthesis(opened)
+    if not 0 <= seed < 1 << 31:
+        raise UserError(f"--seed must be from 0 to {(1 << 31) - 1}, not {seed}")
+    with reading(build) as opened:
+        with progress("synthesize", None):
+            result = synthesize_build(opened, seed=seed, log=lambda line: err.print(f"  {line}"))
+        add_synthesis(opened)
+        report = read_report(opened.path)
     table = new_table("resource", "used", "there", title=f"{result['board']} ({result['part']})")
     for name in ("lut", "ff", "block_ram", "dsp"):
         table.add_row(name, str(result[name]["used"]), str(result[name]["available"]))
@@ -34,7 +37,6 @@ def synthesize(
     out.print(f"Fmax {result['fmax_mhz']:.1f} MHz: {verdict} the board's clock of {result['clock_mhz']:g} MHz")
     if path := result["critical_path"]:
         out.print(f"critical path: {path['start']} to {path['end']}, {path['delay_ns']} ns")
-    report = read_report(opened.path)
     if report is not None and report.synthesis is not None:
         placed = report.synthesis
         out.print(f"{placed.images_per_second:.0f} images/s at Fmax, {placed.images_per_second_per_klut:.1f} per kLUT")

@@ -15,6 +15,7 @@ from spikewright.compress.run.artefacts import to_json
 from spikewright.compress.run.stages.run import Run
 from spikewright.compress.run.tried import Tried, tried
 from spikewright.compress.training.determinism import determinism
+from spikewright.echo import printable
 from spikewright.files import write_whole
 from spikewright.flow.fitting import price
 
@@ -120,7 +121,8 @@ def picture(points: list[Point], title: str) -> bytes:
         axes.scatter([], [], s=60, marker=source.marker, color=source.colour, alpha=0.6, label=source.label)
     if points:
         axes.legend(fontsize=7, title="filled: on the Pareto front", title_fontsize=7)
-    axes.set(title=title, xlabel="cycles an image, skipping off", ylabel="validation accuracy, %")
+    axes.set_title(printable(title), parse_math=False)  # a name is no formula
+    axes.set(xlabel="cycles an image, skipping off", ylabel="validation accuracy, %")
     axes.margins(0.15)
     axes.grid(alpha=0.3)
     buffer = BytesIO()

@@ -8,7 +8,17 @@ ROOT = Path(__file__).resolve().parents[2]
 #: In the order in which data walks through them.
 ROOMS = ("models", "compress", "compiler", "hdl", "boards", "sim", "flow")
 #: The ground floor: what every room may use, and what imports no room.
-LEAVES = ("cost", "spikewright/errors.py", "spikewright/files.py", "spikewright/toolchain.py")
+LEAVES = (
+    "cost",
+    "spikewright/children.py",
+    "spikewright/console.py",
+    "spikewright/echo.py",
+    "spikewright/errors.py",
+    "spikewright/files.py",
+    "spikewright/locks.py",
+    "spikewright/scratch.py",
+    "spikewright/toolchain.py",
+)
 #: Parts of a room in their order, where it has several: as the rooms, to the left only.
 PARTS = {
     "compress": ("methods", "recipe", "training", "networks", "search", "run"),

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spikewright.cli import app
+from spikewright.flow import generate
 from spikewright.models.package import write_package
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
 
@@ -63,10 +64,22 @@ def generated(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def quick(generated, monkeypatch):
+    """Generating what ``generated`` is takes its Verilog, whose making is most of the time."""
+
+    def elaborate(component, name, folder):
+        folder.mkdir()
+        shutil.copyfile(generated / "BUILD" / f"{name}.v", folder / f"{name}.v")
+
+    monkeypatch.setattr(generate, "elaborate", elaborate)
+    monkeypatch.setattr(generate, "Accelerator", lambda structure: None)
+
+
+@pytest.fixture
 def build(generated, tmp_path) -> Path:
     """A copy of the BUILD, to be damaged."""
     return Path(
         shutil.copytree(
-            generated / "BUILD", tmp_path / "BUILD", ignore=shutil.ignore_patterns("sim", "report.json", "timing.json")
+            generated / "BUILD", tmp_path / "BUILD", ignore=shutil.ignore_patterns("report.json", "timing.json")
         )
     )

@@ -45,7 +45,7 @@ def test_build_folder(generated, run, tmp_path):
     build = generated / "BUILD"
     manifest = json.loads((build / "manifest.json").read_text())
     files = {path.relative_to(build).as_posix() for path in build.rglob("*") if path.is_file()}
-    assert {name for name in files if not name.startswith(("sim/", "report", "timing"))} == {
+    assert {name for name in files if not name.startswith(("report", "timing"))} == {
         "manifest.json",
         *manifest["files"],
     }

@@ -9,10 +9,11 @@ import yaml
 from PIL import Image
 
 from spikewright.compress.recipe.reading import RecipeError, parse_recipe
-from spikewright.compress.run import preflight
+from spikewright.compress.run import preflight, runner
 from spikewright.compress.run.artefacts import Checkpoints
 from spikewright.compress.run.preflight import check_folder
 from spikewright.compress.run.stages import run as stages
+from spikewright.locks import hold
 
 RECIPE = """
 name: short
@@ -81,6 +82,24 @@ def test_a_folder_with_an_empty_stages_is_no_runs(stopped, tmp_path):
     (tmp_path / "mine" / "recipe.yaml").write_text("of a cake")
     assert stopped(RECIPE, "-o", "mine").startswith("mine is a folder with other things in it: ")
     assert (tmp_path / "mine" / "recipe.yaml").read_text() == "of a cake"
+
+
+def test_a_run_that_another_command_is_at(stopped, tmp_path):
+    (tmp_path / "run" / "stages").mkdir(parents=True)
+    with hold(tmp_path / "run" / "stages" / ".lock"):
+        busy = "run is in use by another spikewright command: wait for its end, or name another folder"
+        assert stopped(RECIPE) == busy
+
+
+def test_a_link_to_the_folder_is_followed(stopped, tmp_path, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_stages", interrupted)
+    (tmp_path / "run").symlink_to(tmp_path / "large disk")
+    assert stopped(RECIPE) == "stopped"
+    assert (tmp_path / "run").is_symlink()
+    assert [path.name for path in (tmp_path / "large disk").iterdir()] == ["stages"]
 
 
 def test_a_number_of_processes_that_is_none(stopped, monkeypatch):

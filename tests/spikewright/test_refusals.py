@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from spikewright.boards.registry import board_names
+from spikewright.echo import short
 from spikewright.models.package import read_package, write_package
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
 
@@ -125,14 +127,32 @@ def test_wrong_image(command, case, generated, tmp_path, refused):
 
 def test_file_that_is_no_image(generated, tmp_path, refused):
     file = tmp_path / "x.npy"
-    for shape in ((99999999999, 99999999999), (10**24,)):
+    larger = {
+        (99999999999, 99999999999): "uint8 [99999999999, 99999999999] is no image of this network; allowed is ",
+        (1 << 62, 8, 1): f"uint8 [{1 << 62}, 8, 1] is no image of this network; allowed is ",
+        (1 << 62, 8, 8, 1): "says that it holds more than fits into memory",
+        (10**24, 8, 8, 1): "says that it holds more than fits into memory",
+        (5, 8, 8, 1): "not a whole .npy file of numbers",
+        (1,) * 100: f"{short(f'uint8 {[1] * 100}')} is no image of this network",
+    }
+    for shape, told in larger.items():
         header = repr({"descr": "|u1", "fortran_order": False, "shape": shape}).encode()
         file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
         sentence = refused("simulate", generated / "BUILD", "--input", file)
-        assert sentence == f"{file}: says that it holds more than fits into memory"
+        assert sentence.startswith(f"{file}: {told}")
     file.write_text("a picture of a seven")
     assert refused("simulate", generated / "BUILD", "--input", file) == f"{file}: not a whole .npy file of numbers"
     assert refused("simulate", generated / "BUILD", "--input", tmp_path / "y.npy").endswith("No such file or directory")
+    os.mkfifo(tmp_path / "pipe")
+    for other in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        sentence = refused("simulate", generated / "BUILD", "--input", other)
+        assert sentence == f"{other}: is no file; allowed is uint8 [8, 8, 1], or [N, 8, 8, 1] for several"
+    np.savez(tmp_path / "several", np.zeros((8, 8, 1), np.uint8))
+    sentence = refused("simulate", generated / "BUILD", "--input", tmp_path / "several.npz")
+    assert sentence.startswith(f"{tmp_path / 'several.npz'}: holds several arrays; allowed is ")
+    assert refused("synthesize", generated / "BUILD", "--seed", 1 << 31).startswith(
+        "--seed must be from 0 to 2147483647"
+    )
 
 
 def test_images_of_no_data_set(generated, refused):
