@@ -44,7 +44,7 @@ TABLE = (
     ("`height`, `width`", SIDE),
     ("`height` · `width`", PIXELS),
     ("`channels`, of the image, an op or a hidden layer", CHANNELS),
-    ("T · N · C of a value", VALUE),
+    ("T · N · C of a value; N · C of an image without `frames`", VALUE),
     ("weights of all ops together, 0 or not", WEIGHTS),
     ("`limit` of an add", STREAM),
     ("images of a record", RECORD),
