@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import stat
 from collections import Counter
-from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -68,16 +67,13 @@ def strict_json(text: str) -> Any:
         raw = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
     except RecursionError:
         raise ValueError(f"brackets are nested deeper than {NESTING}") from None
-    level: Sequence[Any] = [raw]
+    level = [raw]  # and then what is inside 1, 2, ... brackets
     for _ in range(NESTING + 1):
-        level = [inner for item in level if isinstance(item, dict | list) for inner in _inside(item)]
+        level = [item for item in level if isinstance(item, dict | list)]
         if not level:
             return raw
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
     raise ValueError(f"brackets are nested deeper than {NESTING}")
-
-
-def _inside(item: dict[str, Any] | list[Any]) -> Sequence[Any]:
-    return list(item.values()) if isinstance(item, dict) else item
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from spikewright.echo import quoted
 from spikewright.models.package_check import Array, PackageError
 from spikewright.models.package_tensors import TensorSpec
 
-#: ``NAME.codes.bits``: a bit for each code in row-major order, the lowest first; ``NAME.codes.kept``: codes whose bit is 1.
+#: ``NAME.codes.bits``: a bit for each code, row-major, the lowest first; ``NAME.codes.kept``: codes whose bit is 1.
 BITS, KEPT = ".bits", ".kept"
 
 
