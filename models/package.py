@@ -150,6 +150,8 @@ def _sentence(error: ValidationError) -> str:
     if fault["type"] == "missing":
         return f"{where}: missing"
     message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] in ("model_attributes_type", "model_type", "dict_type"):
+        message = "must be a JSON object"
     given = "" if isinstance(fault["input"], dict) else f"{quoted(fault['input'])} is not allowed: "
     return f"{where}: {given}{message[0].lower()}{message[1:]}"
 

@@ -7,8 +7,18 @@ Only what one op says about itself is checked here; what ops say about each othe
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StrictBool,
+    field_validator,
+    model_validator,
+)
 
+from spikewright.errors import quoted
 from spikewright.models import package_limits as limits
 
 FORMAT: Literal["spikewright-package"] = "spikewright-package"
@@ -56,6 +66,14 @@ Text = Annotated[str, Field(min_length=1, max_length=limits.TEXT), AfterValidato
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, values: object) -> object:
+        # a million unknown fields would be a million faults in memory, of which one is told
+        if isinstance(values, dict) and len(values) > 2 * len(cls.model_fields):
+            raise ValueError(f"{len(values)} fields are too many; only those of docs/package.md are allowed")
+        return values
+
 
 class ImageFormat(_Model):
     """Size of the image, and the integer codes its bytes become.
@@ -88,7 +106,7 @@ class WeightFormat(_Model):
     def _bits_fit_scheme(self) -> Self:
         allowed = SCHEME_BITS[self.scheme.value]
         if self.bits not in allowed:
-            raise ValueError(f"{self.scheme} weights have {allowed[0]} to {allowed[-1]} bits, not {self.bits}")
+            raise ValueError(f"{self.scheme} weights have {allowed[0]} to {allowed[-1]} bits, not {quoted(self.bits)}")
         return self
 
     @property
@@ -273,7 +291,7 @@ class Network(_Model):
     data: Text | None = None
     steps: Annotated[int, Field(strict=True, ge=1, le=limits.STEPS)]
     input: ImageFormat
-    ops: Annotated[tuple[Op, ...], Field(min_length=1, max_length=limits.OPS)]
+    ops: Annotated[tuple[Op, ...], Field(min_length=1, max_length=limits.OPS), FailFast()]
     output: Name
     provenance: dict[str, Any] = Field(default_factory=dict)
 

@@ -47,7 +47,7 @@ def hostile_file(seed: int) -> HostileFile:
     ops = tuple(sorted({op["kind"] for op in draft.raw["ops"]}))
     share = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     faults = {"network": FAULTS, "tensors": TENSORS, "file": FILES}.get(share, {})
-    for kind in rng.choice(list(faults), size=int(rng.choice([1, 1, 1, 2, 3]))) if faults else []:
+    for kind in rng.choice(list(faults), size=int(rng.choice([1, 1, 1, 2, 3]))).tolist() if faults else []:
         faults[kind](rng, draft)
         draft.kinds.append(kind)
         if not isinstance(draft.raw, dict) or "ops" not in draft.raw or not draft.tensors:

@@ -32,7 +32,7 @@ def shape(rng: Rng, draft: Draft) -> None:
     ones = int(rng.choice([1, 2, 3, 30]))
     changed = (
         tensor.T, tensor.reshape(-1), tensor.reshape(*tensor.shape, *[1] * ones), tensor[None], tensor[:0], tensor[:-1],
-        np.concatenate([tensor, tensor]), tensor.reshape(-1)[0],
+        np.concatenate([tensor, tensor]), tensor.sum(dtype=tensor.dtype),
     )  # fmt: skip
     draft.tensors[name] = np.array(_one(rng, changed))
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -271,3 +272,22 @@ def test_what_is_echoed():
         assert len(quoted(value)) <= 80
     assert len(shown("x" * 81)) == 80
     assert shown("x" * 80) == "x" * 80
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('"ops": [' + "{}," * 100_000 + "{}]", "network.ops[0]: an op needs a kind"),
+        ('"ops": [' + "0," * 100_000 + "0]", "network.ops[0]: 0 is not allowed: must be a JSON object"),
+        (",".join(f'"{i}": 0' for i in range(100_000)), "network: 100009 fields are too many; only those of"),
+    ],
+)
+def test_a_million_faults_are_one(tmp_path, text, fault):
+    raw = every_op()
+    if "ops" in text:
+        del raw["ops"]
+    path = write(tmp_path / "p", text=json.dumps(raw)[:-1] + f", {text}}}")
+    tracemalloc.start()
+    assert refusal(path).startswith(fault)
+    assert tracemalloc.get_traced_memory()[1] < 60 << 20
+    tracemalloc.stop()
