@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from spikewright.models.package import Network, TensorSpec, tensor_specs
+from spikewright.models.package import Network, Package, TensorSpec, parse_network, tensor_specs
 
 Array = np.ndarray
 Rng = np.random.Generator
@@ -27,9 +28,13 @@ class Made:
 
 @dataclass
 class Graph:
-    """Ops under construction, as JSON, and the values that may be read."""
+    """Ops under construction, as JSON, and the values that may be read.
+
+    rare: how likely each thing is that the accelerator does not take.
+    """
 
     rng: Rng
+    rare: float
     ops: list[dict[str, Any]] = field(default_factory=list)
     values: list[Made] = field(default_factory=list)
 
@@ -45,7 +50,7 @@ class Graph:
 
     def neuron(self) -> dict[str, Any]:
         rng = self.rng
-        leak = 8 if rng.random() < 0.96 else self.one([None, 0, 1, 15, 16])
+        leak = 8 if rng.random() >= self.rare else self.one([None, 0, 1, 15, 16])
         bits = int(rng.integers(0, 7)) if rng.random() < 0.95 else int(rng.integers(0, 21))
         return {
             "leak": leak, "reset": self.one(["hard", "soft"]), "compare": self.one(["ge", "gt"]), "fraction_bits": bits,
@@ -57,11 +62,11 @@ class Graph:
         self.ops.append({"kind": kind, "name": name, **fields})
         self.values.append(Made(**{**vars(like), "name": name, "kind": kind, **changes}))
 
-    def conv(self) -> None:
-        source = self.one([value for value in self.values if value.grid])
-        channels = self.count(6)
+    def conv(self, channels: int = 0, grid: tuple[int, int] | None = None) -> None:
+        source = self.one([value for value in self.values if value.grid and grid in (None, value.grid)])
+        channels = channels or self.count(6)
         fields = {"input": source.name, "channels": channels, "weights": self.weights(), "neuron": self.neuron()}
-        if self.rng.random() < 0.04:
+        if self.rng.random() < self.rare:
             joined = self.one([value for value in self.values if value.grid == source.grid])
             gain = joined.channels == channels
             through = {"through": "gain"} if gain else {"through": "matrix", "weights": self.weights()}
@@ -74,9 +79,20 @@ class Graph:
         if even and not selected:
             source = self.one(even)
             rows, columns = source.grid[0] // 2, source.grid[1] // 2
-            counts = self.rng.random() < 0.06
+            counts = self.rng.random() < self.rare
             fields = {"input": source.name} | ({"function": "count"} if counts else {})
             self.put("pool", source, fields, tokens=rows * columns, grid=(rows, columns), spikes=not counts)
+
+    def own_add(self) -> None:
+        """An add of spikes that are made for it, and that nothing else reads."""
+        stream = self.one([value for value in self.values if value.kind != "image"])
+        if stream.grid and self.rng.random() < 0.6:
+            self.conv(stream.channels, stream.grid)
+        else:
+            self.linear(stream.channels, stream.tokens)
+        branch = self.values.pop()
+        grid = stream.grid if branch.grid else None
+        self.put("add", stream, {"inputs": [stream.name, branch.name]}, grid=grid, spikes=False)
 
     def add(self) -> None:
         pairs = [
@@ -89,13 +105,13 @@ class Graph:
         if pairs:
             stream, branch = self.one(pairs)
             fields: dict[str, Any] = {"inputs": [stream.name, branch.name]}
-            if self.rng.random() < 0.04:
+            if self.rng.random() < self.rare:
                 fields["limit"] = self.one([1, 3, 7])
             self.put("add", stream, fields, grid=stream.grid if branch.grid else None, spikes=False)
 
-    def linear(self) -> None:
-        source = self.one([value for value in self.values if value.kind != "image"])
-        channels = source.channels if self.rng.random() < 0.6 else self.count(8)
+    def linear(self, channels: int = 0, tokens: int = 0) -> None:
+        source = self.one([v for v in self.values if v.kind != "image" and tokens in (0, v.tokens)])
+        channels = channels or (source.channels if self.rng.random() < 0.6 else self.count(8))
         fields = {"input": source.name, "channels": channels, "weights": self.weights(), "neuron": self.neuron()}
         self.put("linear", source, fields, channels=channels, grid=None, spikes=True)
 
@@ -104,7 +120,7 @@ class Graph:
         query = self.one(spikes)
         alike = [v for v in spikes if v.tokens == query.tokens and len({v.grid, query.grid} - {None}) < 2]
         key = self.one([value for value in alike if value.channels == query.channels])
-        value = self.one(alike if self.rng.random() < 0.06 else [v for v in alike if v.channels == query.channels])
+        value = self.one(alike if self.rng.random() < self.rare else [v for v in alike if v.channels == query.channels])
         shares = [h for h in (1, 2, 3, 4) if not query.channels % h and not value.channels % h]
         fields = {"query": query.name, "key": key.name, "value": value.name, "heads": self.one(shares)}
         fields["neuron"] = self.neuron()
@@ -120,14 +136,14 @@ class Graph:
         self.values = [value for value in self.values if value.tokens == keep and value.kind != "image"]
 
 
-def base_network(rng: Rng) -> dict[str, Any]:
-    """The JSON of a small network: 1 to 9 ops and a head, of every kind, often what no accelerator takes."""
-    graph = Graph(rng)
+def base_network(rng: Rng, rare: float = 0.04) -> dict[str, Any]:
+    """The JSON of a small network: 1 to 9 ops and a head, of every kind; rare: as in ``Graph``."""
+    graph = Graph(rng, rare)
     rows, columns, channels = (int(rng.choice([1, 2, 3, 4, 6, 8], p=[0.1, 0.2, 0.1, 0.3, 0.1, 0.2])) for _ in range(3))
     graph.values.append(Made("input", rows * columns, min(channels, 3), (rows, columns), False, "image"))
     graph.conv()
     for _ in range(int(rng.integers(0, 9))):
-        kind = graph.one(["conv", "pool", "add", "linear", "linear", "attention", "select", "add"])
+        kind = graph.one(["conv", "pool", "own_add", "linear", "own_add", "attention", "select", "add"])
         if kind in ("conv", "attention") and not any(
             value.grid if kind == "conv" else value.spikes for value in graph.values
         ):
@@ -139,11 +155,17 @@ def base_network(rng: Rng) -> dict[str, Any]:
          "fraction_bits": int(rng.integers(0, 5))}
     )  # fmt: skip
     image = {"height": rows, "width": columns, "channels": min(channels, 3), "bits": graph.count(8)}
-    image |= {"signed": bool(rng.integers(2))} | ({"frames": True} if rng.random() < 0.03 else {})
+    image |= {"signed": bool(rng.integers(2))} | ({"frames": True} if rng.random() < rare else {})
     return {
         "format": "spikewright-package", "version": 1, "name": "base", "steps": int(rng.choice([1, 2, 3, 4, 5, 8])),
         "input": image, "ops": graph.ops, "output": "head",
     }  # fmt: skip
+
+
+def base_package(rng: Rng, rare: float = 0.04) -> Package:
+    """A small valid package."""
+    network = parse_network(json.dumps(base_network(rng, rare)))
+    return Package(network, fitting_tensors(rng, network))
 
 
 def fitting_tensors(rng: Rng, network: Network) -> dict[str, Array]:
