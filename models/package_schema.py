@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from spikewright.errors import quoted
+from spikewright.echo import quoted
 from spikewright.models import package_limits as limits
 
 FORMAT: Literal["spikewright-package"] = "spikewright-package"

@@ -1,1 +1,1 @@
-"""Trust: that nothing is computed wrongly, that no input ends in a traceback, and that runs cannot disturb each other."""
+"""Trust: nothing is computed wrongly, no input ends in a traceback, and runs cannot disturb each other."""

@@ -10,7 +10,7 @@ import pytest
 from every_op import every_op
 from safetensors.numpy import save
 
-from spikewright.errors import quoted, shown
+from spikewright.echo import quoted, shown
 from spikewright.models import package_limits as limits
 from spikewright.models.package import PackageError, parse_network, read_package, tensor_specs
 from spikewright.models.package_tensors import check
