@@ -99,7 +99,13 @@ def compiled(path: Path, seed: int) -> dict[str, Any]:
     names = board_names()
     board = load_board(names[seed % len(names)])
     package = read_package(path)
-    return {"choose": _said(path, verdict(GENERATE, lambda: compile_package(package, family_of(board).device(board))))}
+
+    def packed() -> None:
+        program = compile_package(package, family_of(board).device(board))
+        assert program.roms
+        assert program.trace_map
+
+    return {"choose": _said(path, verdict(GENERATE, packed))}
 
 
 def generated(path: Path, seed: int) -> dict[str, Any]:
