@@ -43,8 +43,10 @@ def check_range(network: Network, tensors: Mapping[str, Array]) -> None:
             total = first + peaks[op.inputs[1]]
             peaks[op.name] = total if op.limit is None else min(total, op.limit)
         elif isinstance(op, ConvOp | LinearOp | AttentionOp):
-            heads = op.heads if isinstance(op, AttentionOp) else 0
-            sums = tokens * values[op.reads[0]].channels // heads if heads else _sums(tensors, op, peaks)
+            if isinstance(op, AttentionOp):
+                sums = tokens * values[op.query].channels // op.heads
+            else:
+                sums = _sums(tensors, op, peaks)
             current = (sums << op.neuron.fraction_bits) + _peak(tensors[f"{op.name}.bias"])
             _need(op.name, "membrane", steps * (current + 1))
         elif isinstance(op, HeadOp):

@@ -9,7 +9,7 @@ import numpy as np
 
 from spikewright.sim.stimulus.hostile.bases import Rng
 from spikewright.sim.stimulus.hostile.network_faults import TEXTS
-from spikewright.sim.stimulus.hostile.writer import DTYPES, Draft
+from spikewright.sim.stimulus.hostile.writer import DTYPES, Array, Draft
 
 
 def _one(rng: Rng, choices: Any) -> Any:
@@ -76,13 +76,14 @@ def packed_wrong(rng: Rng, draft: Draft) -> None:
         return
     name = str(_one(rng, codes))
     flat = draft.tensors[name].reshape(-1)
-    bits, kept = np.packbits(flat != 0, bitorder="little").view(np.int8), flat[flat != 0].astype(np.int8)
+    bits: Array = np.packbits(flat != 0, bitorder="little").view(np.int8)
+    kept: Array = flat[flat != 0].astype(np.int8)
     kind = int(rng.integers(8))
     if kind != 7:
         del draft.tensors[name]
-    bits = {0: bits[:-1], 1: ~bits, 2: np.append(bits, bits), 3: bits.astype(np.int16)}.get(kind, bits)
-    kept = {4: kept[:-1], 5: np.zeros_like(kept), 6: kept.astype(np.float32)}.get(kind, kept)
-    draft.tensors |= {f"{name}.bits": bits, f"{name}.kept": kept}
+    wrong_bits: dict[int, Array] = {0: bits[:-1], 1: ~bits, 2: np.append(bits, bits), 3: bits.astype(np.int16)}
+    wrong_kept: dict[int, Array] = {4: kept[:-1], 5: np.zeros_like(kept), 6: kept.astype(np.float32)}
+    draft.tensors |= {f"{name}.bits": wrong_bits.get(kind, bits), f"{name}.kept": wrong_kept.get(kind, kept)}
 
 
 def record(rng: Rng, draft: Draft) -> None:
