@@ -16,7 +16,7 @@ from spikewright.models.packing import packed
 from spikewright.sim.stimulus.hostile.bases import Rng, base_network, fitting_tensors
 from spikewright.sim.stimulus.hostile.network_faults import FAULTS
 from spikewright.sim.stimulus.hostile.tensor_faults import FILES, TENSORS
-from spikewright.sim.stimulus.hostile.writer import Draft
+from spikewright.sim.stimulus.hostile.writer import FileDraft
 
 __all__ = ["BASE_BYTES", "HostileFile", "hostile_file"]
 
@@ -61,16 +61,16 @@ def hostile_file(seed: int) -> HostileFile:
     return HostileFile(draft.data(), tuple(draft.kinds), bool(draft.kinds) and draft.inside, ops)
 
 
-def _base(rng: Rng) -> Draft:
+def _base(rng: Rng) -> FileDraft:
     while True:
         raw = base_network(rng)
         tensors = fitting_tensors(rng, parse_network(json.dumps(raw)))
-        draft = Draft(raw, packed(tensors) if rng.random() < 0.5 else tensors)
+        draft = FileDraft(raw, packed(tensors) if rng.random() < 0.5 else tensors)
         if len(draft.data()) <= BASE_BYTES:
             return draft
 
 
-def _refit(rng: Rng, draft: Draft) -> None:
+def _refit(rng: Rng, draft: FileDraft) -> None:
     """Tensors that fit the changed network, where one can be: what is behind the reader is met, too."""
     try:
         network = parse_network(json.dumps(draft.raw))

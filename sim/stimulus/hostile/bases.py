@@ -27,7 +27,7 @@ class Made:
 
 
 @dataclass
-class Graph:
+class OpsDraft:
     """Ops under construction, as JSON, and the values that may be read.
 
     rare: how likely each thing is that the accelerator does not take.
@@ -137,8 +137,8 @@ class Graph:
 
 
 def base_network(rng: Rng, rare: float = 0.04) -> dict[str, Any]:
-    """The JSON of a small network: 1 to 9 ops and a head, of every kind; rare: as in ``Graph``."""
-    graph = Graph(rng, rare)
+    """The JSON of a small network: 1 to 9 ops and a head, of every kind; rare: as in ``OpsDraft``."""
+    graph = OpsDraft(rng, rare)
     rows, columns, channels = (int(rng.choice([1, 2, 3, 4, 6, 8], p=[0.1, 0.2, 0.1, 0.3, 0.1, 0.2])) for _ in range(3))
     graph.values.append(Made("input", rows * columns, min(channels, 3), (rows, columns), False, "image"))
     graph.conv()

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from spikewright.sim.stimulus.hostile.bases import Rng
-from spikewright.sim.stimulus.hostile.writer import Draft
+from spikewright.sim.stimulus.hostile.writer import FileDraft
 
 #: Texts that no one should print as they are, or look up.
 TEXTS = (
@@ -41,51 +41,51 @@ def _one(rng: Rng, choices: Any) -> Any:
     return choices[int(rng.integers(len(choices)))]
 
 
-def other_type(rng: Rng, draft: Draft) -> None:
+def other_type(rng: Rng, draft: FileDraft) -> None:
     if place := _place(rng, draft.raw):
         value = place[0][place[1]]
         other = [str(value)[:100], [value], {"x": value}, *OTHERS]
         place[0][place[1]] = copy.deepcopy(_one(rng, other))
 
 
-def number(rng: Rng, draft: Draft) -> None:
+def number(rng: Rng, draft: FileDraft) -> None:
     if place := _place(rng, draft.raw, int):
         place[0][place[1]] = _one(rng, NUMBERS)
 
 
-def near_number(rng: Rng, draft: Draft) -> None:
+def near_number(rng: Rng, draft: FileDraft) -> None:
     if place := _place(rng, draft.raw, int):
         value = int(place[0][place[1]])
         place[0][place[1]] = _one(rng, (value - 1, value + 1, value * 2, value // 2))
 
 
-def text(rng: Rng, draft: Draft) -> None:
+def text(rng: Rng, draft: FileDraft) -> None:
     if place := _place(rng, draft.raw, str):
         place[0][place[1]] = _one(rng, TEXTS)
 
 
-def label(rng: Rng, draft: Draft) -> None:
+def label(rng: Rng, draft: FileDraft) -> None:
     draft.raw[_one(rng, ("name", "data"))] = _one(rng, TEXTS)
 
 
-def missing(rng: Rng, draft: Draft) -> None:
+def missing(rng: Rng, draft: FileDraft) -> None:
     if place := _place(rng, draft.raw):
         del place[0][place[1]]
 
 
-def extra(rng: Rng, draft: Draft) -> None:
+def extra(rng: Rng, draft: FileDraft) -> None:
     objects = [draft.raw, *(p[0][p[1]] for p in places(draft.raw) if isinstance(p[0][p[1]], dict))]
     _one(rng, objects)[_one(rng, ("stride", "Name", "kind", "leak", *TEXTS))] = _one(rng, (1, None, "x", {}))
 
 
-def other_key(rng: Rng, draft: Draft) -> None:
+def other_key(rng: Rng, draft: FileDraft) -> None:
     keyed = [place for place in places(draft.raw) if isinstance(place[0], dict)]
     if keyed:
         part, key = _one(rng, keyed)
         part[_one(rng, (key.upper(), f"{key} ", f"{key}s", "input"))] = part.pop(key)
 
 
-def reference(rng: Rng, draft: Draft) -> None:
+def reference(rng: Rng, draft: FileDraft) -> None:
     names = [op["name"] for op in draft.raw["ops"]]
     op = _one(rng, draft.raw["ops"])
     reads = [field for field in ("input", "inputs", "query", "key", "value") if field in op]
@@ -97,7 +97,7 @@ def reference(rng: Rng, draft: Draft) -> None:
         op[field] = other
 
 
-def ops(rng: Rng, draft: Draft) -> None:
+def ops(rng: Rng, draft: FileDraft) -> None:
     listed = draft.raw["ops"]
     at, to = (int(rng.integers(len(listed))) for _ in range(2))
     kind = int(rng.integers(7))
@@ -121,20 +121,20 @@ def ops(rng: Rng, draft: Draft) -> None:
         draft.raw["ops"] = {op["name"]: op for op in listed}
 
 
-def op_kind(rng: Rng, draft: Draft) -> None:
+def op_kind(rng: Rng, draft: FileDraft) -> None:
     _one(rng, draft.raw["ops"])["kind"] = _one(
         rng, ("conv", "pool", "add", "linear", "attention", "select", "head", "deconv", None, 3, [], "CONV")
     )
 
 
-def nesting(rng: Rng, draft: Draft) -> None:
+def nesting(rng: Rng, draft: FileDraft) -> None:
     depth = int(rng.choice([10, 61, 62, 63, 500, 20_000]))
     opened, closed = _one(rng, (("[", "]"), ('{"x":', "}")))
     inner = opened * depth + ("1" if opened != "[" else "") + closed * depth
     draft.text.append(lambda whole: whole[:-1] + f', "provenance": {{"deep": {inner}}}}}')
 
 
-def twice(rng: Rng, draft: Draft) -> None:
+def twice(rng: Rng, draft: FileDraft) -> None:
     if place := _place(rng, draft.raw):
         part, key = place
         if isinstance(part, dict):
@@ -142,7 +142,7 @@ def twice(rng: Rng, draft: Draft) -> None:
             draft.text.append(lambda whole: whole.replace(first, f"{first}, {again}", 1))
 
 
-def no_json(rng: Rng, draft: Draft) -> None:
+def no_json(rng: Rng, draft: FileDraft) -> None:
     kind, cut = int(rng.integers(8)), rng.random()
     changes: tuple[Callable[[str], str], ...] = (
         lambda whole: whole[: int(len(whole) * cut)],
@@ -157,11 +157,11 @@ def no_json(rng: Rng, draft: Draft) -> None:
     draft.text.append(changes[kind])
 
 
-def whole_network(rng: Rng, draft: Draft) -> None:
+def whole_network(rng: Rng, draft: FileDraft) -> None:
     draft.raw = _one(rng, ([], {}, None, 3, "x", [draft.raw], {"format": "spikewright-package", "version": 1}))
 
 
-FAULTS: dict[str, Callable[[Rng, Draft], None]] = {
+FAULTS: dict[str, Callable[[Rng, FileDraft], None]] = {
     fault.__name__: fault
     for fault in (
         other_type, number, near_number, text, label, missing, extra, other_key, reference, ops, op_kind, nesting,

@@ -9,24 +9,24 @@ import numpy as np
 
 from spikewright.sim.stimulus.hostile.bases import Rng
 from spikewright.sim.stimulus.hostile.network_faults import TEXTS
-from spikewright.sim.stimulus.hostile.writer import DTYPES, Array, Draft
+from spikewright.sim.stimulus.hostile.writer import DTYPES, Array, FileDraft
 
 
 def _one(rng: Rng, choices: Any) -> Any:
     return choices[int(rng.integers(len(choices)))]
 
 
-def _name(rng: Rng, draft: Draft) -> str:
+def _name(rng: Rng, draft: FileDraft) -> str:
     return str(_one(rng, sorted(draft.tensors)))
 
 
-def dtype(rng: Rng, draft: Draft) -> None:
+def dtype(rng: Rng, draft: FileDraft) -> None:
     name = _name(rng, draft)
     with np.errstate(all="ignore"):
         draft.tensors[name] = draft.tensors[name].astype(_one(rng, list(DTYPES)))
 
 
-def shape(rng: Rng, draft: Draft) -> None:
+def shape(rng: Rng, draft: FileDraft) -> None:
     name = _name(rng, draft)
     tensor = draft.tensors[name]
     ones = int(rng.choice([1, 2, 3, 30]))
@@ -37,18 +37,18 @@ def shape(rng: Rng, draft: Draft) -> None:
     draft.tensors[name] = np.array(_one(rng, changed))
 
 
-def lost(rng: Rng, draft: Draft) -> None:
+def lost(rng: Rng, draft: FileDraft) -> None:
     del draft.tensors[_name(rng, draft)]
 
 
-def unasked(rng: Rng, draft: Draft) -> None:
+def unasked(rng: Rng, draft: FileDraft) -> None:
     name = _one(
         rng, (*(text for text in TEXTS if text.isascii()), "record.labels", f"{_name(rng, draft)}.bits", "x.codes")
     )
     draft.tensors[name] = np.zeros(int(rng.integers(0, 4)), _one(rng, ("int8", "int16", "float32")))
 
 
-def extreme(rng: Rng, draft: Draft) -> None:
+def extreme(rng: Rng, draft: FileDraft) -> None:
     """Values at the ends of a dtype, or of what is allowed."""
     name = _name(rng, draft)
     tensor = draft.tensors[name]
@@ -62,7 +62,7 @@ def extreme(rng: Rng, draft: Draft) -> None:
     draft.tensors[name] = np.full_like(tensor, value)
 
 
-def thresholds(rng: Rng, draft: Draft) -> None:
+def thresholds(rng: Rng, draft: FileDraft) -> None:
     """Allowed extremes, all over the network."""
     for name, tensor in draft.tensors.items():
         if name.endswith((".threshold", ".bias")) and tensor.any() and tensor.dtype == np.int32:
@@ -70,7 +70,7 @@ def thresholds(rng: Rng, draft: Draft) -> None:
             draft.tensors[name] = np.full_like(tensor, int(_one(rng, (low, 2**31 - 1))))
 
 
-def packed_wrong(rng: Rng, draft: Draft) -> None:
+def packed_wrong(rng: Rng, draft: FileDraft) -> None:
     codes = [name for name in draft.tensors if name.endswith(".codes")]
     if not codes:
         return
@@ -86,13 +86,13 @@ def packed_wrong(rng: Rng, draft: Draft) -> None:
     draft.tensors |= {f"{name}.bits": wrong_bits.get(kind, bits), f"{name}.kept": wrong_kept.get(kind, kept)}
 
 
-def record(rng: Rng, draft: Draft) -> None:
+def record(rng: Rng, draft: FileDraft) -> None:
     lengths = _one(rng, ((3, 3, 3), (0, 0, 0), (2, 3, 3), (3, 3)))
     for part, length in zip(("labels", "float", "quantised"), lengths, strict=False):
         draft.tensors[f"record.{part}"] = np.full(length, _one(rng, (0, 1, -1, 30_000)), np.int16)
 
 
-TENSORS: dict[str, Callable[[Rng, Draft], None]] = {
+TENSORS: dict[str, Callable[[Rng, FileDraft], None]] = {
     fault.__name__: fault
     for fault in (dtype, shape, lost, unasked, extreme, thresholds, packed_wrong, record)
 }  # fmt: skip
@@ -113,7 +113,7 @@ WRONG_SHAPES: tuple[Any, ...] = ([], [0], [-1], [1] * 100, [2**63], [0, 2**62], 
 WRONG_DTYPES: tuple[Any, ...] = ("I64", "BF16", "F8_E4M3", "F4", "i8", "", "x" * 1000, None, 3, [])
 
 
-def entry(rng: Rng, draft: Draft) -> None:
+def entry(rng: Rng, draft: FileDraft) -> None:
     """A header's entry lies."""
     name, field = _name(rng, draft), str(_one(rng, ("dtype", "shape", "data_offsets")))
     wrong = _one(rng, {"dtype": WRONG_DTYPES, "shape": WRONG_SHAPES, "data_offsets": WRONG_OFFSETS}[field])
@@ -128,7 +128,7 @@ def entry(rng: Rng, draft: Draft) -> None:
     draft.header.append(change)
 
 
-def offsets(rng: Rng, draft: Draft) -> None:
+def offsets(rng: Rng, draft: FileDraft) -> None:
     """Two tensors overlap, change places, or leave a hole."""
     names = [_name(rng, draft) for _ in range(2)]
     by = int(rng.integers(-3, 4))
@@ -143,21 +143,21 @@ def offsets(rng: Rng, draft: Draft) -> None:
     draft.header.append(change)
 
 
-def metadata(rng: Rng, draft: Draft) -> None:
+def metadata(rng: Rng, draft: FileDraft) -> None:
     wrong = _one(
         rng, (None, {}, [], {"format": "pt"}, {"spikewright": 1}, {"spikewright": "{}", "x": "y"}, "spikewright")
     )
     draft.header.append(lambda entries: entries.update({"__metadata__": wrong}))
 
 
-def entry_twice(rng: Rng, draft: Draft) -> None:
+def entry_twice(rng: Rng, draft: FileDraft) -> None:
     name = f'"{_name(rng, draft)}": '
     draft.header_text.append(
         lambda text: text.replace(name, f'{name}{{"dtype": "I8", "shape": [0], "data_offsets": [0, 0]}}, {name}', 1)
     )
 
 
-def header_text(rng: Rng, draft: Draft) -> None:
+def header_text(rng: Rng, draft: FileDraft) -> None:
     kind, cut = int(rng.integers(7)), rng.random()
     changes: tuple[Callable[[str], str], ...] = (
         lambda text: text[: int(len(text) * cut)],
@@ -171,7 +171,7 @@ def header_text(rng: Rng, draft: Draft) -> None:
     draft.header_text.append(changes[kind])
 
 
-def whole(rng: Rng, draft: Draft) -> None:
+def whole(rng: Rng, draft: FileDraft) -> None:
     kind, seed, cut = int(rng.integers(8)), int(rng.integers(2**31)), rng.random()
     length = int(_one(rng, (0, 1, 7, 100, 2**23 + 1, 100_000_001, 2**62, 2**63, 2**64 - 1)))
 
@@ -194,6 +194,6 @@ def whole(rng: Rng, draft: Draft) -> None:
     draft.whole.append(changes[kind])
 
 
-FILES: dict[str, Callable[[Rng, Draft], None]] = {
+FILES: dict[str, Callable[[Rng, FileDraft], None]] = {
     fault.__name__: fault for fault in (entry, offsets, metadata, entry_twice, header_text, whole)
 }

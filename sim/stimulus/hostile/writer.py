@@ -15,7 +15,7 @@ DTYPES = {"int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8":
 
 
 @dataclass
-class Draft:
+class FileDraft:
     """A package file in the making.
 
     raw: the network's JSON; text, header, whole: what happens to its text, to the header's entries and to the file's
