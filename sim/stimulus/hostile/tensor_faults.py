@@ -28,8 +28,8 @@ def dtype(rng: Rng, draft: FileDraft) -> None:
 
 def shape(rng: Rng, draft: FileDraft) -> None:
     name = _name(rng, draft)
-    tensor = draft.tensors[name]
-    ones = int(rng.choice([1, 2, 3, 30]))
+    tensor = np.atleast_1d(draft.tensors[name])
+    ones = int(rng.choice([1, 2, 3, 30])) if tensor.ndim < 5 else 0
     changed = (
         tensor.T, tensor.reshape(-1), tensor.reshape(*tensor.shape, *[1] * ones), tensor[None], tensor[:0], tensor[:-1],
         np.concatenate([tensor, tensor]), tensor.sum(dtype=tensor.dtype),
@@ -177,7 +177,7 @@ def whole(rng: Rng, draft: FileDraft) -> None:
 
     def flipped(data: bytes) -> bytes:
         damaged, random = bytearray(data), np.random.default_rng(seed)
-        for _ in range(int(random.integers(1, 9))):
+        for _ in range(int(random.integers(1, 9)) if data else 0):
             damaged[int(random.integers(len(damaged)))] ^= 1 << int(random.integers(8))
         return bytes(damaged)
 
