@@ -19,8 +19,7 @@ JSON, TEXT, PLOT = DOCS / "results.json", DOCS / "results.md", DOCS / "results.s
 class Row:
     """One figure.
 
-    id: of the accelerator ``hw.…``, of compression ``compress.…``, of the sources ``house.…``,
-        of what holds for any network ``trust.…``
+    id: of the accelerator ``hw.…``, of compression ``compress.…``, of the sources ``house.…``, of trust ``trust.…``
     command: what measures it anew
     bar: what it was to reach, in words
     met: whether it did; None without a bar

@@ -43,6 +43,9 @@ GROUPS = {
     "house": Group(
         "house.rows", "that the plan of the house changed nothing that is computed; its sizes (slow)", slow=True
     ),
+    "hostile": Group(
+        "trust.hostile", "hostile packages: no traceback, no hang, little memory (20 minutes, slow)", slow=True
+    ),
     "undisturbed": Group(
         "trust.undisturbed", "several commands at a time on one BUILD, and commands that are killed (slow)", slow=True
     ),

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from spikewright.boards.schema import Board
+from spikewright.echo import quoted
 from spikewright.errors import PlainError
 from spikewright.models.nearest import unknown
 
@@ -41,11 +42,11 @@ def load_board(name: str, folder: Path = FOLDER) -> Board:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BoardError(f"{path.name}: {where}: {first['msg']} (found {first['input']!r})") from None
+        raise BoardError(f"{path.name}: {where}: {first['msg']} (found {quoted(first['input'])})") from None
     if board.family not in family_names():
         raise BoardError(f"{path.name}: {unknown('family', board.family, family_names())}")
     if board.name != name:
-        raise BoardError(f"{path.name}: name must be {name!r} like the file, not {board.name!r}")
+        raise BoardError(f"{path.name}: name must be {quoted(name)} like the file, not {quoted(board.name)}")
     return board
 
 

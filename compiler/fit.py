@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewright.compiler.front.ir import Graph
+from spikewright.compiler.front.ir import Graph, Value
 from spikewright.compiler.lower.lowered import Lowered
 from spikewright.compiler.lower.lowering import lower
 from spikewright.compiler.measure import measure
@@ -155,11 +155,11 @@ def choose(graph: Graph, device: Device, request: ShapeRequest | None = None) ->
     """
     request = request or ShapeRequest()
     request.check()
+    _refuse_early(graph, device, request.steps)
     shapes = request.shapes(graph)
     work = workload_of(graph)
     candidates = [Candidate(shape, rough_cycles(graph, work, shape)) for shape in shapes]
     candidates.sort(key=lambda candidate: (candidate.estimate, candidate.shape.slot_lanes))
-    _refuse_early(graph, device)
     best, least = _search(graph, device, request, candidates)
     if best is None:
         raise FitError(_too_large(device, *least))
@@ -227,19 +227,36 @@ def _too_large(device: Device, needs: Needs, shape: Shape) -> str:
     return f"the network is too large for {device.name}: the nearest shape, {shape}, needs {' and '.join(lines)}"
 
 
-def _refuse_early(graph: Graph, device: Device) -> None:
-    """Before any lowering: the weights alone, each with its code and an index of its channel."""
+def _refuse_early(graph: Graph, device: Device, steps: int) -> None:
+    """Before any lowering: the weights alone, each with its code and an index of its channel; the values of an op.
+
+    steps: of a word.
+    """
     bits = 0
     for weighted in (weighted for op in graph.ops for weighted in op.weighted_sums(graph)):
         weights = weighted.weights
         index = max(1, (weights.codes[0].size - 1).bit_length() - 4)  # of one bank, at most sixteen banks
         bits += int(np.count_nonzero(weights.codes)) * (weights.bits + index)
-    blocks = -(-bits // device.ram.bits)
+    needs = {"its weights": bits}
+    for op in graph.ops:
+        # all of what these read is there until all that they make is; an add is done as its spikes are made
+        if op.kind in ("conv", "pool", "linear"):
+            stored = {*op.inputs, op.name} - {*graph.additions, graph.ops[-1].name}
+            needs[f"what {op.name} reads and makes"] = sum(_least_bits(graph.values[name], steps) for name in stored)
+    largest = max(needs, key=lambda what: needs[what])
+    blocks = -(-needs[largest] // device.ram.bits)
     if blocks > device.block_rams:
+        verb = "need" if largest == "its weights" else "needs"
         raise FitError(
-            f"the network is too large for {device.name}: its weights alone need {blocks} block RAMs of "
+            f"the network is too large for {device.name}: {largest} alone {verb} {blocks} block RAMs of "
             f"{device.ram.words} where there are {device.block_rams}"
         )
+
+
+def _least_bits(value: Value, steps: int) -> int:
+    """Bits of a value in spike memory, at the least: the timesteps of its last word may be empty."""
+    timesteps = value.steps if value.name == "input" else -(-value.steps // steps) * steps
+    return timesteps * value.tokens * value.channels * value.planes
 
 
 def _rescaled(known: Structure, shape: Shape) -> Structure:

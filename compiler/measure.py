@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spikewright.compiler.front.ir import Graph, WeightedSum
-from spikewright.compiler.front.limits import SCORE_BITS
 from spikewright.compiler.front.neuron import SpikingOp
 from spikewright.compiler.front.ops import Attention, Head, Select
 from spikewright.compiler.lower.lowered import Lowered, LoweringError
+from spikewright.compiler.score_width import check_scores
 from spikewright.compiler.target.descriptors import GAP_BITS, LAYOUTS, LOOP, Kind, Mode, descriptor_words
-from spikewright.compiler.target.structure import WORD_BITS, Structure, bits_for
+from spikewright.compiler.target.structure import Structure, bits_for
 from spikewright.cost.rom import parameter_bits
 from spikewright.cost.rows import ROW_ENTRIES
 from spikewright.cost.shape import signed_bits
@@ -113,8 +113,7 @@ def measure(lowered: Lowered) -> Structure:
             )
     low, high, score_low, score_high = _membrane_range(lowered)
     score_bits = signed_bits(score_low, score_high) + 1
-    if score_bits > WORD_BITS:
-        raise LoweringError(SCORE_BITS.text(bits=score_bits, most=WORD_BITS))
+    check_scores(lowered, score_bits)
     image = graph.image
     selected = [draft.fields for draft in lowered.descriptors if draft.kind is Kind.SELECT]
     head = graph.ops[-1]

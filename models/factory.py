@@ -18,6 +18,7 @@ from typing import Any, Literal
 import torch
 from pydantic import Field, field_validator
 
+from spikewright.echo import quoted
 from spikewright.errors import PlainError
 from spikewright.models.data import UserPath
 from spikewright.models.graph import SpikingNetwork, graph_of
@@ -42,7 +43,7 @@ class FactoryConfig(Strict):
     @classmethod
     def _names_a_function(cls, value: str) -> str:
         if not re.fullmatch(r"\w+(\.\w+)*:\w+", value):
-            raise ValueError(f"must be MODULE:FUNCTION, such as mypkg.net:build, not {value!r}")
+            raise ValueError(f"must be MODULE:FUNCTION, such as mypkg.net:build, not {quoted(value)}")
         return value
 
     @field_validator("arguments")
@@ -74,10 +75,10 @@ def build_from_factory(config: FactoryConfig) -> SpikingNetwork:
         try:
             network = build(**config.arguments)
         except (Exception, SystemExit) as error:
-            raise FactoryError(f"factory {config.factory!r} failed: {error_text(error)}") from None
+            raise FactoryError(f"factory {quoted(config.factory)} failed: {error_text(error)}") from None
     if not isinstance(network, SpikingNetwork):
         raise FactoryError(
-            f"factory {config.factory!r}: must return a spikewright.models.graph.SpikingNetwork, not "
+            f"factory {quoted(config.factory)}: must return a spikewright.models.graph.SpikingNetwork, not "
             f"{type(network).__name__}"
         )
     return network
@@ -91,7 +92,7 @@ def structure_of(config: FactoryConfig) -> str:
         description = _structure(network)
     except Exception as error:
         raise FactoryError(
-            f"factory {config.factory!r}: its network cannot be described: {error_text(error)}"
+            f"factory {quoted(config.factory)}: its network cannot be described: {error_text(error)}"
         ) from None
     return hashlib.sha256(description.encode()).hexdigest()[:16]
 
@@ -120,18 +121,20 @@ def _function(name: str) -> Callable[..., Any]:
         imported = importlib.import_module(module)
     except ImportError as error:
         raise FactoryError(
-            f"factory {name!r}: {module} cannot be imported from the current folder or what is installed "
+            f"factory {quoted(name)}: {module} cannot be imported from the current folder or what is installed "
             f"({_text(error)})"
         ) from None
     except (Exception, SystemExit) as error:
-        raise FactoryError(f"factory {name!r}: {module} cannot be imported, it raises {error_text(error)}") from None
+        raise FactoryError(
+            f"factory {quoted(name)}: {module} cannot be imported, it raises {error_text(error)}"
+        ) from None
     try:
         build: Callable[..., Any] = getattr(imported, function)
     except AttributeError:
-        raise FactoryError(f"factory {name!r}: {module} has no {function}") from None
+        raise FactoryError(f"factory {quoted(name)}: {module} has no {function}") from None
     except Exception as error:  # a module may have a __getattr__ of its own
         raise FactoryError(
-            f"factory {name!r}: {module} does not give {function}, it raises {error_text(error)}"
+            f"factory {quoted(name)}: {module} does not give {function}, it raises {error_text(error)}"
         ) from None
     return build
 

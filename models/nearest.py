@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from spikewright.echo import short
+from spikewright.echo import quoted
 
 
 def unknown(noun: str, wrong: str, known: Iterable[str]) -> str:
     """``unknown WHAT 'wrong'; did you mean ...``, to be put behind the place where it stands."""
-    names, wrong = list(known), short(wrong)
+    names = list(known)
     near = difflib.get_close_matches(wrong, names, 1)
     if len(names) == 1 and near:
-        return f"unknown {noun} {wrong!r}; did you mean {near[0]!r}?"
-    hint = f"did you mean {near[0]!r}? All are" if near else "must be one of"
-    return f"unknown {noun} {wrong!r}; {hint} {', '.join(names)}"
+        return f"unknown {noun} {quoted(wrong)}; did you mean {quoted(near[0])}?"
+    hint = f"did you mean {quoted(near[0])}? All are" if near else "must be one of"
+    return f"unknown {noun} {quoted(wrong)}; {hint} {', '.join(names)}"

@@ -10,22 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 from pydantic import ValidationError
 from safetensors.numpy import save
 
+from spikewright.echo import printable, quoted, shown
 from spikewright.files import write_whole
-from spikewright.models.package_check import (
-    RECORDS,
-    Array,
-    PackageError,
-    TensorSpec,
-    ValueShape,
-    check,
-    shapes,
-    tensor_specs,
-    weight_formats,
-)
+from spikewright.models.package_check import Array, PackageError, ValueShape, shapes
+from spikewright.models.package_file import KEY, parse_file, read_bytes, strict_json
 from spikewright.models.package_schema import (
     FORMAT,
     IMAGE,
@@ -48,6 +39,7 @@ from spikewright.models.package_schema import (
     SelectOp,
     WeightFormat,
 )
+from spikewright.models.package_tensors import RECORDS, TensorSpec, check, tensor_specs, weight_formats
 from spikewright.models.packing import packed, unpacked
 
 __all__ = [
@@ -86,9 +78,6 @@ __all__ = [
     "write_package",
 ]
 
-_KEY = "spikewright"
-_DTYPES = {"I8": "<i1", "I16": "<i2", "I32": "<i4", "F32": "<f4"}
-
 
 @dataclass(frozen=True, eq=False)
 class Package:
@@ -109,30 +98,19 @@ def weight_values(codes: Array, weights: WeightFormat) -> Array:
 def read_package(path: Path | str) -> Package:
     """Read and check a package file; PackageError, one sentence that starts with the path, if it is not valid."""
     path = Path(path)
+    where = printable(str(path))
     try:
-        return _parse(path.read_bytes())
+        return _parse(read_bytes(path))
     except OSError as error:
-        raise PackageError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise PackageError(f"{where}: cannot be read: {error.strerror or error}") from None
     except PackageError as error:
-        raise PackageError(f"{path}: {error}") from None
+        raise PackageError(f"{where}: {error}") from None
 
 
 def _parse(data: bytes) -> Package:
-    try:
-        entries: list[tuple[str, dict[str, Any]]] = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
-        raise PackageError(f"not a whole safetensors file ({error}); the file is truncated or not a package") from None
-    metadata = header.get("__metadata__") or {}
-    if list(metadata) != [_KEY]:
-        raise PackageError(f"header: __metadata__ must have the one key {_KEY!r}, not {sorted(metadata)}")
-    network = parse_network(metadata[_KEY])
-    tensors: dict[str, Array] = {}
-    for name, entry in sorted(entries):
-        if entry["dtype"] not in _DTYPES:
-            raise PackageError(f"tensor {name!r}: has dtype {entry['dtype']}; allowed are {', '.join(_DTYPES)}")
-        tensors[name] = np.frombuffer(entry["data"], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-    tensors = unpacked(tensors, tensor_specs(network))
+    text, stored = parse_file(data)
+    network = parse_network(text)
+    tensors = unpacked(stored, tensor_specs(network))
     check(network, tensors)
     return Package(network, tensors)
 
@@ -140,15 +118,15 @@ def _parse(data: bytes) -> Package:
 def parse_network(text: str) -> Network:
     """The network from its JSON text; PackageError with the first fault found."""
     try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        raw = strict_json(text)
+    except ValueError as error:
         raise PackageError(f"network: not JSON ({error})") from None
     if not isinstance(raw, dict):
         raise PackageError("network: must be a JSON object")
     if raw.get("format") != FORMAT:
-        raise PackageError(f"network.format: is {raw.get('format')!r}; allowed is {FORMAT!r}")
+        raise PackageError(f"network.format: is {quoted(raw.get('format'))}; allowed is {FORMAT!r}")
     if type(raw.get("version")) is not int or raw["version"] != VERSION:
-        raise PackageError(f"network.version: {raw.get('version')!r} is not supported; allowed is {VERSION}")
+        raise PackageError(f"network.version: {quoted(raw.get('version'))} is not supported; allowed is {VERSION}")
     try:
         network = Network.model_validate(raw)
     except ValidationError as error:
@@ -158,13 +136,13 @@ def parse_network(text: str) -> Network:
 
 
 def _sentence(error: ValidationError) -> str:
-    fault: Any = error.errors()[0]
+    fault: Any = error.errors(include_url=False)[0]
     where = "network"
     for part in fault["loc"]:
-        where += f"[{part}]" if isinstance(part, int) else f".{part}"
+        where += f"[{part}]" if isinstance(part, int) else f".{shown(part)}"
     context = fault.get("ctx", {})
     if fault["type"] == "union_tag_invalid":
-        return f"{where}: unknown op kind {context['tag']!r}; allowed are {context['expected_tags']}"
+        return f"{where}: unknown op kind {quoted(context['tag'])}; allowed are {context['expected_tags']}"
     if fault["type"] == "union_tag_not_found":
         return f"{where}: an op needs a kind"
     if fault["type"] == "extra_forbidden":
@@ -172,8 +150,10 @@ def _sentence(error: ValidationError) -> str:
     if fault["type"] == "missing":
         return f"{where}: missing"
     message = fault["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(fault["input"], dict) else f"{fault['input']!r} is not allowed: "
-    return f"{where}: {shown}{message[0].lower()}{message[1:]}"
+    if fault["type"] in ("model_attributes_type", "model_type", "dict_type"):
+        message = "must be a JSON object"
+    given = "" if isinstance(fault["input"], dict) else f"{quoted(fault['input'])} is not allowed: "
+    return f"{where}: {given}{message[0].lower()}{message[1:]}"
 
 
 def network_json(network: Network) -> str:
@@ -181,7 +161,7 @@ def network_json(network: Network) -> str:
     try:
         return json.dumps(network.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except ValueError as error:
-        raise PackageError(f"network.provenance: not JSON ({error})") from None
+        raise PackageError(f"network.provenance: not JSON ({shown(str(error))})") from None
 
 
 def write_package(package: Package, path: Path | str) -> None:
@@ -194,8 +174,8 @@ def write_package(package: Package, path: Path | str) -> None:
     check(package.network, package.tensors)
     stored = packed(package.tensors)
     tensors = {name: np.ascontiguousarray(stored[name]) for name in sorted(stored)}
-    data = save(tensors, metadata={_KEY: network_json(package.network)})
+    data = save(tensors, metadata={KEY: network_json(package.network)})
     try:
         write_whole(path, data)
     except OSError as error:
-        raise PackageError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise PackageError(f"{printable(str(path))}: cannot be written: {error.strerror or error}") from None

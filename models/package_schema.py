@@ -1,13 +1,25 @@
 """The JSON part of a model package as typed, frozen models (docs/package.md).
 
 Only what one op says about itself is checked here; what ops say about each other, and the tensors, is checked by
-``spikewright.models.package_check``.
+``spikewright.models.package_check`` and ``package_tensors``.
 """
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StrictBool,
+    field_validator,
+    model_validator,
+)
+
+from spikewright.echo import quoted
+from spikewright.models import package_limits as limits
 
 FORMAT: Literal["spikewright-package"] = "spikewright-package"
 VERSION: Literal[1] = 1
@@ -37,13 +49,30 @@ class Compare(StrEnum):
     GT = "gt"  #: u > threshold, the leak rounds up
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("only characters that print are allowed: no line breaks, tabs or control characters")
+    return text
+
+
 Positive = Annotated[int, Field(strict=True, ge=1)]
+Side = Annotated[int, Field(strict=True, ge=1, le=limits.SIDE)]
+Channels = Annotated[int, Field(strict=True, ge=1, le=limits.CHANNELS)]
 FractionBits = Annotated[int, Field(strict=True, ge=0, le=20)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=limits.NAME)]
+Text = Annotated[str, Field(min_length=1, max_length=limits.TEXT), AfterValidator(_printable)]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, values: object) -> object:
+        # a million unknown fields would be a million faults in memory, of which one is told
+        if isinstance(values, dict) and len(values) > 2 * len(cls.model_fields):
+            raise ValueError(f"{len(values)} fields are too many; only those of docs/package.md are allowed")
+        return values
 
 
 class ImageFormat(_Model):
@@ -52,9 +81,9 @@ class ImageFormat(_Model):
     frames: each step has an image of its own.
     """
 
-    height: Positive
-    width: Positive
-    channels: Positive
+    height: Side
+    width: Side
+    channels: Channels
     bits: Annotated[int, Field(strict=True, ge=1, le=8)]
     signed: StrictBool
     frames: StrictBool = False
@@ -77,7 +106,7 @@ class WeightFormat(_Model):
     def _bits_fit_scheme(self) -> Self:
         allowed = SCHEME_BITS[self.scheme.value]
         if self.bits not in allowed:
-            raise ValueError(f"{self.scheme} weights have {allowed[0]} to {allowed[-1]} bits, not {self.bits}")
+            raise ValueError(f"{self.scheme} weights have {allowed[0]} to {allowed[-1]} bits, not {quoted(self.bits)}")
         return self
 
     @property
@@ -133,7 +162,7 @@ class ConvOp(_Op):
 
     kind: Literal["conv"] = "conv"
     input: Name
-    channels: Positive
+    channels: Channels
     weights: WeightFormat
     neuron: NeuronFormat
     shortcut: ShortcutFormat | None = None
@@ -165,8 +194,8 @@ class AddOp(_Op):
     @field_validator("limit")
     @classmethod
     def _fills_planes(cls, limit: int | None) -> int | None:
-        if limit is not None and (limit < 1 or limit & (limit + 1)):
-            raise ValueError("a limit must be 1, 3, 7, ..., the greatest value of some bit-planes")
+        if limit is not None and (not 1 <= limit <= limits.STREAM or limit & (limit + 1)):
+            raise ValueError(f"a limit must be 1, 3, 7, ... or {limits.STREAM}, the greatest value of some bit-planes")
         return limit
 
     @property
@@ -179,7 +208,7 @@ class LinearOp(_Op):
 
     kind: Literal["linear"] = "linear"
     input: Name
-    channels: Positive
+    channels: Channels
     weights: WeightFormat
     neuron: NeuronFormat
 
@@ -206,7 +235,7 @@ class AttentionOp(_Op):
 class HiddenLayer(_Model):
     """First layer of a token selector's MLP; its output is clip(a >> shift, 0, 255)."""
 
-    channels: Positive
+    channels: Channels
     weights: WeightFormat
     fraction_bits: FractionBits
     shift: Annotated[int, Field(strict=True, ge=0, le=31)]
@@ -238,7 +267,7 @@ class HeadOp(_Op):
 
     kind: Literal["head"] = "head"
     input: Name
-    channels: Positive
+    channels: Channels
     weights: WeightFormat
     fraction_bits: FractionBits
 
@@ -258,11 +287,11 @@ class Network(_Model):
 
     format: Literal["spikewright-package"] = FORMAT
     version: Literal[1] = VERSION
-    name: Annotated[str, Field(min_length=1)]
-    data: str | None = None
-    steps: Annotated[int, Field(strict=True, ge=1, le=64)]
+    name: Text
+    data: Text | None = None
+    steps: Annotated[int, Field(strict=True, ge=1, le=limits.STEPS)]
     input: ImageFormat
-    ops: Annotated[tuple[Op, ...], Field(min_length=1)]
+    ops: Annotated[tuple[Op, ...], Field(min_length=1, max_length=limits.OPS), FailFast()]
     output: Name
     provenance: dict[str, Any] = Field(default_factory=dict)
 

@@ -7,9 +7,11 @@ from math import prod
 
 import numpy as np
 
-from spikewright.models.package_check import Array, PackageError, TensorSpec
+from spikewright.echo import quoted
+from spikewright.models.package_check import Array, PackageError
+from spikewright.models.package_tensors import TensorSpec
 
-#: ``NAME.codes.bits``: a bit for each code in C order, the lowest first; ``NAME.codes.kept``: codes whose bit is 1.
+#: ``NAME.codes.bits``: a bit for each code, row-major, the lowest first; ``NAME.codes.kept``: codes whose bit is 1.
 BITS, KEPT = ".bits", ".kept"
 
 
@@ -38,19 +40,19 @@ def unpacked(tensors: Mapping[str, Array], specs: Mapping[str, TensorSpec]) -> d
         size = prod(shape)
         if str(bits.dtype) != "int8" or bits.shape != (-(-size // 8),):
             raise PackageError(
-                f"tensor {name + BITS!r}: is {bits.dtype} {list(bits.shape)}; allowed is int8 [{-(-size // 8)}], a bit "
-                f"for each of {list(shape)}"
+                f"tensor {quoted(name + BITS)}: is {bits.dtype} {list(bits.shape)}; allowed is int8 "
+                f"[{-(-size // 8)}], a bit for each of {list(shape)}"
             )
         chosen = np.unpackbits(bits.view(np.uint8), bitorder="little").astype(bool)
         if chosen[size:].any():
-            raise PackageError(f"tensor {name + BITS!r}: bits behind the last code must be 0")
+            raise PackageError(f"tensor {quoted(name + BITS)}: bits behind the last code must be 0")
         if str(kept.dtype) != "int8" or kept.shape != (int(chosen.sum()),):
             raise PackageError(
-                f"tensor {name + KEPT!r}: is {kept.dtype} {list(kept.shape)}; allowed is int8 [{int(chosen.sum())}], a "
-                "code for each bit that is 1"
+                f"tensor {quoted(name + KEPT)}: is {kept.dtype} {list(kept.shape)}; allowed is int8 "
+                f"[{int(chosen.sum())}], a code for each bit that is 1"
             )
         if not kept.all():
-            raise PackageError(f"tensor {name + KEPT!r}: a code whose bit is 1 must not be 0")
+            raise PackageError(f"tensor {quoted(name + KEPT)}: a code whose bit is 1 must not be 0")
         codes = np.zeros(size, np.int8)
         codes[chosen[:size]] = kept
         plain[name] = codes.reshape(shape)

@@ -73,7 +73,7 @@ SELECTOR_SHIFT = Limit(
 SCORE_BITS = Limit(
     "class scores of any width",
     "class scores of at most 32 bits on the finest membrane grid of the network",
-    "class scores need {bits} bits, at most {most}",
+    "class scores need {bits} bits, at most {most}: {remedy}",
 )
 
 #: In the order of the page.

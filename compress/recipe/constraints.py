@@ -13,6 +13,7 @@ from spikewright.compress.methods.dimensions import Score
 from spikewright.compress.methods.plastic import NeuronKind
 from spikewright.compress.methods.quantise import candidates
 from spikewright.cost.work import Scheme
+from spikewright.echo import quoted
 from spikewright.models.data import UserPath
 from spikewright.models.neurons import Surrogate
 from spikewright.models.strict import Strict
@@ -113,7 +114,7 @@ class Tokens(Constraint):
     @classmethod
     def _is_a_share(cls, value: float | tuple[int, ...]) -> float | tuple[int, ...]:
         if isinstance(value, float) and not 0 < value < 1:
-            raise ValueError(f"must be above 0 and below 1, where nothing would go, not {value!r}")
+            raise ValueError(f"must be above 0 and below 1, where nothing would go, not {quoted(value)}")
         return value
 
     @field_validator("before")
@@ -313,7 +314,9 @@ class SearchedQuantisers(_Quantisers):
             raise ValueError(f"widths must be among {some}, those of {schemes}, not {strange[0]}")
         least = min(self.widths or had)
         if self.target_bits < least:
-            raise ValueError(f"target_bits must be at least {least}, the smallest width, not {self.target_bits!r}")
+            raise ValueError(
+                f"target_bits must be at least {least}, the smallest width, not {quoted(self.target_bits)}"
+            )
         return self
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from spikewright.echo import quoted
 from spikewright.models.nearest import unknown
 
 
@@ -24,12 +25,12 @@ def sentence(schema: type[BaseModel], error: ValidationError) -> str:
         fault = next((f for f in faults if len(f["loc"]) > len(place) + 1 and f["loc"][: len(place)] == place), fault)
     if fault["type"] == "invalid_key":
         where = ".".join(_follow(schema, fault["loc"][:-1])[0]) or "recipe"
-        return f"{where}: a key must be text, not {fault['input']!r}"
+        return f"{where}: a key must be text, not {quoted(fault['input'])}"
     path, models, here = _follow(schema, fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = list(dict.fromkeys(key for model in models for key in model.model_fields))
         near = difflib.get_close_matches(path[-1], known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+        hint = f"did you mean {quoted(near[0])}?" if near else f"known keys are {', '.join(known)}"
         return f"{'.'.join(path)}: unknown key; {hint}"
     where = ".".join(path) or "recipe"
     message = fault["msg"].removeprefix("Value error, ")

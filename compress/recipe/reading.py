@@ -12,6 +12,7 @@ from spikewright.compress.methods.quantise import QuantFormat
 from spikewright.compress.recipe.constraints import FRACTION_LIMIT, FixedQuantisers
 from spikewright.compress.recipe.errors import sentence
 from spikewright.compress.recipe.schema import Recipe, size_of
+from spikewright.echo import quoted
 from spikewright.errors import PlainError
 
 
@@ -31,12 +32,12 @@ def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, QuantFormat]:
     assert isinstance(quantisers, FixedQuantisers)
     for pattern in quantisers.layers:
         if not any(fnmatchcase(name, pattern) for name in layers):
-            raise RecipeError(f"quantisers.layers: {pattern!r} matches none of the layers {', '.join(layers)}")
+            raise RecipeError(f"quantisers.layers: {quoted(pattern)} matches none of the layers {', '.join(layers)}")
     formats, deciding, usual = {}, set(), default_fraction(recipe)
     for name in layers:
         matches = [pattern for pattern in quantisers.layers if fnmatchcase(name, pattern)]
         if not matches:
-            raise RecipeError(f"quantisers.layers: no pattern matches layer {name!r}; add '*' as the first one")
+            raise RecipeError(f"quantisers.layers: no pattern matches layer {quoted(name)}; add '*' as the first one")
         deciding.add(matches[-1])
         last = quantisers.layers[matches[-1]]
         fraction_bits = usual if last.fraction_bits is None else last.fraction_bits
@@ -47,8 +48,8 @@ def layer_formats(recipe: Recipe, layers: list[str]) -> dict[str, QuantFormat]:
     for pattern in quantisers.layers:
         if pattern not in deciding:
             raise RecipeError(
-                f"quantisers.layers: {pattern!r} decides for no layer: the last pattern that matches a layer decides, "
-                "so '*' stands first"
+                f"quantisers.layers: {quoted(pattern)} decides for no layer: the last pattern that matches a layer "
+                "decides, so '*' stands first"
             )
     return formats
 
@@ -66,7 +67,7 @@ def _check_keys(node: yaml.Node | None, known: set[int]) -> None:
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if (key.tag, key.value) in seen:
-                    raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+                    raise yaml.MarkedYAMLError(problem=f"{quoted(key.value)} stands twice", problem_mark=key.start_mark)
                 seen.add((key.tag, key.value))
             _check_keys(value, known)
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from spikewright.compress.methods.dimensions import shrunk_config
 from spikewright.compress.methods.tokens import filled, keep_counts
 from spikewright.compress.recipe.constraints import Constraints, ConvertedMasks, LotteryMasks, Teacher, Training
+from spikewright.echo import quoted
 from spikewright.models.convnets import ConvNetConfig
 from spikewright.models.data import Source, UserFiles, can_be_bent, parse_name
 from spikewright.models.factory import FactoryConfig, build_from_factory
@@ -50,7 +51,7 @@ class Recipe(Strict):
     @classmethod
     def _is_plain(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
-            raise ValueError(f"must be letters, digits, '.', '_' and '-' only, not {value!r}")
+            raise ValueError(f"must be letters, digits, '.', '_' and '-' only, not {quoted(value)}")
         return value
 
     @field_validator("model", mode="before")
@@ -98,7 +99,9 @@ class Recipe(Strict):
             raise ValueError(f"masks.rewind must be at most teacher.epochs = {self.teacher.epochs}, not {masks.rewind}")
         converts = isinstance(masks, ConvertedMasks)
         if masks and converts and family not in ("vgg", "resnet"):
-            raise ValueError(f"masks.method {masks.method!r} compresses an ANN into a vgg or resnet, not a {family}")
+            raise ValueError(
+                f"masks.method {quoted(masks.method)} compresses an ANN into a vgg or resnet, not a {family}"
+            )
         if family in ("vgg", "resnet") and not converts:
             raise ValueError(f"a {family} becomes an SNN by masks.method attention-guided or magnitude")
         given = [self.teacher.checkpoint, self.model.checkpoint if isinstance(self.model, FactoryConfig) else None]

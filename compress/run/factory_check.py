@@ -13,6 +13,7 @@ from spikewright.compress.methods.masks import prunable
 from spikewright.compress.methods.synapses import synapses
 from spikewright.compress.methods.tokens import TokenSelector
 from spikewright.compress.training.parallel import process_count
+from spikewright.echo import quoted
 from spikewright.models.factory import FactoryError, error_text
 from spikewright.models.graph import GraphOp, Result, Size, SpikingNetwork, graph_of
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
@@ -86,7 +87,9 @@ def _check_use(network: SpikingNetwork) -> None:
 
 def _check_size(size: object) -> None:
     if not isinstance(size, Size) or not all(type(value) is int and value > 0 for value in size):
-        raise FactoryError(f"its size must be a spikewright.models.graph.Size of whole numbers above 0, not {size!r}")
+        raise FactoryError(
+            f"its size must be a spikewright.models.graph.Size of whole numbers above 0, not {quoted(size)}"
+        )
 
 
 def check_network(network: SpikingNetwork, factory: str) -> None:
@@ -109,7 +112,7 @@ def check_network(network: SpikingNetwork, factory: str) -> None:
 
 
 def _refusal(factory: str, error: Exception) -> FactoryError:
-    return FactoryError(f"factory {factory!r}: {error if isinstance(error, FactoryError) else error_text(error)}")
+    return FactoryError(f"factory {quoted(factory)}: {error if isinstance(error, FactoryError) else error_text(error)}")
 
 
 def check_training(

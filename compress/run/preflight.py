@@ -18,6 +18,7 @@ from spikewright.compress.run.factory_check import check_network, check_training
 from spikewright.compress.run.rehearsal import rehearsed_package
 from spikewright.compress.run.stages.run import task_of
 from spikewright.compress.training.parallel import process_count, without_gpu
+from spikewright.echo import quoted
 from spikewright.models.factory import FactoryConfig, build_from_factory
 from spikewright.models.package import Package
 from spikewright.models.task import Task
@@ -82,7 +83,9 @@ def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, T
         if isinstance(recipe.model, FactoryConfig):
             check_network(network, recipe.model.factory)
         if tokens is not None and tokens.method != "learned":
-            raise RecipeError(f"tokens.method {tokens.method!r} is a control for benchmarks; no package can hold it")
+            raise RecipeError(
+                f"tokens.method {quoted(tokens.method)} is a control for benchmarks; no package can hold it"
+            )
         task = task_of(recipe)
         _check_processes(recipe, task)
         if isinstance(recipe.model, FactoryConfig):
@@ -105,7 +108,9 @@ def checked(path: Path | str, witness: Witness | None = None) -> tuple[Recipe, T
 def check_folder(out: Path) -> None:
     """RecipeError where a run would write among things that are not its own."""
     if re.search(r"[\x00-\x1f\ud800-\udfff]", str(out)):
-        raise RecipeError(f"{str(out)!r} cannot be the folder of a run: it must be UTF-8 without control characters")
+        raise RecipeError(
+            f"{quoted(str(out))} cannot be the folder of a run: it must be UTF-8 without control characters"
+        )
     if out.exists() and not out.is_dir():
         raise RecipeError(f"{out} is a file: name a folder for the run")
     stages = out / "stages"

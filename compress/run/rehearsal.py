@@ -36,6 +36,7 @@ from spikewright.compress.recipe.fractions import with_fractions
 from spikewright.compress.recipe.reading import RecipeError, layer_formats
 from spikewright.compress.recipe.schema import Recipe
 from spikewright.cost.storage import average_bits
+from spikewright.echo import quoted
 from spikewright.models.convnets import ConvNet
 from spikewright.models.factory import FactoryConfig, error_text
 from spikewright.models.graph import SpikingNetwork
@@ -78,7 +79,7 @@ def rehearsed_package(recipe: Recipe, task: Task) -> Package:
     except Exception as error:
         if not isinstance(recipe.model, FactoryConfig):
             raise
-        text = f"the quantised network of factory {recipe.model.factory!r} fails: {error_text(error)}"
+        text = f"the quantised network of factory {quoted(recipe.model.factory)} fails: {error_text(error)}"
         raise RecipeError(text) from None
 
 
@@ -124,7 +125,7 @@ def expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Quant
     if quantisers.target_bits > most:
         raise RecipeError(
             f"quantisers.target_bits must be at most {math.floor(1e3 * most) / 1e3}, the average at the greatest "
-            f"width, not {quantisers.target_bits!r}"
+            f"width, not {quoted(quantisers.target_bits)}"
         )
     for fmt in possible:  # the widest that all layers may have, and the next for as many as the target allows
         least = average(dict.fromkeys(names, fmt))
@@ -135,5 +136,5 @@ def expected_formats(recipe: Recipe, network: SpikingNetwork) -> dict[str, Quant
             return with_fractions(network, recipe, mixes[fitting - 1])
     raise RecipeError(
         f"quantisers.target_bits must be at least {math.ceil(1e3 * least) / 1e3}, the least average with the "
-        f"{SHORTCUT_FORMAT.bits} bits of shortcuts, not {quantisers.target_bits!r}"
+        f"{SHORTCUT_FORMAT.bits} bits of shortcuts, not {quoted(quantisers.target_bits)}"
     )

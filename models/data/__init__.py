@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+from spikewright.echo import quoted
 from spikewright.models.data.clutter import clutter_digits
 from spikewright.models.data.codes import count_table, encode, input_table
 from spikewright.models.data.digits import FOLDS, digits
@@ -56,11 +57,13 @@ def parse_name(name: str) -> tuple[str, int | None]:
     """Set and fold of a name, ``SET`` or ``SET:k``; DataError if there is no such set or fold."""
     known, colon, fold = name.partition(":")
     if known in PUBLISHED:
-        raise DataError(f"data {name!r} is not at hand: name the folder of its files, {{set: {known}, folder: DIR}}")
+        raise DataError(
+            f"data {quoted(name)} is not at hand: name the folder of its files, {{set: {known}, folder: DIR}}"
+        )
     if known not in _AT_HAND:
         raise DataError(unknown("data set", known, sorted(_AT_HAND)))
     if colon and (not fold.isdecimal() or int(fold) >= FOLDS):
-        raise DataError(f"the fold in data {name!r} must be from 0 to {FOLDS - 1}")
+        raise DataError(f"the fold in data {quoted(name)} must be from 0 to {FOLDS - 1}")
     return known, int(fold) if colon else None
 
 

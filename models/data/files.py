@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.echo import quoted
 from spikewright.models.data.augment import mirrored, moved
 from spikewright.models.data.cut import cut
 from spikewright.models.data.published import PUBLISHED, Pictures
@@ -64,7 +65,7 @@ def _dataset(name: str, train: Labelled, test: Labelled, *, counts: bool, flip: 
     if test_shape != train_shape:
         raise DataError(f"{name}: the test images are {test_shape}; allowed is {train_shape}, as those of training")
     if odd := set(train.classes) ^ set(test.classes):
-        raise DataError(f"{name}: class {min(odd)!r} is not in both the training and the test images")
+        raise DataError(f"{name}: class {quoted(min(odd))} is not in both the training and the test images")
     height, width, channels = train_shape[-3:]
     if shift >= min(height, width):
         raise DataError(f"{name}: shift must be below the images' {height}×{width} pixels, not {shift}")

@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from spikewright.echo import quoted
 from spikewright.models.data.published import PUBLISHED, Pictures
 from spikewright.models.nearest import unknown
 from spikewright.models.strict import Strict
@@ -35,11 +36,11 @@ from spikewright.models.strict import Strict
 def _absolute(value: str, info: ValidationInfo) -> str:
     """A path as an absolute one; a relative one begins at the validation context's ``folder``, the recipe's."""
     if re.search(r"[\x00-\x1f]", value):
-        raise ValueError(f"{value!r} is no path: it holds control characters")
+        raise ValueError(f"{quoted(value)} is no path: it holds control characters")
     try:
         own = Path(value).expanduser()
     except RuntimeError:
-        raise ValueError(f"{value!r} begins at the home of a user whom this machine does not know") from None
+        raise ValueError(f"{quoted(value)} begins at the home of a user whom this machine does not know") from None
     return os.path.abspath(Path((info.context or {}).get("folder", "."), own))
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.echo import quoted
 from spikewright.models.formats.errors import FormatError
 from spikewright.models.formats.events import Events
 from spikewright.models.formats.files import read_bytes, read_lines
@@ -156,15 +157,19 @@ def read_labels(path: Path | str) -> list[Gesture]:
     path = Path(path)
     (_, names), *rows = read_lines(path) or [(0, "")]
     if not names.startswith("class,"):
-        raise FormatError.at(path, f"is {names!r}; allowed is class,startTime_usec,endTime_usec as the first line", 0)
+        raise FormatError.at(
+            path, f"is {quoted(names)}; allowed is class,startTime_usec,endTime_usec as the first line", 0
+        )
     gestures = []
     for offset, row in rows:
         fields = row.split(",")
         if len(fields) != 3 or not all(re.fullmatch(r"\s*[0-9]{1,18}\s*", field, re.ASCII) for field in fields):
-            raise FormatError.at(path, f"is {row!r}; allowed are class, start and end, whole numbers", offset)
+            raise FormatError.at(path, f"is {quoted(row)}; allowed are class, start and end, whole numbers", offset)
         number, start, end = map(int, fields)
         if not 1 <= number <= GESTURES or end <= start:
-            raise FormatError.at(path, f"is {row!r}; allowed are classes 1 to {GESTURES} and start before end", offset)
+            raise FormatError.at(
+                path, f"is {quoted(row)}; allowed are classes 1 to {GESTURES} and start before end", offset
+            )
         gestures.append(Gesture(number - 1, start, end))
     if not gestures:
         raise FormatError.at(path, "names no gesture; allowed is one a line", 0)

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from spikewright.echo import quoted
 from spikewright.models.formats.aedat import SIDE, read_aedat2, read_aedat31, read_labels
 from spikewright.models.formats.cifar import CIFAR10_CLASSES
 from spikewright.models.formats.errors import FormatError
@@ -69,7 +70,7 @@ def _trials(listed: Path) -> tuple[Sample, ...]:
     for offset, name in read_lines(listed):
         path = listed.parent / name
         if os.path.basename(name) != name or path.suffix != ".aedat" or not os.path.isfile(path):
-            raise FormatError.at(listed, f"is {name!r}; allowed are the .aedat files next to this one", offset)
+            raise FormatError.at(listed, f"is {quoted(name)}; allowed are the .aedat files next to this one", offset)
         gestures = read_labels(path.with_name(f"{path.stem}_labels.csv"))
         samples += (Sample(path, gesture.label, gesture.start, gesture.end) for gesture in gestures)
     if not samples:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikewright.echo import quoted
 from spikewright.models.formats.errors import FormatError
 from spikewright.models.formats.files import files_of, read_lines, within
 from spikewright.models.formats.image_folder import read_images
@@ -39,7 +40,7 @@ def _classes(path: Path) -> tuple[str, ...]:
         if wnid in classes:
             raise FormatError.at(path, f"{wnid} stands here a second time; allowed is each class once", offset)
         if os.path.basename(wnid) != wnid:
-            raise FormatError.at(path, f"{wnid!r} is no name of a class", offset)
+            raise FormatError.at(path, f"{quoted(wnid)} is no name of a class", offset)
         classes[wnid] = len(classes)
     if not classes:
         raise FormatError.at(path, "names no class; allowed is one a line", 0)
@@ -64,9 +65,11 @@ def _validation(root: Path, classes: tuple[str, ...]) -> Labelled:
     for offset, line in read_lines(listed):
         name, *fields = line.split("\t")
         if not fields or os.path.basename(name) != name:
-            raise FormatError.at(listed, f"is {line!r}; allowed are file, class and box, separated by tabs", offset)
+            raise FormatError.at(
+                listed, f"is {quoted(line)}; allowed are file, class and box, separated by tabs", offset
+            )
         if fields[0] not in numbers:
-            raise FormatError.at(listed, f"class {fields[0]!r}; allowed are those of wnids.txt", offset)
+            raise FormatError.at(listed, f"class {quoted(fields[0])}; allowed are those of wnids.txt", offset)
         paths.append(root / "val" / "images" / name)
         labels.append(numbers[fields[0]])
     if not paths:

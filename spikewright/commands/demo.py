@@ -10,6 +10,7 @@ from spikewright.boards.registry import load_board
 from spikewright.commands.common import UserError, err, fail, new_table, out, plain_errors, show
 from spikewright.commands.compare import mismatch_sentence, run_compare
 from spikewright.commands.generate import run_generate
+from spikewright.echo import quoted
 
 if TYPE_CHECKING:
     from spikewright.flow.report import Report
@@ -48,7 +49,7 @@ def find_package(model: str) -> Path:
         if path.is_file():
             return path
     known = sorted(path.parent.name for path in PACKAGES.glob("*/package.safetensors"))
-    raise UserError(f"there is no package {model!r}: the committed ones are {', '.join(known) or '(none here)'}")
+    raise UserError(f"there is no package {quoted(model)}: the committed ones are {', '.join(known) or '(none here)'}")
 
 
 def show_report(report: "Report") -> None:

@@ -8,6 +8,7 @@ from spikewright.compress.networks.export import export_package
 from spikewright.compress.recipe.schema import Recipe
 from spikewright.compress.run.rehearsal import rehearse
 from spikewright.compress.training.loop import norms
+from spikewright.echo import quoted
 from spikewright.models.factory import FactoryConfig, FactoryError, error_text
 from spikewright.models.package import Package
 from spikewright.models.task import Task
@@ -34,6 +35,6 @@ def check_described(recipe: Recipe, task: Task, _expected: Package | None = None
         assert_same(network, package, images, task.inputs(images))
     except WitnessError as error:
         text = f"run and describe tell two networks: {error}"
-        raise FactoryError(f"factory {recipe.model.factory!r}: {text}") from None
+        raise FactoryError(f"factory {quoted(recipe.model.factory)}: {text}") from None
     except Exception as error:
-        raise FactoryError(f"factory {recipe.model.factory!r}: {error_text(error)}") from None
+        raise FactoryError(f"factory {quoted(recipe.model.factory)}: {error_text(error)}") from None

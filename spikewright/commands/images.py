@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from spikewright.commands.common import UserError
-from spikewright.echo import short
+from spikewright.echo import quoted, short
 from spikewright.models.package import Package
 
 if TYPE_CHECKING:  # else the commands that need no data would load PyTorch's and scikit-learn's modules
@@ -67,7 +67,8 @@ def _dataset_at_hand(name: str | None) -> "Dataset":
         return load(name)
     except DataError:
         raise UserError(
-            f"the package's data set {name!r} is not at hand: give its recipe or images, --input RECIPE.yaml or X.npy"
+            f"the package's data set {quoted(name)} is not at hand: give its recipe or images, --input RECIPE.yaml or "
+            "X.npy"
         ) from None
 
 

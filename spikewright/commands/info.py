@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from spikewright.commands.common import heading, new_table, out, plain_errors
+from spikewright.echo import shown
 
 
 @plain_errors
@@ -21,7 +22,8 @@ def info(package: Annotated[Path, typer.Argument(help="Model package (.safetenso
     network, value_shapes, formats = read.network, shapes(read.network), weight_formats(read.network)
     image = network.input
     text = f": {network.steps} time steps, images {image.height}x{image.width}x{image.channels} of {image.bits} bits"
-    out.print(heading(network.name, f"{text}, data set {network.data or '(none)'}"))
+    data = "(none)" if network.data is None else shown(network.data)
+    out.print(heading(shown(network.name), f"{text}, data set {data}"))
     table = new_table("layer", "kind", "from", "tokens", "channels", "weights", "kept", "bits")
     for op in network.ops:
         shape = value_shapes.get(op.name)

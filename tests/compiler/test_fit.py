@@ -16,6 +16,7 @@ from spikewright.compiler.target.memories import block_ram, memories
 from spikewright.compiler.target.structure import Shape
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.elaborate import elaborate
+from spikewright.sim.stimulus.random_draft import draft_package
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
 
 SPEC = NetworkSpec(height=8, width=8, dim=24, heads=2, depth=2, pools=(False, True, False, False), selectors=((1, 9),))
@@ -103,3 +104,12 @@ def test_nobody_is_given_a_shape_that_may_miss_the_clock_unasked(graph):
 
 def choice_cycles(choice):
     return sum(draft.cycles for draft in choice.lowered.descriptors)
+
+
+def test_an_image_that_no_board_holds_is_refused_before_anything_is_lowered(monkeypatch):
+    monkeypatch.setattr("spikewright.compiler.fit.lower", None)
+    spec = NetworkSpec(height=1024, width=1024, dim=8, heads=1, depth=0, pools=(True,) * 4)
+    package = draft_package(np.random.default_rng(1), spec, "large")
+    text = "^the network is too large for ulx3s-85f: what sps0 reads and makes alone needs 683 block RAMs"
+    with pytest.raises(FitError, match=text):
+        choose(planned_graph(package), FAMILY.device(BOARD))

@@ -1,6 +1,6 @@
-"""The files that the tests of models/formats/ write serve the tests of models/data/ too."""
+"""What several tests of this room use: files of data sets, and a network with every op."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "formats"))
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("formats", "package")]
