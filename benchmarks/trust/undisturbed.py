@@ -100,7 +100,7 @@ def _result(place: Place, name: str, *, clean: bool = True) -> tuple[dict[str, b
     if clean:
         _begin(place, name)
     start = time.monotonic()
-    process = place.start(_words(place, name))
+    process = place.start(_words(place, name), **_cache(place, name))
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, (name, out, err)
     return _bytes(place), time.monotonic() - start
@@ -109,12 +109,16 @@ def _result(place: Place, name: str, *, clean: bool = True) -> tuple[dict[str, b
 def _begin(place: Place, name: str) -> None:
     place.fresh(PACKAGES[1] if name in ("generate", "demo") else PACKAGES[0])
     shutil.rmtree(place.folder / "run", ignore_errors=True)
-    if name == "simulate":  # whose time is then that of its simulator's build, most of it
-        shutil.rmtree(place.folder / "simulators", ignore_errors=True)
+    shutil.rmtree(place.folder / "cold", ignore_errors=True)
 
 
 def _words(place: Place, name: str) -> list[str]:
     return place.words(name, PACKAGES[0] if name in ("generate", "demo") else 5)
+
+
+def _cache(place: Place, name: str) -> dict[str, str]:
+    """``simulate`` builds its simulator each time, so that kills meet that, too."""
+    return {"SPIKEWRIGHT_BUILDS": str(place.folder / "cold")} if name == "simulate" else {}
 
 
 def _bytes(place: Place) -> dict[str, bytes]:
@@ -133,7 +137,7 @@ def _kill(place: Place, name: str, victim: str, moment: float, rng: random.Rando
     """Start a command, kill it or one of its programs, and wait for the end of all; what was wrong, and when it was."""
     _begin(place, name)
     before, mark = _bytes(place), f"{os.getpid()}-{rng.random()}"
-    process = place.start(_words(place, name), **{MARK: mark})
+    process = place.start(_words(place, name), **{MARK: mark}, **_cache(place, name))
     start = time.monotonic()
     time.sleep(moment)
     if victim == "child":

@@ -69,13 +69,14 @@ def run_pieces(
     with scratch(network.work) as folder, ThreadPoolExecutor(1) as pool, programs() as own:
 
         def simulate_piece(number: int, first: int) -> Piece:
-            return _simulate(network, built, images, first, size, folder, replace(options, seed=options.seed + number))
+            seeded = replace(options, seed=options.seed + number)
+            return own.call(_simulate, network, built, images, first, size, folder, seeded)
 
-        running = pool.submit(own.call, simulate_piece, *starts[0])
+        running = pool.submit(simulate_piece, *starts[0])
         for following in [*starts[1:], None]:
             piece = running.result()
             if following is not None:
-                running = pool.submit(own.call, simulate_piece, *following)
+                running = pool.submit(simulate_piece, *following)
             yield piece
 
 

@@ -137,8 +137,8 @@ def simulate(
         raise ValueError(f"{count} images of {size} bytes are above {image_memory(size)} bytes a run")
     limit = 4 * trace_map.predicted + 8 * size + 10_000
     (folder / "images.hex").write_text("\n".join(f"{byte:02x}" for byte in images.reshape(-1).tolist()) + "\n")
-    trace, results, records = (folder / name for name in ("trace.bin", "results.hex", "records.hex"))
-    for file in (trace, results, records):  # of the run before
+    trace, results, counted = (folder / name for name in ("trace.bin", "results.hex", "records.hex"))
+    for file in (trace, results, counted):  # of the run before
         file.unlink(missing_ok=True)
     run = built.run(
         "spikewright.sim.benches.accelerator_test",
@@ -164,7 +164,7 @@ def simulate(
     if options.waves:
         check_room(folder)  # no program tells whether they are whole
     if options.tracing:
-        _check_trace(trace, records, trace_map.lanes)
+        _check_trace(trace, counted, trace_map.lanes)
     data = np.array([int(row[0], 16) for row in rows], np.int64).reshape(count, words)
     scores = data[:, :classes]
     scores = scores - ((scores >> (WORD_BITS - 1)) << WORD_BITS)

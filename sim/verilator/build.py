@@ -94,7 +94,7 @@ def build(
     built = Built(top, folder, waves, timing)
     locks = build_dir / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with hold(locks / f"{top}-{key}"):
+    with hold(locks / f"{top}-{key}", remove=True):
         if (folder / top).is_file():
             sweep(build_dir)
             return built

@@ -102,7 +102,7 @@ def copied(build, disk):
 @pytest.mark.parametrize("command", ["simulate", "compare"])
 def test_a_simulation(command, build, images, disk, fails_then_works):
     place = copied(build, disk)
-    left = (0, 20_000, 150_000) if command == "simulate" else (0, 150_000, 700_000)
+    left = (0, 8_000, 30_000) if command == "simulate" else (0, 150_000, 700_000)
     fails_then_works(disk, place, [command, place, "--input", images], *left)
 
 
