@@ -27,21 +27,28 @@ TRIALS = 400
 
 def ladder_part(part: Part) -> tuple[Tally, Files]:
     """The counts, and the files of what failed."""
-    tally, files = Tally(), Files()
-    kinds: set[str] = set()
+    tally, files, kinds = Tally(), Files(), set[str]()
     for number in range(part.first, part.first + part.count):
-        case = graph_case(part.seed, part.profile, number)
-        judgement = climb(case.package, case.images, case.target)
-        tally.add(judgement, case.package)
-        if judgement.failed:
-            if (kind := f"{judgement.verdict}: {judgement.kind}") not in kinds:  # one of a kind is shrunk in each part
-                kinds.add(kind)
-                small = shrink(case, partial(_fails_as, judgement), TRIALS)
-                judgement = climb(small.package, small.images, small.target)
-                files |= case_files(f"{part.seed}-{number}", case, small)
-                case = small
-            tally.failures.append(failure(f"{part.seed}-{number}", part, judgement, case))
+        count_climb(part, f"{part.seed}-{number}", graph_case(part.seed, part.profile, number), tally, files, kinds)
     return tally, files
+
+
+def count_climb(part: Part, number: str, case: Case, tally: Tally, files: Files, kinds: set[str]) -> Judgement:
+    """Climb the ladder with a graph and count it; if it fails, shrink the first of its kind in this part.
+
+    kinds: those that were shrunk.
+    """
+    judgement = climb(case.package, case.images, case.target)
+    tally.add(judgement, case.package)
+    if judgement.failed:
+        told, small = judgement, case
+        if (kind := f"{judgement.verdict}: {judgement.kind}") not in kinds:
+            kinds.add(kind)
+            small = shrink(case, partial(_fails_as, judgement), TRIALS)
+            told = climb(small.package, small.images, small.target)
+            files |= case_files(number, case, small)
+        tally.failures.append(failure(number, part, told, small))
+    return judgement
 
 
 def graph_case(seed: int, profile: str, number: int) -> Case:

@@ -21,11 +21,11 @@ from spikewright.models.package import Compare, Reset
 from spikewright.sim.accelerator.compare import Comparison, compare
 from spikewright.sim.accelerator.run import SimulatedNetwork
 from spikewright.sim.accelerator.simulator import RunOptions, build_simulator
-from spikewright.sim.campaign.ladder import Files, case_files, failure
+from spikewright.sim.campaign.ladder import Files, case_files, count_climb, failure
 from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.shrink import Case, shrink
 from spikewright.sim.campaign.tally import Tally, layers_of
-from spikewright.sim.campaign.trial import Judgement, Verdict, climb, error_kind, error_text
+from spikewright.sim.campaign.trial import Judgement, Verdict, error_kind, error_text
 from spikewright.sim.stimulus.graph_profile import PROFILES, Profile
 from spikewright.sim.stimulus.random_graphs import random_graph
 from spikewright.sim.stimulus.random_shapes import spread_shape
@@ -37,6 +37,8 @@ Array = np.ndarray
 DRAWS = 8
 #: Cases tried while a failing network is shrunk; each is a run of the simulator.
 TRIALS = 60
+#: Longest simulation of a network, in cycles: about half a minute.
+MOST_CYCLES = 2_000_000
 #: Membrane grids of structures in turn: a structure has one for all its networks.
 GRIDS = (6, 4, 8, 10)
 
@@ -68,6 +70,7 @@ def rtl_part(part: Part, *, optimise: str = "-O1") -> tuple[Tally, Files]:
         judgement, seen = run_member(member.case, structure, built, stall)
         counts += seen
         if judgement is not None:
+            tally.verdicts.update({Verdict.ACCEPTED.value: -1, judgement.verdict.value: 1})
             fails = partial(_fails_as, judgement, structure, built, stall)
             small = shrink(replace(member.case, target=structure), fails, TRIALS)
             files |= case_files(member.number, member.case, small)
@@ -79,24 +82,24 @@ def rtl_part(part: Part, *, optimise: str = "-O1") -> tuple[Tally, Files]:
 def _members(part: Part, shape: Shape, tally: Tally, files: Files) -> list[Member]:
     """Lively networks that the shape takes at one membrane grid; all of them are counted on the ladder."""
     profile = narrowed(PROFILES[part.profile], part.first)
-    members: list[Member] = []
+    members, kinds = list[Member](), set[str]()
     for index in range(part.count * DRAWS):
         if len(members) == part.count:
             break
         graph = random_graph([part.seed, part.first, index], profile)
         number, case = f"{part.seed}-{part.first}-{index}", Case(graph.package, graph.images, shape)
-        judgement = climb(case.package, case.images, shape)
-        tally.add(judgement, case.package)
-        if judgement.failed:
-            files |= case_files(number, case, case)
-            tally.failures.append(failure(number, part, judgement, case))
+        judgement = count_climb(part, number, case, tally, files, kinds)
         if judgement.verdict is not Verdict.ACCEPTED or _silent(judgement, case):
             continue
         try:
             program = assemble(lower(planned_graph(case.package), shape, profile.most_fraction_bits))
-            members.append(Member(number, case, program))
         except PlainError:
-            tally.verdicts["not at the structure's grid"] += 1
+            tally.verdicts["not on the structure's grid"] += 1
+            continue
+        if program.trace_map.predicted * len(case.images) > MOST_CYCLES:
+            tally.verdicts["too long on RTL"] += 1
+            continue
+        members.append(Member(number, case, program))
     return members
 
 
