@@ -14,6 +14,7 @@ import numpy as np
 from spikewright.compiler.front.ir import Graph, Value
 from spikewright.compiler.lower.lowered import Lowered
 from spikewright.compiler.lower.lowering import lower
+from spikewright.compiler.lower.plan import routing_of
 from spikewright.compiler.measure import measure
 from spikewright.compiler.target.device import Device, LutModel
 from spikewright.compiler.target.memories import block_ram
@@ -237,11 +238,11 @@ def _refuse_early(graph: Graph, device: Device, steps: int) -> None:
         weights = weighted.weights
         index = max(1, (weights.codes[0].size - 1).bit_length() - 4)  # of one bank, at most sixteen banks
         bits += int(np.count_nonzero(weights.codes)) * (weights.bits + index)
-    needs = {"its weights": bits}
+    needs, fused = {"its weights": bits}, routing_of(graph).fused
     for op in graph.ops:
         # all of what these read is there until all that they make is; an add is done as its spikes are made
         if op.kind in ("conv", "pool", "linear"):
-            stored = {*op.inputs, op.name} - {*graph.additions, graph.ops[-1].name}
+            stored = {*op.inputs, op.name} - {*fused, graph.ops[-1].name}
             needs[f"what {op.name} reads and makes"] = sum(_least_bits(graph.values[name], steps) for name in stored)
     largest = max(needs, key=lambda what: needs[what])
     blocks = -(-needs[largest] // device.ram.bits)
