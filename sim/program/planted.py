@@ -86,7 +86,8 @@ def _missing(where: Callable[[DescriptorDraft], bool]) -> Fault:
 
 
 def _is_halo(draft: DescriptorDraft) -> bool:
-    return draft.kind is Kind.MOVE and draft.addresses["source"][0] == draft.addresses["target"][0]
+    alike = draft.kind is Kind.MOVE and draft.addresses["source"][0] == draft.addresses["target"][0]
+    return alike and "table" not in draft.addresses  # that of a selector's plan: a compaction in place
 
 
 def _tap(**changes: Callable[[int], int]) -> Fault:
@@ -238,6 +239,7 @@ FAULTS: Mapping[str, Fault] = {
     "an input one position off": _address("in_base", 1, lambda draft: draft.fields["rows"] > 1),
     "a stream one word off": _address("capture_base", 1, lambda draft: True),
     "a missing halo": _missing(_is_halo),
+    "a missing compaction": _missing(lambda draft: draft.kind is Kind.MOVE and "table" in draft.addresses),
     "a tap turned too far": _tap(rotate=lambda n: n + 1),
     "a tap one word off": _tap(source=lambda n: n + 1),
     "a lane mask with a lane too few": _mask,
