@@ -18,6 +18,7 @@ from spikewright.hdl.mover import Mover
 from spikewright.hdl.nest import LoopNest
 from spikewright.hdl.neurons import NeuronControl
 from spikewright.hdl.pot import PotMultiplier
+from spikewright.hdl.program import ProgramMemory
 from spikewright.hdl.selector import TokenSelector
 from spikewright.hdl.writeback import ResidualCapture, WriteBack
 
@@ -30,6 +31,10 @@ class Blocks:
     """The blocks of an accelerator whose models the interpreter is built on."""
 
     structure: Structure
+
+    @cached_property
+    def program(self) -> ProgramMemory:
+        return ProgramMemory(structure=self.structure)
 
     @cached_property
     def loader(self) -> PixelLoader:

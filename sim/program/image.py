@@ -21,7 +21,6 @@ from spikewright.compiler.target.memories import (
 from spikewright.compiler.target.rows import count_row, entry_row, neuron_row, tap_row
 from spikewright.compiler.target.structure import Structure
 from spikewright.cost.rows import ROW_ENTRIES
-from spikewright.hdl.program import ProgramMemory
 from spikewright.sim.program.blocks import Blocks
 
 Array = np.ndarray
@@ -94,7 +93,7 @@ def lanes_of(words: Sequence[int], lanes: int) -> Array:
 
 def _descriptors(structure: Structure, words: Sequence[int]) -> list[tuple[Kind, dict[str, int]]]:
     descriptors = []
-    for packed in ProgramMemory(structure=structure).model(words):
+    for packed in Blocks(structure).program.model(words):
         kind, position, fields = Kind(packed & (1 << KIND_BITS) - 1), 0, {}
         for name, width in layout(kind, structure).items():
             fields[name] = packed >> position & (1 << width) - 1
