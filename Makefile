@@ -50,7 +50,7 @@ format: $(FULL)  ## let ruff lay out the code
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bench: $(FULL)  ## the figures of docs/results.md, each by its command (5 min; an hour with BENCH_ARGS=all)
+bench: $(FULL)  ## the figures of docs/results.md, each by its command (5 min; hours with BENCH_ARGS=all)
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 constraints: $(FULL)  ## pin what is installed now

@@ -30,7 +30,6 @@ WAYS = {
 
 def worker_rows() -> list[Row]:
     """One row: how many ways gave the report of the first."""
-    shutil.rmtree(WORK, ignore_errors=True)
     ways = [way for way in WAYS if importlib.util.find_spec("ray") or not way.startswith("ray")]
     reports = {way: report_bytes(way) for way in ways}
     equal = sum(report is not None and report == reports["1-process"] for report in reports.values())
@@ -46,6 +45,7 @@ def report_bytes(way: str) -> bytes | None:
     """The report of a campaign that ran that way; None where there is none, or no worker could be killed."""
     words, kill = WAYS[way]
     folder = WORK / way
+    shutil.rmtree(folder, ignore_errors=True)
     command_line = [sys.executable, "-m", "spikewright", "campaign", "--graphs", str(GRAPHS), *words, "-o", str(folder)]
     with subprocess.Popen(command_line, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         if kill and not _kill_a_worker(process, folder):

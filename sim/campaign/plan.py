@@ -78,9 +78,8 @@ class Part:
 @cache
 def sources() -> str:
     """Hash of the project's Python and Verilog: parts done by other sources do not belong together."""
-    root = Path(campaign.__file__).resolve().parents[2]
+    base = Path(campaign.__file__).resolve().parents[2]  # of the rooms, in a clone as in a wheel
     rooms = ("models", "cost", "compiler", "hdl", "sim")
-    base = root if (root / "models").is_dir() else root / "spikewright"
     digest = hashlib.sha256(metadata.version("torch").encode())
     for file in sorted(
         file for room in rooms for file in (base / room).rglob("*") if file.suffix in (".py", ".v", ".sv")

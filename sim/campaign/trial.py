@@ -106,10 +106,11 @@ def refusal_kind(text: str, package: Package) -> str:
 
 
 def error_kind(error: BaseException) -> str:
-    """Class of an error, and the last place of the project's own that it came through."""
+    """Class of an error, the last place of the project's own that it came through, its text without numbered words."""
     frames = _frames(error)
     where = f" in {Path(frames[-1].filename).name}, {frames[-1].name}" if frames else ""
-    return f"{type(error).__name__}{where}"
+    text = re.sub(r"-?[\w.-]*\d[\w.-]*", "N", str(error).partition("\n")[0])
+    return f"{type(error).__name__}{where}: {text[:120]}"
 
 
 def error_text(error: BaseException) -> str:

@@ -17,7 +17,7 @@ def campaign(
     profile: Annotated[
         str, typer.Option(help="'supported': what docs/supported.md says is taken; 'whole': the whole package format.")
     ] = "supported",
-    workers: Annotated[int | None, typer.Option(help="Processes [the cores of this machine].")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; one for each core if not given.")] = None,
     ray: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster instead, or 'local'; needs the extra 'distributed'.")
     ] = None,

@@ -83,13 +83,13 @@ def test_an_error_that_is_no_sentence_is_a_traceback():
         name = "broken"
 
         def mismatch(self, climb):
-            return {}["nothing"]
+            return {}["conv7"]
 
     case = graph_case(2, "supported", 0)
     outcome = climb(case.package, case.images, None, front=[Broken()])
     assert outcome.verdict is Verdict.TRACEBACK
-    assert outcome.kind == "KeyError in test_ladder.py, mismatch"
-    assert outcome.detail.splitlines()[-1] == "KeyError: 'nothing'"
+    assert outcome.kind == "KeyError in test_ladder.py, mismatch: 'N'"
+    assert outcome.detail.splitlines()[-1] == "KeyError: 'conv7'"
     assert "/" not in outcome.detail.splitlines()[0]
 
 
