@@ -32,7 +32,7 @@ class Shape:
     skip: bool = True
 
     def __post_init__(self) -> None:
-        for name, low, high in (("tokens", 2, 256), ("steps", 2, 16), ("banks", 1, 16), ("streams", 1, 2)):
+        for name, low, high in (("tokens", 2, 256), ("steps", 1, 16), ("banks", 1, 16), ("streams", 1, 2)):
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high:
                 raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")

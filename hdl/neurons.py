@@ -158,9 +158,10 @@ class NeuronControl(wiring.Component):
         # done comes from far away, and shift, step and parameters go far: each through a register of its own
         begun, active = Signal(), Signal()
         m.d.sync += begun.eq(self.done)
-        step = Signal(range(shape.steps))
+        indices = range(max(2, shape.steps))  # no signal without bits
+        step = Signal(indices)
         group = Signal(s.loop_bits)
-        row = Signal(range(shape.steps))
+        row = Signal(indices)
         halvings = Signal(5)
         halving = Signal()
         run = Signal()

@@ -12,12 +12,12 @@ _MOST_TOKENS, _MOST_STEPS, _MOST_BANKS = 64, 8, 8
 
 
 def random_shape(rng: Rng) -> Shape:
-    """Any shape: 2 to 64 token slots, small ones rather, 2 to 8 steps, 1 to 8 banks, one or two streams."""
+    """Any shape: 2 to 64 token slots, small ones rather, 1 to 8 steps, 1 to 8 banks, one or two streams."""
     tokens = int(rng.integers(2, (9, 17, 33, _MOST_TOKENS + 1)[rng.integers(4)]))
     banks = int(rng.integers(1, _MOST_BANKS + 1))
     return Shape(
         tokens=tokens,
-        steps=int(rng.integers(2, _MOST_STEPS + 1)),
+        steps=int(rng.integers(1, _MOST_STEPS + 1)),
         banks=banks,
         streams=1 + int(banks > 1 and rng.integers(2)),
         skip=bool(rng.integers(2)),
@@ -33,7 +33,7 @@ def spread_shape(rng: Rng, number: int) -> Shape:
     tokens = int(rng.integers(1, 9)) * 2
     return Shape(
         tokens=tokens + number // 2 % 2,
-        steps=2 + number % (_MOST_STEPS - 1),
+        steps=1 + number * 3 % _MOST_STEPS,
         banks=banks,
         streams=1 + int(banks > 1 and (number // 2 + number // _MOST_BANKS) % 2),
         skip=bool((number + number // _MOST_BANKS) % 2),

@@ -61,6 +61,16 @@ def test_wrong_counters_are_told(what, monkeypatch):
     assert seen["exact"] == 1
 
 
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_random_graphs_are_exact(number):
+    """Four graphs that are no Spikformer on each of three structures: skipping off and on, one and two streams."""
+    tally, _ = rtl_part(Part(1, "supported", "rtl", number, 4), optimise="-O0")
+    (structure,) = tally.structures
+    assert not tally.failures
+    assert (structure["networks"], structure["exact"]) == (4, 4)
+    assert structure["pairs" if structure["skip"] else "predicted"] == 4
+
+
 def test_structures_differ_in_their_neurons():
     profiles = [rtl.narrowed(PROFILES["supported"], number) for number in range(8)]
     assert len({(profile.resets, profile.compares) for profile in profiles}) == 4
