@@ -29,9 +29,9 @@ COUNTS = (2, 3, 5)
 RECIPE = {
     "data": "digits",
     "model": {"dim": 16, "depth": 1, "heads": 2, "steps": 2, "mlp_ratio": 2},
-    "training": {"batch": 8, "images": 512},
-    "teacher": {"epochs": 2},
-    "constraints": {"quantisers": {"epochs": 2, "layers": {"*": {"scheme": "uniform", "bits": 4}}}},
+    "training": {"batch": 8, "images": 128},
+    "teacher": {"epochs": 1},
+    "constraints": {"quantisers": {"epochs": 1, "layers": {"*": {"scheme": "uniform", "bits": 4}}}},
 }
 #: What commands may say of each other.
 REFUSED = re.compile(r"^error: BUILD (is in use by|was replaced by) another (spikewright )?command", re.MULTILINE)
