@@ -11,7 +11,7 @@ from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.layout import Layout
 from spikewright.compiler.lower.lists import OutputSlot
 from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered, LoweringError
-from spikewright.compiler.lower.plan import Plan
+from spikewright.compiler.lower.plan import LayoutPlan
 from spikewright.compiler.target.descriptors import Kind, without_idle_strides
 from spikewright.compiler.target.structure import Shape
 from spikewright.cost.geometry import Grid
@@ -37,7 +37,7 @@ class Context:
                 fractions.append(op.neuron.fraction_bits)
                 if op.neuron.leak != LEAK:
                     raise LoweringError(f"{op.name}: {limits.LEAK.text(leak=op.neuron.leak, allowed=LEAK)}")
-        self.plan = Plan(graph, shape)
+        self.plan = LayoutPlan(graph, shape)
         self.lowered = Lowered(graph, shape, max(fractions), homes=self.plan.homes)
         self.groups = self.plan.groups
         self.last_steps = graph.steps - (self.groups - 1) * shape.steps

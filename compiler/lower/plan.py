@@ -1,4 +1,4 @@
-"""Plan: the layout of every value, before any op is lowered. What cannot be laid out as its reader needs is refused."""
+"""Layout plan: how every value lies, before any op is lowered. What cannot lie as its reader needs is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def routing_of(graph: Graph) -> Routing:
     return route(nodes, {name: value.grid for name, value in graph.values.items()})
 
 
-class Plan:
+class LayoutPlan:
     """Homes and layouts of a graph's values on an engine of some shape.
 
     homes: value → the buffer that it stands in, which has the name of the first value in it; layouts: by buffer.

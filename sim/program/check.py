@@ -16,7 +16,7 @@ from spikewright.sim.golden import Trace, run
 from spikewright.sim.mismatch import layers, silent_layers
 from spikewright.sim.program.image import ProgramImage
 from spikewright.sim.program.memory import ProgramFault
-from spikewright.sim.program.run import Answer, Done, execute
+from spikewright.sim.program.run import Answer, DescriptorDone, execute
 from spikewright.sim.values import ValueReader
 
 Array = np.ndarray
@@ -97,7 +97,7 @@ class _Observer(ValueReader):
         self.finished = {words.descriptor: name for name, words in trace_map.words.items()}
         self.selects = dict(trace_map.selects)
 
-    def __call__(self, done: Done) -> None:
+    def __call__(self, done: DescriptorDone) -> None:
         trace_map = self.trace_map
         for name in self.ready.get(done.number, []):
             self.values[name] = self.value(trace_map.homes[name], trace_map.shapes[name], done.memories.words_at)
@@ -106,7 +106,7 @@ class _Observer(ValueReader):
         if done.kept is not None:
             self.values[f"{self.selects[done.number]}.kept"] = done.kept
 
-    def _spikes(self, name: str, done: Done) -> None:
+    def _spikes(self, name: str, done: DescriptorDone) -> None:
         """Spikes that only went into a residual addition."""
         shape, words = self.trace_map.shapes[name], self.trace_map.words[name]
         assert done.finished is not None

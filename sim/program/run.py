@@ -18,7 +18,7 @@ Fields = Mapping[str, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Done:
+class DescriptorDone:
     """A descriptor that is done.
 
     finished: what a MAC handed out; kept: tokens that a selector kept, [B, keep].
@@ -42,7 +42,9 @@ class Answer:
     skipped: Array
 
 
-def execute(image: ProgramImage, pixels: Array, observe: Callable[[Done], None] = lambda done: None) -> Answer:
+def execute(
+    image: ProgramImage, pixels: Array, observe: Callable[[DescriptorDone], None] = lambda done: None
+) -> Answer:
     """Run uint8 images [B, bytes] through a program; ``observe`` sees every descriptor done, in order.
 
     ProgramFault where the program does what no right one does: addresses beyond a bank, sums beyond their width, a word
@@ -59,7 +61,7 @@ class _Run:
         self.token_scores: Array = np.zeros((len(pixels), 0), np.int64)
         self.scores: list[Array] = []
 
-    def all(self, observe: Callable[[Done], None]) -> Answer:
+    def all(self, observe: Callable[[DescriptorDone], None]) -> Answer:
         issued, skipped = [], []
         for number, (kind, fields) in enumerate(self.image.descriptors):
             if kind is Kind.END:
@@ -73,7 +75,7 @@ class _Run:
             observe(done)
         return Answer(np.concatenate(self.scores, axis=1), np.stack(issued, axis=1), np.stack(skipped, axis=1))
 
-    def _descriptor(self, number: int, kind: Kind, fields: Fields) -> tuple[Done, Array, Array]:
+    def _descriptor(self, number: int, kind: Kind, fields: Fields) -> tuple[DescriptorDone, Array, Array]:
         image, memories = self.image, self.memories
         nothing, finished, kept = np.zeros(len(self.pixels), np.int64), None, None
         if kind is Kind.LOAD:
@@ -86,8 +88,8 @@ class _Run:
             kept = select(image, memories, fields, self.token_scores)
         else:
             finished, reader = self._mac(fields)
-            return Done(number, memories, finished), reader.issued, reader.pairs - reader.issued
-        return Done(number, memories, finished, kept), nothing, nothing
+            return DescriptorDone(number, memories, finished), reader.issued, reader.pairs - reader.issued
+        return DescriptorDone(number, memories, finished, kept), nothing, nothing
 
     def _mac(self, fields: Fields) -> tuple[Finished, MacReader]:
         reader = MacReader(self.image, self.memories, fields, self.lists)

@@ -101,7 +101,7 @@ def test_residual_capture(latency):
     [
         ("tokens", 1, "tokens must be an integer from 2 to 256, not 1"),
         ("tokens", 4.0, "tokens must be an integer from 2 to 256, not 4.0"),
-        ("steps", 17, "steps must be an integer from 2 to 16, not 17"),
+        ("steps", 17, "steps must be an integer from 1 to 16, not 17"),
         ("banks", 0, "banks must be an integer from 1 to 16, not 0"),
         ("streams", 3, "streams must be an integer from 1 to 2, not 3"),
     ],

@@ -14,6 +14,8 @@ from spikewright.models.package import Package, network_json, parse_network, rea
 
 NAME = "[x]a[/y]\n\x1b[31m:b: c"
 SHOWN = r"[x]a[/y]\n\x1b[31m:b: c"
+#: What of it a package may have as a name.
+PRINTING = "[x]a[/y]:b: c"
 RECIPE = {
     "name": "fine",
     "data": "digits",
@@ -29,13 +31,13 @@ RECIPE = {
 def shown(run):
     """Run a command with the name in its words; it is shown as text, on one line, and what it prints is returned."""
 
-    def shown(*words, status, times=1):
+    def shown(*words, status, times=1, text=SHOWN):
         result = run(*words)
         assert result.exit_code == status, result.output
         assert status == 0 or isinstance(result.exception, SystemExit), result.exception
         assert "\x1b" not in result.output
         flat = re.sub(r"\s", "", result.output)  # tables and narrow consoles fold
-        assert flat.count(re.sub(r"\s", "", SHOWN)) >= times, result.output
+        assert flat.count(re.sub(r"\s", "", text)) >= times, result.output
         if status == 1:
             assert len([line for line in result.stderr.splitlines() if not line.endswith("...")]) == 1
         return result
@@ -49,10 +51,13 @@ def named(generated, tmp_path_factory):
     folder = tmp_path_factory.mktemp("named") / NAME
     folder.mkdir(parents=True)
     package = read_package(generated / "package.safetensors")
-    network = json.loads(network_json(package.network)) | {"name": NAME, "data": NAME}
+    network = json.loads(network_json(package.network)) | {"name": PRINTING, "data": PRINTING}
     write_package(Package(parse_network(json.dumps(network)), package.tensors), folder / "package.safetensors")
     layers = json.dumps(network).replace('"block0', f'"{json.dumps(NAME)[1:-1]}')
     save_file(dict(package.tensors), folder / "layers.safetensors", metadata={"spikewright": layers})
+    for key in ("name", "data"):
+        text = json.dumps(network | {key: NAME})
+        save_file(dict(package.tensors), folder / f"{key}.safetensors", metadata={"spikewright": text})
     np.save(folder / "x.npy", np.zeros((3, 3), np.uint8))
     (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
     return folder
@@ -60,7 +65,9 @@ def named(generated, tmp_path_factory):
 
 def test_info_and_generate(named, quick, shown):
     shape = ["--board", "ulx3s-25f", "--lanes", 16, "--banks", 2, "--streams", 1]
-    shown("info", named / "package.safetensors", status=0, times=2)
+    shown("info", named / "package.safetensors", status=0, text=PRINTING)
+    shown("info", named / "name.safetensors", status=1, times=2)
+    shown("info", named / "data.safetensors", status=1, times=2)
     shown("info", named / "layers.safetensors", status=1, times=2)
     shown("generate", named / "layers.safetensors", *shape, "-o", named / "BUILD", status=1, times=2)
     shown("generate", named / "package.safetensors", *shape, "-o", named / "BUILD", status=0)
@@ -68,9 +75,9 @@ def test_info_and_generate(named, quick, shown):
     shown("generate", named / "absent", *shape, "-o", named, status=1)
     shown("generate", named / "package.safetensors", "--board", NAME, "-o", named / "other", status=1)
     shown("generate", named / "package.safetensors", *shape, "-o", named, status=1)
-    assert read_package(named / "BUILD" / "package.safetensors").network.name == NAME
+    assert read_package(named / "BUILD" / "package.safetensors").network.name == PRINTING
     for command in ("simulate", "compare"):
-        shown(command, named / "BUILD", status=1)  # the data set's name
+        shown(command, named / "BUILD", status=1, text=PRINTING)  # the data set's name
         shown(command, named / "BUILD", "--input", named / "x.npy", status=1)
         shown(command, named / "BUILD", "--input", named / "absent.yaml", status=1)
 

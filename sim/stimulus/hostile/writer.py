@@ -14,7 +14,7 @@ DTYPES = {"int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8":
           "float32": "F32", "float64": "F64", "bool": "BOOL"}  # fmt: skip
 
 
-@dataclass
+@dataclass(eq=False)
 class FileDraft:
     """A package file in the making.
 

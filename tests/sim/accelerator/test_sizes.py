@@ -11,7 +11,7 @@ from spikewright.sim.accelerator.sizes import PIECE_BYTES, PIECE_CYCLES, bytes_o
 HOME = Home(0, 0, 1, 1, 1, 1, 1, 1, False, tuple((0, row) for row in range(8)))
 SMALL = TraceMap(
     tokens=16, steps=4, banks=1, streams=1, bank_depth=64, image=(8, 8, 1), classes=10, score_shift=0,
-    token_grid=(4, 4), descriptors=(TracedDescriptor("MAC", "a", 1000, False),),
+    token_grid=(4, 4), descriptors=(TracedDescriptor("MAC", "a", 1000),),
     shapes={"a": TracedShape(4, 64, 8, (8, 8))}, planes={"a": 1}, homes={"a": HOME}, words={},
 )  # fmt: skip
 
@@ -31,7 +31,7 @@ def test_a_piece_takes_what_it_may(side):
     assert count >= 1
     assert count == 1 or count * bytes_of_image(large) <= PIECE_BYTES
     assert (count + 1) * bytes_of_image(large) > PIECE_BYTES
-    assert images_of_a_piece(replace(SMALL, descriptors=(TracedDescriptor("MAC", "a", PIECE_CYCLES, False),))) == 1
+    assert images_of_a_piece(replace(SMALL, descriptors=(TracedDescriptor("MAC", "a", PIECE_CYCLES),))) == 1
 
 
 def test_the_simulator_holds_one_image_at_least():

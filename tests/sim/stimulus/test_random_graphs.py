@@ -133,11 +133,11 @@ def test_shapes():
     rng = np.random.default_rng(1)
     drawn = [random_shape(rng) for _ in range(400)]
     assert {shape.banks for shape in drawn} == set(range(1, 9))
-    assert {shape.steps for shape in drawn} == set(range(2, 9))
+    assert {shape.steps for shape in drawn} == set(range(1, 9))
     assert {2, 64} <= {shape.tokens for shape in drawn}
     spread = [spread_shape(rng, number) for number in range(16)]
     assert {shape.banks for shape in spread} == set(range(1, 9))
-    assert {shape.steps for shape in spread} == set(range(2, 9))
+    assert {shape.steps for shape in spread} == set(range(1, 9))
     assert {shape.tokens % 2 for shape in spread} == {0, 1}
     for banks in range(2, 9):
         of_banks = [shape for shape in spread if shape.banks == banks]
