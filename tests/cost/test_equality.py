@@ -5,6 +5,8 @@ import pytest
 from programs import COMMITTED, RANDOM, ROOT, SHAPES, compiled, package
 
 from spikewright.compiler.compile import planned_graph
+from spikewright.compiler.lower.lists import lengths
+from spikewright.compiler.lower.lowered import LoweringError
 from spikewright.compiler.lower.lowering import lower
 from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.target.structure import Shape
@@ -16,6 +18,9 @@ from spikewright.cost.estimate import neuron_rows
 from spikewright.cost.latency import descriptor_cycles
 from spikewright.cost.rom import ROW_ENTRIES, rom_bits
 from spikewright.cost.shape import signed_bits
+from spikewright.sim.stimulus.graph_profile import PROFILES
+from spikewright.sim.stimulus.random_graphs import random_graph
+from spikewright.sim.stimulus.random_shapes import random_shape
 
 CASES = [(name, shape) for name in (*COMMITTED, *RANDOM) for shape in SHAPES]
 IDS = [f"{name}-{s.tokens}x{s.steps}-{s.banks}-{s.streams}" for name, s in CASES]
@@ -64,3 +69,21 @@ def test_training_tells_what_the_compiler_sees(name: str) -> None:
     table = package(name).tensors["input.table"]
     trained = trained_workload(network, signed_bits(int(table.min()), int(table.max())))
     assert trained == workload_of(planned_graph(package(name)))
+
+
+@pytest.mark.parametrize("tens", range(0, 40, 10))
+def test_cycles_of_any_graph_are_the_compilers(tens: int) -> None:
+    """Values that are read in any way: additions of their own and copies for attention are told, too."""
+    kinds = set()
+    for number in range(tens, tens + 10):
+        graph = planned_graph(random_graph([1, number], PROFILES["supported"]).package)
+        shape = random_shape(np.random.default_rng([2, number]))
+        try:
+            lowered = lower(graph, shape)
+        except LoweringError:
+            continue
+        work = workload_of(graph, lowered.fraction_bits)
+        lists = {d.layer: lengths(d.outputs) for d in lowered.descriptors if d.outputs and not d.fields["gate"]}
+        assert descriptor_cycles(work, shape, lists) == [(d.layer, d.cycles) for d in lowered.descriptors[:-1]]
+        kinds |= {item.kind for item in work.items}
+    assert {"conv", "linear", "halo", "windows", "pass"} <= kinds
