@@ -101,7 +101,7 @@ def rtl_rows(report: Mapping[str, Any]) -> list[Row]:
 
     networks = total("networks")
     kinds = {
-        "streams": {1, 2}, "banks": set(range(1, 9)), "steps": set(range(2, 9)), "soft_reset": {0, 1},
+        "streams": {1, 2}, "banks": set(range(1, 9)), "steps": set(range(1, 9)), "soft_reset": {0, 1},
         "strict_compare": {0, 1},
     }  # fmt: skip
     missing = [name for name, wanted in kinds.items() if not wanted <= {row[name] for row in structures}]
@@ -113,7 +113,7 @@ def rtl_rows(report: Mapping[str, Any]) -> list[Row]:
             note=f"{total('values')} values; {wrong(report)}; {report['hours']:.1f} processor hours"),
         Row("trust.campaign-rtl-structures", COMMAND, len(structures), "structures", "at least 20, all kinds",
             len(structures) >= 20 and not missing,
-            note=f"without: {', '.join(missing)}" if missing else "1 and 2 streams, 1 to 8 banks, 2 to 8 steps, odd "
+            note=f"without: {', '.join(missing)}" if missing else "1 and 2 streams, 1 to 8 banks, 1 to 8 steps, odd "
                  "tokens, soft reset and strict compare there and not"),
         Row("trust.campaign-rtl-predicted", COMMAND, f"{total('predicted')}/{total('networks', skip=False)}",
             "networks whose measured cycles are the predicted ones, skipping off", "all, at least 200",
