@@ -224,7 +224,10 @@ def test_a_part_that_kills_its_workers_is_told(monkeypatch):
         list(Processes(1).run([Deadly(1, "supported", "graphs", 3, 2)]))
 
 
+# a shell that runs the tests in the background would have it ignore SIGINT
 ENDLESS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.workers import Processes
 print("begun", flush=True)
@@ -242,7 +245,10 @@ def test_workers_end_with_their_parent(how):
             time.sleep(0.05)
         time.sleep(1)
         parent.send_signal(how)
-        parent.wait(timeout=5)
+        try:
+            parent.wait(timeout=5)
+        finally:
+            parent.kill()
     assert len(workers) >= 2
     deadline = time.monotonic() + 5
     while any(map(alive, workers)) and time.monotonic() < deadline:
