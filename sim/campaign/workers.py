@@ -9,9 +9,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, connection, get_context, parent_process
+from contextlib import suppress
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,7 +31,10 @@ class Workers(Protocol):
 
 
 class Processes:
-    """So many processes of this machine, each a pool of its own: if one dies, it is known over which part."""
+    """So many processes of this machine, each with a pipe of its own: if one dies, it is known over which part.
+
+    No pool of the library's: its named semaphores outlive a command that is ended.
+    """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -40,58 +42,81 @@ class Processes:
     def run(self, parts: Sequence[Part]) -> Iterator[Done]:
         waiting = list(reversed(parts))
         attempts: dict[str, int] = {}
-        running: dict[Future[Done], tuple[Part, ProcessPoolExecutor]] = {}
-        others = active_children()
-        idle = [_new_process() for _ in range(min(self.workers, len(parts)))]
+        running: dict[Any, tuple[Part, _Process]] = {}
+        idle = [_Process() for _ in range(min(self.workers, len(parts)))]
         try:
             while waiting or running:
                 while waiting and idle:
                     part, worker = waiting.pop(), idle.pop()
                     attempts[part.name] = attempts.get(part.name, 0) + 1
-                    running[worker.submit(_do, part)] = part, worker
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    part, worker = running.pop(future)
+                    running[worker.pipe] = part, worker
+                    worker.begin(part)
+                for pipe in connection.wait(list(running)):
+                    part, worker = running.pop(pipe)
                     try:
-                        done = future.result()
-                    except BrokenProcessPool:
-                        worker.shutdown(wait=False)
+                        done = worker.pipe.recv()
+                    except (EOFError, OSError):  # it died
+                        worker.end()
                         if attempts[part.name] == ATTEMPTS:
                             raise _hopeless(part) from None
                         waiting.append(part)
-                        idle.append(_new_process())
+                        idle.append(_Process())
                         continue
                     idle.append(worker)
+                    if isinstance(done, Exception):
+                        raise done
                     yield done
         finally:
             for worker in [*idle, *(worker for _, worker in running.values())]:
-                worker.shutdown(wait=False, cancel_futures=True)
-            for child in active_children():  # shutdown would wait for the parts in work
-                if child not in others:
-                    child.kill()
+                worker.end()
+
+
+class _Process:
+    """A worker process, and this end of the pipe to it."""
+
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self.pipe, its_end = context.Pipe()
+        self.process = context.Process(target=_serve, args=(its_end,), daemon=True)
+        self.process.start()
+        its_end.close()
+
+    def begin(self, part: Part) -> None:
+        """Give it a part; whether it lives is seen by what comes back."""
+        with suppress(OSError):
+            self.pipe.send(part)
+
+    def end(self) -> None:
+        """End it, whatever it is at."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Any) -> None:
+    """Do parts until the pipe closes; torch and the compiler are imported here."""
+    parent = parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    with suppress(EOFError, OSError, KeyboardInterrupt):
+        while True:
+            part = pipe.recv()
+            try:
+                pipe.send(_do(part))
+            except Exception as error:
+                pipe.send(error)
 
 
 def _do(part: Part) -> Done:
-    """What a worker is sent: torch and the compiler are imported there."""
     from spikewright.sim.campaign.work import do_part
 
     return do_part(part)
 
 
-def _new_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin_process)
-
-
-def _begin_process() -> None:
-    """End with the parent, whatever ended that."""
-    parent = parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
 def _end_with(sentinel: int) -> None:
+    """End with the parent, whatever ended that, and so do the simulators at work."""
     connection.wait([sentinel])
-    for children in Path("/proc/self/task").glob("*/children"):  # a simulator may be at work
+    for children in Path("/proc/self/task").glob("*/children"):
         for child in children.read_text().split():
             os.kill(int(child), signal.SIGKILL)
     os._exit(1)

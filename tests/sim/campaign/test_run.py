@@ -62,7 +62,7 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_killed_workers_and_their_number_change_nothing(whole, tmp_path):
     killed = []
 
