@@ -26,6 +26,8 @@ from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.shrink import Case, shrink
 from spikewright.sim.campaign.tally import Tally, layers_of
 from spikewright.sim.campaign.trial import Judgement, Verdict, error_kind, error_text
+from spikewright.sim.program.check import run_program
+from spikewright.sim.program.run import Answer
 from spikewright.sim.stimulus.graph_profile import PROFILES, Profile
 from spikewright.sim.stimulus.random_graphs import random_graph
 from spikewright.sim.stimulus.random_shapes import spread_shape
@@ -137,10 +139,10 @@ def run_member(case: Case, structure: Structure, built: Built, stall: int) -> tu
         return Judgement(Verdict.TRACEBACK, "rtl", str(error)), Counter()
     except Exception as error:
         return Judgement(Verdict.TRACEBACK, error_kind(error), error_text(error)), Counter()
-    return _judged(program, comparison)
+    return _judged(program, comparison, run_program(program, case.images).answer)
 
 
-def _judged(program: Program, comparison: Comparison) -> tuple[Judgement | None, Counter[str]]:
+def _judged(program: Program, comparison: Comparison, answer: Answer) -> tuple[Judgement | None, Counter[str]]:
     seen = Counter(values=comparison.values, exact=int(comparison.bit_exact))
     if not comparison.bit_exact:
         return Judgement(Verdict.MISMATCH, "rtl", str(comparison.first)), seen
@@ -151,6 +153,9 @@ def _judged(program: Program, comparison: Comparison) -> tuple[Judgement | None,
         pairs = [one + other for one, other in zip(issued, skipped, strict=True)]
         if pairs != there:
             return Judgement(Verdict.MISMATCH, "pairs", f"{pairs} pairs issued and skipped of {there}"), seen
+        spiking = answer.issued.sum(axis=0).tolist()
+        if issued != spiking:
+            return Judgement(Verdict.MISMATCH, "pairs", f"{issued} pairs issued, {spiking} hold spikes"), seen
         return None, seen + Counter(pairs=1)
     if cycles != predicted or any(skipped):
         return Judgement(Verdict.MISMATCH, "cycles", f"{cycles} cycles, predicted {predicted}; skipped {skipped}"), seen
