@@ -56,6 +56,8 @@ GROUPS = {
     "campaign": Group(
         "trust.campaign", "random graphs on the ladder and on RTL, and the workers' equal reports (slow)", slow=True
     ),
+    "icarus": Group("trust.icarus", "random networks under a second simulator, Icarus Verilog (slow)", slow=True),
+    "netlists": Group("trust.netlists", "random networks as netlists after synthesis (slow)", slow=True),
     "compression": Group("compression.rows", "the four methods against their controls, from the cells in data/"),
 }
 

@@ -65,8 +65,13 @@ class Routing:
 
     def tile(self, grid: Position | None) -> Position:
         """Positions (rows, columns) that a token slot holds of a value on a grid."""
-        rows, columns = self.token_grid
-        return (1, 1) if grid is None else (grid[0] // rows, grid[1] // columns)
+        return tile_on(self.token_grid, grid)
+
+
+def tile_on(token_grid: Position, grid: Position | None) -> Position:
+    """Positions (rows, columns) of a grid in a cell of the token grid; one where there is no grid."""
+    rows, columns = token_grid
+    return (1, 1) if grid is None else (grid[0] // rows, grid[1] // columns)
 
 
 def route(nodes: Iterable[Node], grids: Mapping[str, Position | None]) -> Routing:
@@ -145,5 +150,4 @@ class _Router:
         return self.time[reader.name] if value == reader.inputs[0] else self.place[reader.name]
 
     def _tile(self, name: str) -> Position:
-        grid, (rows, columns) = self.grids.get(name), self.token_grid
-        return (1, 1) if grid is None else (grid[0] // rows, grid[1] // columns)
+        return tile_on(self.token_grid, self.grids.get(name))

@@ -53,7 +53,7 @@ class CheckReport:
 
 
 def check(program: Program, package: Package, images: Array | None = None) -> CheckReport:
-    """Compare a program with the golden model; ProgramError where a value differs.
+    """Compare a program with the golden model; ProgramFault where a value differs.
 
     images: uint8 [B, H, W, C] of the user's; else a test image of the package's data set if it is at hand, noise, black
     and white, or the first of these alone where an image costs much.

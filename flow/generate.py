@@ -61,7 +61,7 @@ def generate(
     first (``flow/check.py``); images: uint8 [B, H, W, C] for that, else the usual ones; say: is given one word for each
     part of the work. A link is followed. A BUILD that is there already is replaced, at once; BuildFolderError for a
     folder with anything else in it, for one that cannot be replaced whole, and for a BUILD that other commands are
-    reading, ProgramError for a program that is wrong.
+    reading, ProgramFault for a program that is wrong.
     """
     board = load_board(board_name)
     package = read_package(package_path)

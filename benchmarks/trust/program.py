@@ -17,7 +17,8 @@ from spikewright.compiler.target.structure import Shape
 from spikewright.errors import PlainError
 from spikewright.flow.check import check
 from spikewright.models.package import read_package
-from spikewright.sim.program.check import ProgramError, check_program
+from spikewright.sim.program.check import check_program
+from spikewright.sim.program.memory import ProgramFault
 from spikewright.sim.program.planted import kinds, plant
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_images, random_package, spikformer_384
 
@@ -64,7 +65,7 @@ def _cases() -> Row:
             try:
                 check_program(program, package, images)
                 right += 1
-            except ProgramError:
+            except ProgramFault:
                 wrong += 1
     note = f"{right} right, {refused} refused in a sentence, on {len(SHAPES)} shapes"
     return Row("trust.cases-wrong", COMMAND, wrong, "programs of small networks", "0", wrong == 0, note=note)
@@ -80,7 +81,7 @@ def _faults() -> Row:
             try:
                 check_program(plant(kind, program, seed), package, images)
                 missed.append(f"{kind} ({seed})")
-            except ProgramError:
+            except ProgramFault:
                 pass
     count = len(list(kinds()))
     return Row(

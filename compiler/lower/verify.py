@@ -93,20 +93,16 @@ class _Owners:
                 buffer, start = self._place(draft, side)
                 yield buffer, self._heads(draft, buffer, start, _grid(fields, "tile_stride", "group_stride"))
         elif draft.kind is Kind.MAC:
-            buffer, start = self._place(draft, "in_base")
-            places = _places(fields, "in")
             if fields["gate"]:
-                yield buffer, self._heads(draft, buffer, start, places)
+                buffer, start = self._place(draft, "in_base")
+                yield buffer, self._heads(draft, buffer, start, _places(fields, "in"))
                 return
-            for capture, field, planes in (
-                (False, "in_base", fields["in_planes"]),
-                (True, "capture_base", fields["capture_planes"]),
-            ):
-                if field in draft.addresses:
-                    buffer, start = self._place(draft, field)
-                    bank, offset = _entries(draft, capture=capture)
-                    places = _places(fields, "capture" if capture else "in")
-                    yield buffer, _all(bank, start + offset, places, np.arange(planes))
+            for side in ("in", "capture"):
+                if f"{side}_base" in draft.addresses:
+                    buffer, start = self._place(draft, f"{side}_base")
+                    bank, offset = _entries(draft, capture=side == "capture")
+                    planes = np.arange(fields[f"{side}_planes"])
+                    yield buffer, _all(bank, start + offset, _places(fields, side), planes)
 
     def _writes(self, draft: DescriptorDraft) -> Iterator[tuple[Buffer, Words]]:
         fields = draft.fields
@@ -179,9 +175,8 @@ def _heads_of(draft: DescriptorDraft) -> int:
 
 
 def _grid(fields: Mapping[str, int], tile: str, group: str) -> Array:
-    return (np.arange(fields["tiles"])[:, None] * fields[tile] + np.arange(fields["groups"]) * fields[group]).reshape(
-        -1
-    )
+    tiles = np.arange(fields["tiles"])[:, None] * fields[tile]
+    return (tiles + np.arange(fields["groups"]) * fields[group]).reshape(-1)
 
 
 def _places(fields: Mapping[str, int], side: str) -> Array:

@@ -18,7 +18,7 @@ module accelerator_bench #(
     output int cycles
 );
     bit clk, rst;
-    byte unsigned memory [0:IMAGE_BYTES-1];
+    reg [7:0] memory [0:IMAGE_BYTES-1];
     bit pixel_valid, result_ready;
     wire pixel_ready, result_valid, result_last;
     wire [31:0] result_data;

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spikewright.sim.campaign.coverage import ALL_FACTS, ALL_ROLES, impossible, met
+from spikewright.sim.campaign.report import OFTEN
 
 
 def page_of(report: Mapping[str, Any], hours: float) -> str:
@@ -27,7 +28,7 @@ def page_of(report: Mapping[str, Any], hours: float) -> str:
         *_structures(report["structures"]),
         "## Coverage",
         "",
-        "How often an op read a value of which layout; **bold**: less than 20 times; –: impossible.",
+        f"How often an op read a value of which layout; **bold**: less than {OFTEN} times; –: impossible.",
         "",
         "| layout | " + " | ".join(ALL_ROLES) + " |",
         "|---|" + "--:|" * len(ALL_ROLES),
@@ -45,7 +46,7 @@ def _cell(table: Mapping[str, Any], role: str, fact: str) -> str:
     if impossible(role, fact):
         return "–"
     count = met(table[role][fact])
-    return str(count) if count >= 20 else f"**{count}**"
+    return str(count) if count >= OFTEN else f"**{count}**"
 
 
 def _never(table: Mapping[str, Any]) -> str:

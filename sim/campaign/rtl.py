@@ -24,7 +24,7 @@ from spikewright.sim.accelerator.simulator import RunOptions, build_simulator
 from spikewright.sim.campaign.ladder import Files, case_files, count_climb, failure
 from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.shrink import Case, shrink
-from spikewright.sim.campaign.tally import Tally, layers_of
+from spikewright.sim.campaign.tally import Tally, silent
 from spikewright.sim.campaign.trial import Judgement, Verdict, error_kind, error_text
 from spikewright.sim.program.check import run_program
 from spikewright.sim.program.run import Answer
@@ -90,8 +90,8 @@ def _members(part: Part, shape: Shape, tally: Tally, files: Files) -> list[Membe
             break
         graph = random_graph([part.seed, part.first, index], profile)
         number, case = f"{part.seed}-{part.first}-{index}", Case(graph.package, graph.images, shape)
-        judgement = count_climb(part, number, case, tally, files, kinds)
-        if judgement.verdict is not Verdict.ACCEPTED or _silent(judgement, case):
+        climbed = count_climb(part, number, case, tally, files, kinds)
+        if climbed.trace is None or climbed.verdict is not Verdict.ACCEPTED or silent(case.package, climbed.trace):
             continue
         try:
             program = assemble(lower(planned_graph(case.package), shape, profile.most_fraction_bits))
@@ -113,13 +113,6 @@ def narrowed(profile: Profile, number: int) -> Profile:
     if number % 4 in (2, 3):
         narrowed = replace(narrowed, compares=(Compare.GE,))
     return narrowed
-
-
-def _silent(judgement: Judgement, case: Case) -> bool:
-    """Whether most layers show nothing."""
-    assert judgement.trace is not None
-    layers = layers_of(case.package, judgement.trace)
-    return 2 * layers["alive"] <= layers.total()
 
 
 def run_member(case: Case, structure: Structure, built: Built, stall: int) -> tuple[Judgement | None, Counter[str]]:

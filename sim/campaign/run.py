@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from spikewright.files import write_whole
+from spikewright.locks import hold
 from spikewright.sim.campaign.plan import CampaignError, Part, Plan, sources
 from spikewright.sim.campaign.report import report_of
 from spikewright.sim.campaign.report_page import page_of
@@ -19,7 +18,7 @@ from spikewright.sim.campaign.work import Done
 from spikewright.sim.campaign.workers import Workers
 
 REPORT, TIMING, PAGE = "report.json", "timing.json", "report.md"
-_SETTINGS, _PARTS, _FAILURES = "campaign.json", "parts", "failures"
+_SETTINGS, _PARTS, _FAILURES, _LOCK = "campaign.json", "parts", "failures", ".lock"
 
 
 def run_campaign(
@@ -28,11 +27,11 @@ def run_campaign(
     """Do what is not done yet of a plan, and write the report; returns it.
 
     progress: takes the parts that are done and the failures so far. ``CampaignError`` where the folder holds another
-    campaign, or another process is at it.
+    campaign, ``BusyError`` where another process is at it.
     """
     plan.check()
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with hold(folder / _LOCK, busy=f"{folder}: another campaign is at work in this folder"):
         _same_campaign(plan, folder)
         parts = plan.parts()
         kept = {part.name: read for part in parts if (read := _kept(folder, part)) is not None}
@@ -57,22 +56,12 @@ def _write_report(plan: Plan, folder: Path, parts: list[dict[str, Any]]) -> dict
     return report
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CampaignError(f"{folder}: another campaign is at work in this folder") from None
-        yield
-
-
 def _same_campaign(plan: Plan, folder: Path) -> None:
     """Remember whose folder it is, or refuse."""
     settings = {"seed": plan.seed, "profile": plan.profile, "sources": sources()}
     file = folder / _SETTINGS
     if not file.is_file():
-        if any(entry.name != ".lock" for entry in folder.iterdir()):
+        if any(entry.name != _LOCK for entry in folder.iterdir()):
             raise CampaignError(f"{folder}: is not empty and holds no campaign; name a new folder")
         _write_json(file, settings)
         return

@@ -60,6 +60,12 @@ class Tally:
         return Tally(**read)
 
 
+def silent(package: Package, trace: Trace) -> bool:
+    """Whether most layers show nothing."""
+    layers = layers_of(package, trace)
+    return 2 * layers["alive"] <= layers.total()
+
+
 def layers_of(package: Package, trace: Trace) -> Counter[str]:
     """How many layers with neurons fire at which rate over the images."""
     counted: Counter[str] = Counter()

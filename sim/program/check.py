@@ -10,7 +10,6 @@ import numpy as np
 from spikewright.compiler.program import Program
 from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.trace_map import TraceMap
-from spikewright.errors import CompilerFault
 from spikewright.models.package import Package
 from spikewright.sim.golden import Trace, run
 from spikewright.sim.mismatch import layers, silent_layers
@@ -20,10 +19,6 @@ from spikewright.sim.program.run import Answer, DescriptorDone, execute
 from spikewright.sim.values import ValueReader
 
 Array = np.ndarray
-
-
-class ProgramError(CompilerFault):
-    """A program does not do what its network does; the text is one sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,21 +42,18 @@ class Checked:
 
 
 def check_program(program: Program, package: Package, images: Array, golden: Trace | None = None) -> Checked:
-    """Compare every value of uint8 images [B, H, W, C] with the golden model; ProgramError at the first difference.
+    """Compare every value of uint8 images [B, H, W, C] with the golden model; ProgramFault at the first difference.
 
     golden: what the golden model makes of them, if it is known already.
     """
     golden = golden or run(package, images)
-    try:
-        execution = run_program(program, images)
-    except ProgramFault as fault:
-        raise ProgramError(fault.fault) from None
+    execution = run_program(program, images)
     values = 0
     shift = program.trace_map.score_shift
     for layer in layers(package, golden, execution.values, execution.answer.scores, shift):
         values += layer.expected.size
         if layer.count:
-            raise ProgramError(str(layer.first()))
+            raise ProgramFault(str(layer.first()))
     return Checked(len(images), values, silent_layers(package, golden))
 
 

@@ -11,7 +11,7 @@ from spikewright.sim.program.image import Array, ProgramImage
 
 
 class ProgramFault(CompilerFault):
-    """A program does what no right program does; the text is one sentence."""
+    """A program does what no right program does, or not what its network does; the text is one sentence."""
 
 
 class Memories:

@@ -55,19 +55,17 @@ def campaign(
     out.print(
         f"{drawn['drawn']} graphs: {drawn['accepted']} accepted, {drawn['refused']} refused "
         f"({len(report['refused'])} sentences), {drawn['mismatch']} mismatches, {drawn['traceback']} tracebacks",
-        markup=False,
     )
     if layers["all"]:
         share = 100 * layers["alive_share"]
         out.print(f"{share:.1f} % of {layers['all']} layers fire at 2 to 60 %; {len(report['seldom'])} pairs of op and "
-                  "layout were met less than 20 times", markup=False)  # fmt: skip
+                  "layout were met less than 20 times")  # fmt: skip
     if report["structures"]:
         networks = sum(row["networks"] for row in report["structures"])
         exact = sum(row.get("exact", 0) for row in report["structures"])
         out.print(f"{exact} of {networks} networks exact on RTL, on {len(report['structures'])} structures")
     for failed in report["failures"]:
-        out.print(f"failed: graph {failed['graph']}, {failed['verdict']}: {failed['kind']}; {failed['size']}",
-                  markup=False)  # fmt: skip
-    out.print(f"report: {show(output / PAGE)}", markup=False)
+        out.print(f"failed: graph {failed['graph']}, {failed['verdict']}: {failed['kind']}; {failed['size']}")
+    out.print(f"report: {show(output / PAGE)}")
     if report["failures"]:
         fail(f"{len(report['failures'])} graphs failed (packages in {show(output / 'failures')})")

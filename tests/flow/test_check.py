@@ -14,7 +14,7 @@ from spikewright.flow import generate as generating
 from spikewright.flow.check import CheckReport, check, usual_images
 from spikewright.flow.generate import generate
 from spikewright.models.package import Package, read_package, write_package
-from spikewright.sim.program.check import ProgramError
+from spikewright.sim.program.memory import ProgramFault
 from spikewright.sim.program.planted import plant
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_images, random_package
 
@@ -75,7 +75,7 @@ def test_a_wrong_program_is_told_by_its_place_and_nothing_is_written(
         lambda *words: plant("a code of the other sign", compile_package(*words), seed=1),
     )
     with pytest.raises(
-        ProgramError, match=r"^the program is wrong: image \d+, layer \S+, step \d+, token \d+, channel"
+        ProgramFault, match=r"^the program is wrong: image \d+, layer \S+, step \d+, token \d+, channel"
     ):
         generate(stored, "ulx3s-25f", tmp_path / "BUILD", REQUEST)
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from spikewright.locks import BusyError
 from spikewright.models.package import read_package
 from spikewright.sim.campaign import plan as plans
 from spikewright.sim.campaign import workers as team
@@ -132,7 +133,7 @@ def test_another_folder_is_left_alone(tmp_path):
 def test_two_campaigns_in_one_folder(tmp_path):
     class Nested(Here):
         def run(self, parts):
-            with pytest.raises(CampaignError, match="another campaign is at work in this folder"):
+            with pytest.raises(BusyError, match="another campaign is at work in this folder"):
                 run_campaign(PLAN, tmp_path, Here())
             yield from super().run(parts)
 
@@ -228,6 +229,7 @@ def test_a_part_that_kills_its_workers_is_told(monkeypatch):
 ENDLESS = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
+from spikewright.locks import BusyError
 from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.workers import Processes
 print("begun", flush=True)

@@ -10,7 +10,8 @@ from spikewright.compiler.program import Program
 from spikewright.compiler.target.structure import Shape
 from spikewright.models.package import Package
 from spikewright.sim.golden import Trace, run
-from spikewright.sim.program.check import ProgramError, check_program
+from spikewright.sim.program.check import check_program
+from spikewright.sim.program.memory import ProgramFault
 from spikewright.sim.program.planted import kinds, plant
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_images, random_package
 
@@ -38,7 +39,7 @@ def test_the_program_itself_is_right() -> None:
 @pytest.mark.parametrize("kind", list(kinds()))
 def test_a_planted_fault_is_found(kind: str) -> None:
     program, package, images, golden = right()
-    with pytest.raises(ProgramError, match="the program is wrong: "):
+    with pytest.raises(ProgramFault, match="the program is wrong: "):
         check_program(plant(kind, program, seed=0), package, images, golden)
 
 
