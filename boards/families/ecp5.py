@@ -18,7 +18,8 @@ DETECTOR_FROM, VCO_FROM, VCO_TO = 3.125, 400.0, 800.0
 #: synth_ecp5 stops in front of abc9, all wires but ports whose names have brackets get others, and it goes on: abc9
 #: takes a wire ``a[0]`` (such as an array's element becomes) beside a wire ``a`` for one of its bits, and then yosys
 #: fails ("Assert GetSize(conn.first) == GetSize(conn.second)") or not, as chance has it.
-BEFORE_ABC9 = "-run begin:map_luts"
+#: No hard multipliers: yosys would spend one on a product with a constant, such as token slots times odd steps.
+BEFORE_ABC9 = "-nodsp -run begin:map_luts"
 AFTER_ABC9 = (
     "rename -unescape w:*[[]* x:* %d",  # public names keep their letters
     "rename -enumerate -pattern plain_% w:*[[]* x:* %d",

@@ -26,13 +26,14 @@ endmodule
 
 
 class Design(wiring.Component):
-    """ROM, adder, distributed RAM, multiplexers, and registers that power up as ones and are never reset."""
+    """ROM, adder, product, distributed RAM, and registers that power up as ones and are never reset."""
 
     enable: In(1)
     at: In(4)
     total: Out(20)
     kept: Out(12)
     flag: Out(3)
+    product: Out(15)
 
     def elaborate(self, platform):
         m = Module()
@@ -44,7 +45,7 @@ class Design(wiring.Component):
         m.submodules.memory = memory = Memory(shape=12, depth=16, init=range(16))
         write, read = memory.write_port(), memory.read_port(domain="comb")
         m.d.comb += [write.addr.eq(address), write.data.eq(word), write.en.eq(self.enable), read.addr.eq(self.at)]
-        m.d.comb += [self.kept.eq(read.data), self.flag.eq(flag)]
+        m.d.comb += [self.kept.eq(read.data), self.flag.eq(flag), self.product.eq(word * 5)]
         with m.If(self.enable):
             m.d.sync += [address.eq(address + 1), self.total.eq(self.total + word), flag.eq(flag.rotate_left(1))]
         return m
