@@ -19,6 +19,7 @@ from spikewright.compiler.measure import measure
 from spikewright.compiler.target.device import Device, LutModel
 from spikewright.compiler.target.memories import block_ram
 from spikewright.compiler.target.structure import Shape, Structure
+from spikewright.compiler.waits import with_waits
 from spikewright.compiler.workload import first_lists, workload_of
 from spikewright.cost.latency import descriptor_cycles
 from spikewright.cost.workload import Workload
@@ -200,7 +201,7 @@ def _search(
         lowered = lower(graph, shape)
         known = measure(lowered)
         needs = candidate.needs = needs_of(known, device)
-        candidate.cycles = sum(draft.cycles for draft in lowered.descriptors)
+        candidate.cycles = sum(draft.cycles for draft in with_waits(lowered, known).descriptors)
         least = _less(least, needs, shape, device)
         if needs.excess(device) > 1:
             candidate.verdict = "too large"

@@ -112,12 +112,11 @@ def measure(lowered: Lowered) -> Structure:
                 f"{draft.layer}: a sum takes {draft.fields['gap']} cycles, at most {(1 << GAP_BITS) - 1}"
             )
     low, high, score_low, score_high = _membrane_range(lowered)
-    score_bits = signed_bits(score_low, score_high) + 1
-    check_scores(lowered, score_bits)
-    image = graph.image
-    selected = [draft.fields for draft in lowered.descriptors if draft.kind is Kind.SELECT]
     head = graph.ops[-1]
     assert isinstance(head, Head)
+    check_scores(head)
+    image = graph.image
+    selected = [draft.fields for draft in lowered.descriptors if draft.kind is Kind.SELECT]
     added = [draft for draft in lowered.descriptors if draft.fields.get("mode") == Mode.RESIDUAL]
     planes = max(
         [1, image.bits]
@@ -142,7 +141,8 @@ def measure(lowered: Lowered) -> Structure:
         accumulator_bits=_accumulator_bits(graph),
         fraction_bits=lowered.fraction_bits,
         membrane_bits=signed_bits(low, high) + 1,
-        score_bits=score_bits,
+        score_bits=signed_bits(score_low, score_high),
+        score_drop=lowered.fraction_bits - head.fraction_bits,
         parameter_bits=parameters,
         soft_reset=max(draft.fields.get("soft", 0) for draft in lowered.descriptors),
         strict_compare=max(draft.fields.get("strict", 0) for draft in lowered.descriptors),

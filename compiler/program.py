@@ -26,6 +26,7 @@ from spikewright.compiler.target.memories import (
 from spikewright.compiler.target.rows import count_row, entry_row, neuron_row, tap_row
 from spikewright.compiler.target.structure import Structure
 from spikewright.compiler.trace_map import TraceMap, trace_map
+from spikewright.compiler.waits import with_waits
 from spikewright.cost.rom import RomBits, rom_bits
 from spikewright.cost.rows import ROW_ENTRIES, packed_code, side_by_side
 from spikewright.errors import CompilerFault, PlainError
@@ -176,7 +177,7 @@ def assemble(lowered: Lowered, structure: Structure | None = None, *, choice: Ch
     verify_lowered(lowered)
     need = measure(lowered)
     if structure is None:
-        return Program(lowered, need, choice)
+        return Program(with_waits(lowered, need), need, choice)
     missing = structure.shortfalls(need)
     # its fields may be wider, and the descriptors longer
     words = descriptor_words(structure) * len(lowered.descriptors)
@@ -186,4 +187,4 @@ def assemble(lowered: Lowered, structure: Structure | None = None, *, choice: Ch
         raise ValueError("lower the network with the structure's fraction bits")
     if missing:
         raise StructureError("the network does not fit the structure: " + "; ".join(missing))
-    return Program(lowered, structure)
+    return Program(with_waits(lowered, structure), structure)

@@ -93,7 +93,7 @@ class TraceMap:
     bank_depth: int
     image: tuple[int, int, int]
     classes: int
-    score_shift: int  # the accelerator's scores are the package's, shifted left by this
+    score_shift: int  # the accelerator's scores are the package's, shifted left by this; 0 on the least structure
     token_grid: tuple[int, int]
     descriptors: tuple[TracedDescriptor, ...]
     shapes: Mapping[str, TracedShape]
@@ -162,7 +162,7 @@ def trace_map(lowered: Lowered, structure: Structure) -> TraceMap:
         bank_depth=structure.bank_depth,
         image=(image.height, image.width, image.channels),
         classes=graph.values[head.name].channels,
-        score_shift=lowered.fraction_bits - head.fraction_bits,
+        score_shift=lowered.fraction_bits - head.fraction_bits - structure.score_drop,
         token_grid=token_grid(value.grid for value in graph.values.values() if value.grid is not None),
         descriptors=tuple(
             TracedDescriptor(draft.kind.name, draft.layer, draft.cycles)

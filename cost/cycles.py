@@ -26,6 +26,14 @@ LEAST_CHANNELS = 3
 HIDDEN_PLANES = 8
 
 
+def gather_cycles(words: int, *, first: bool) -> int:
+    """Cycles from a descriptor's start until the next one, of ``words`` words, can start.
+
+    first: it is an image's first; its start is counted two cycles later than that of any other.
+    """
+    return words if first else words + 2
+
+
 def load_cycles(*, words: int, slots: int, planes: int) -> int:
     """Pixels into spike memory: ``words`` words, each gathered from ``slots`` pixels, ``planes`` bit-planes."""
     return words * (slots + planes + 2) + LOAD_OVERHEAD

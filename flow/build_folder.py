@@ -43,7 +43,7 @@ from spikewright.sim.accelerator.run import FAILED, SimulatedNetwork
 from spikewright.sim.accelerator.simulator import build_simulator, simulator_cache
 from spikewright.sim.verilator.run import Built
 
-FORMAT, VERSION = "spikewright-build", 3
+FORMAT, VERSION = "spikewright-build", 4
 MANIFEST = "manifest.json"
 #: What commands add to a BUILD: waveforms, the files of a placed design, and of one that could not be placed.
 WAVES, PLACED, PLACED_FAILED = "waves", "synthesis", "synthesis-failed"

@@ -49,5 +49,5 @@ def price(package: Package, work: Workload, board: Board) -> Price:
         usual = Shape()
         cycles = sum(count for _, count in descriptor_cycles(work, usual))
         return Price(cycles, estimate_rom_bits(work.layers, usual).total, usual, choice)
-    cycles = sum(draft.cycles for draft in choice.lowered.descriptors)
-    return Price(cycles, assemble(choice.lowered).rom_bits.total, choice.shape)
+    program = assemble(choice.lowered)
+    return Price(sum(program.predicted_cycles), program.rom_bits.total, choice.shape)

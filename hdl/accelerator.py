@@ -49,8 +49,8 @@ class Accelerator(wiring.Component):
     """Walks the program memory once for each image, one descriptor after the other.
 
     Pixels are taken in raster order, channel innermost, ``image bytes`` for an image; the next image may come in while
-    one is computed. The answer to an image is the class scores (32-bit two's complement, in units of the last layer's
-    grid), then for each descriptor three counters: cycles, issued (entry, plane) pairs, skipped pairs; ``last``
+    one is computed. The answer to an image is the class scores (32-bit two's complement, the ``score_drop`` lowest bits
+    left out), then for each descriptor three counters: cycles, issued (entry, plane) pairs, skipped pairs; ``last``
     marks the end. A descriptor's cycles run from its start to the start of the next, so their sum is the cycles of the
     image. An image starts when its pixels are all there and the answer before is taken. Reset: waits for pixels.
     """

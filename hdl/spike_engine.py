@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.target.descriptors import Kind, Mode
-from spikewright.compiler.target.structure import Structure
+from spikewright.compiler.target.structure import WORD_BITS, Structure
 from spikewright.hdl.attention import ProductMemory
 from spikewright.hdl.fetch import WeightFetch
 from spikewright.hdl.issue import Issue
@@ -55,8 +55,8 @@ class SpikeEngine(wiring.Component):
                 "score": Out(signed(structure.membrane_bits)),
                 #: ``score`` is there.
                 "score_en": Out(1),
-                #: A class score.
-                "class_score": Out(signed(structure.score_bits)),
+                #: A class score, without the bits that are dropped.
+                "class_score": Out(signed(WORD_BITS)),
                 #: ``class_score`` is there.
                 "class_en": Out(1),
                 #: (Entry, plane) pairs issued in this cycle.
@@ -255,4 +255,4 @@ class SpikeEngine(wiring.Component):
         if i:
             push = self._register(m, push, f"class_push_late{i}")
         with m.If(push):
-            m.d.comb += [self.class_en.eq(1), self.class_score.eq(ready)]
+            m.d.comb += [self.class_en.eq(1), self.class_score.eq(ready >> s.score_drop)]

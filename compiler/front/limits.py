@@ -72,7 +72,7 @@ SELECTOR_SHIFT = Limit(
 )
 SCORE_BITS = Limit(
     "class scores of any width",
-    "class scores of at most 32 bits on the finest membrane grid of the network",
+    "class scores of at most 32 bits, with the fraction bits of the head",
     "class scores need {bits} bits, at most {most}: {remedy}",
 )
 

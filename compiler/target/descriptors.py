@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from spikewright.compiler.target.structure import WORD_BITS, Structure, bits_for, words_for
+from spikewright.compiler.target.structure import LARGEST, WORD_BITS, Structure, bits_for, words_for
 
 
 class Kind(IntEnum):
@@ -263,9 +263,8 @@ def cover(structures: Iterable[Structure]) -> Structure:
     shapes = {member.shape for member in members}
     if len(shapes) != 1:
         raise ValueError(f"structures of one shape are needed, not {len(shapes)} shapes")
-    names = [entry.name for entry in dataclasses.fields(Structure)[1:]]
-    largest = {name: max(getattr(member, name) for member in members) for name in names}
-    least = Structure(shape=members[0].shape, **largest)
+    largest = {name: max(getattr(member, name) for member in members) for name in LARGEST}
+    least = Structure(shape=members[0].shape, score_drop=min(member.score_drop for member in members), **largest)
     # wider fields make longer descriptors
     descriptors = max(member.program_depth // descriptor_words(member) for member in members)
     return dataclasses.replace(least, program_depth=descriptors * descriptor_words(least))

@@ -41,7 +41,8 @@ class Structure:
     accumulator_bits: int  # signed sum in a lane
     fraction_bits: int  # membrane grid below the weight LSB
     membrane_bits: int  # signed membrane, also the sum of a selector or head output over the steps
-    score_bits: int  # signed class score
+    score_bits: int  # signed class score, on the membrane grid
+    score_drop: int  # its lowest bits, 0 as the head has fewer fraction bits, that do not leave
     parameter_bits: int  # signed bias and threshold in the neuron ROM
     neurons: int  # rows of the neuron ROM
     # attention
@@ -68,7 +69,7 @@ class Structure:
         for field in dataclasses.fields(self)[1:]:
             value = getattr(self, field.name)
             flag = field.name in ("soft_reset", "strict_compare")
-            least = int(not flag and field.name != "fraction_bits")
+            least = int(not flag and field.name not in ("fraction_bits", "score_drop"))
             if type(value) is not int or value < least or (flag and value > 1):
                 allowed = "0 or 1" if flag else f"an integer of at least {least}"
                 raise ValueError(f"structure: {field.name} must be {allowed}, not {value!r}")
@@ -113,11 +114,19 @@ class Structure:
         if need.shape != self.shape:
             return [f"shape {need.shape} is not {self.shape}"]
         rows = []
-        for field in dataclasses.fields(Structure)[1:]:
-            have, want = getattr(self, field.name), getattr(need, field.name)
+        for name in LARGEST:
+            have, want = getattr(self, name), getattr(need, name)
             if want > have:
-                rows.append(f"{field.name} {want} is above {have}")
+                rows.append(f"{name} {want} is above {have}")
+        if need.score_drop < self.score_drop:
+            rows.append(f"score_drop {need.score_drop} is below {self.score_drop}")
+        if need.score_bits - self.score_drop > WORD_BITS:
+            rows.append(f"class scores of {need.score_bits - self.score_drop} bits are above {WORD_BITS}")
         return rows
+
+
+#: Fields of which more also holds what needs less.
+LARGEST = tuple(field.name for field in dataclasses.fields(Structure)[1:] if field.name != "score_drop")
 
 
 def words_for(bits: int) -> int:

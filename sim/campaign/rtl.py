@@ -101,6 +101,10 @@ def _members(part: Part, shape: Shape, tally: Tally, files: Files) -> list[Membe
         if program.trace_map.predicted * len(case.images) > MOST_CYCLES:
             tally.verdicts["too long on RTL"] += 1
             continue
+        needs = [program.structure, *(member.program.structure for member in members)]
+        if any(map(cover(needs).shortfalls, needs)):
+            tally.verdicts["not on the structure's grid"] += 1
+            continue
         members.append(Member(number, case, program))
     return members
 

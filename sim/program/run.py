@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikewright.compiler.target.descriptors import Kind, Mode
+from spikewright.compiler.target.structure import WORD_BITS
 from spikewright.sim.program.image import Array, ProgramImage
 from spikewright.sim.program.mac import ListReader, MacReader
 from spikewright.sim.program.memory import Memories, ProgramFault
@@ -105,8 +106,10 @@ class _Run:
             self.token_scores = np.concatenate(rows, axis=1)
         elif fields["mode"] == Mode.HEAD:
             totals = np.concatenate(finished.totals, axis=1).sum(axis=(1, 3))[:, neurons.enabled]
-            need_bits(totals, self.image.structure.score_bits, "a class score")
-            self.scores.append(totals)
+            structure = self.image.structure
+            need_bits(totals, structure.score_bits, "a class score")
+            self.scores.append(totals >> structure.score_drop)
+            need_bits(self.scores[-1], WORD_BITS, "a class score that leaves")
         return finished, reader
 
 

@@ -1,13 +1,16 @@
-"""Class scores too wide for their word: the sentence names the head, whose bits are to blame, and what helps."""
+"""Class scores leave on the head's own grid; where they are too wide for their word, the sentence says what helps."""
 
 import numpy as np
 import pytest
 
 from spikewright.compiler.compile import compile_package
 from spikewright.compiler.lower.lowered import LoweringError
+from spikewright.compiler.program import StructureError
+from spikewright.compiler.target.descriptors import cover
 from spikewright.compiler.target.structure import Shape
 from spikewright.models.package import Network, Package
-from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
+from spikewright.sim.program.check import check_program
+from spikewright.sim.stimulus.random_networks import NetworkSpec, random_images, random_package
 
 SPEC = NetworkSpec(height=4, width=4, dim=8, heads=2, depth=1, pools=(False,) * 4)
 PLAIN = random_package(3, SPEC)
@@ -33,25 +36,37 @@ def refusal(package: Package) -> str:
     return str(caught.value)
 
 
-def test_another_layer_is_named_and_what_it_may_have_is_enough():
-    text = refusal(with_bits(2, sps1=20))
-    assert text == (
-        "head: class scores need 38 bits, at most 32: sps1, of 20 fraction bits, has the finest membrane grid, give no "
-        "layer more than 14 fraction bits"
-    )
-    compile_package(with_bits(2, sps1=14), SHAPE)
-    assert "class scores need 33 bits" in refusal(with_bits(2, sps1=15))
+def test_only_the_heads_own_fraction_bits_count():
+    package = with_bits(2, sps1=20)
+    program = compile_package(package, SHAPE)
+    assert (program.structure.score_drop, program.trace_map.score_shift) == (18, 0)
+    checked = check_program(program, package, random_images(3, 2, SPEC))
+    assert checked.images == 2
 
 
 def test_the_head_itself_is_to_blame():
-    text = refusal(with_bits(20, sps1=20))
-    assert text.endswith(
-        "give no layer, the head included, more than 14 fraction bits, or make the head's weights smaller"
-    )
-    compile_package(with_bits(14, sps1=14), SHAPE)
+    text = refusal(with_bits(20))
+    remedy = "give the head at most 15 fraction bits, or make its weights smaller"
+    assert text == f"head: class scores need 37 bits, at most 32: {remedy}"
+    compile_package(with_bits(15), SHAPE)
+    assert "class scores need 33 bits" in refusal(with_bits(16))
 
 
 def test_biases_that_no_fraction_bits_make_narrower():
     text = refusal(with_bits(0, bias=2**31 - 1))
     assert text.endswith(": make the head's weights and biases smaller, or let it sum over fewer tokens or steps")
     compile_package(with_bits(0, bias=2**23), SHAPE)
+
+
+def test_a_shared_structure_sends_what_all_its_networks_need():
+    fine, coarse = (compile_package(with_bits(head, sps1=6), SHAPE).structure for head in (4, 1))
+    shared = cover([fine, coarse])
+    assert (fine.score_drop, coarse.score_drop, shared.score_drop) == (2, 5, 2)
+    assert compile_package(with_bits(1, sps1=6), shared).trace_map.score_shift == 3
+    wide = compile_package(with_bits(0, bias=2**23, sps1=20), SHAPE).structure
+    with pytest.raises(StructureError, match=r"score_drop 2 is below 5"):
+        compile_package(with_bits(4, sps1=6), coarse)
+    narrow = compile_package(with_bits(15, sps1=20), SHAPE).structure
+    assert wide.shortfalls(wide) == []
+    with pytest.raises(StructureError, match=r"class scores of \d\d bits are above 32"):
+        compile_package(with_bits(0, bias=2**23, sps1=20), cover([wide, narrow]))

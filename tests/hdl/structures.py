@@ -47,6 +47,7 @@ def structure(name: str = "even", **overrides: object) -> Structure:
         "fraction_bits": 3,
         "membrane_bits": 30,
         "score_bits": 32,
+        "score_drop": 0,
         "parameter_bits": 14,
         "soft_reset": 1,
         "strict_compare": 1,
