@@ -1,7 +1,9 @@
 """Cycles of an image on an engine of some shape: descriptor by descriptor, in the compiler's order.
 
-Exact with skipping off where the lists' lengths are given (``spikewright.cost.rom.Lists``, from a program). Before
-masks and placement are final they are estimated from the density (``spikewright.cost.estimate.sum_cycles``).
+Exact with skipping off where the lists' lengths are given (``spikewright.cost.rom.Lists``, from a program); only what
+a descriptor waits for its own words behind a very short one (``gather_cycles``) is left out, since it depends on the
+structure. Before masks and placement are final they are estimated from the density
+(``spikewright.cost.estimate.sum_cycles``).
 """
 
 from __future__ import annotations
