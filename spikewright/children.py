@@ -23,7 +23,7 @@ from typing import IO, ParamSpec, TypeVar
 #: What stops a command; all of them end it as Ctrl-C does.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Wall seconds in which a command that was stopped leaves; then it is ended where it stands.
-GRACE = 4.0
+GRACE = 3.0
 
 #: Variable that marks what a command has started.
 MARK = "SPIKEWRIGHT_COMMAND"
@@ -226,6 +226,11 @@ def signals() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
         os.environ.pop(MARK, None)
+
+
+def stopped() -> bool:
+    """Whether a signal has stopped this command."""
+    return _stopping
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

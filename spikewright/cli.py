@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from spikewright import __version__
-from spikewright.children import signals
+from spikewright.children import signals, stopped
 from spikewright.commands.boards import boards
 from spikewright.commands.campaign import campaign
 from spikewright.commands.compare import compare
@@ -83,3 +83,5 @@ def main() -> None:
             sys.stdout.flush()
         except OSError:  # nobody reads, or the disk is full: it was told, and is not told again at the end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if stopped():
+            os._exit(1)  # to take torch apart takes half a second, and seconds on a busy machine
