@@ -36,6 +36,9 @@ TOLERANCE = 0.10
 #: A first look at a shape is trusted to skip it only where it is over the limit by this factor.
 ROUGH = 1.3
 
+#: What helps where a board is too small.
+SMALLER = "prune the network, give it fewer bits or channels, or take a larger board"
+
 
 class FitError(PlainError):
     """No shape of the engine fits the board; the text is one sentence."""
@@ -168,9 +171,10 @@ def choose(graph: Graph, device: Device, request: ShapeRequest | None = None) ->
     candidate, lowered = best
     candidate.verdict = "chosen"
     assert candidate.needs is not None
-    how = "as asked for" if request.whole else f"the best of {len(candidates)} shapes"
+    tried = f"the best of {len(candidates)} shapes" if len(candidates) > 1 else "the only shape"
+    how = "the shape that was asked for," if request.whole else f"{tried} for {device.name},"
     reason = (
-        f"{candidate.shape}: {how} for {device.name}, {candidate.cycles} cycles an image without skipping, "
+        f"{candidate.shape}: {how} {candidate.cycles} cycles an image without skipping, "
         f"about {candidate.needs.lut} of {device.lut} LUT, {candidate.needs.blocks} of {device.block_rams} block RAMs"
     )
     return Choice(candidate.shape, lowered, candidate.needs, reason, tuple(candidates))
@@ -226,7 +230,8 @@ def _too_large(device: Device, needs: Needs, shape: Shape) -> str:
         lines.append(f"{needs.blocks} block RAMs of {device.ram.words} where there are {device.block_rams}")
     if needs.lut > device.usable_lut:
         lines.append(f"about {needs.lut} LUT where {round(device.usable_lut)} of {device.lut} can be used")
-    return f"the network is too large for {device.name}: the nearest shape, {shape}, needs {' and '.join(lines)}"
+    needed = " and ".join(lines)
+    return f"the network is too large for {device.name}: the nearest shape, {shape}, needs {needed}; {SMALLER}"
 
 
 def _refuse_early(graph: Graph, device: Device, steps: int) -> None:
@@ -251,7 +256,7 @@ def _refuse_early(graph: Graph, device: Device, steps: int) -> None:
         verb = "need" if largest == "its weights" else "needs"
         raise FitError(
             f"the network is too large for {device.name}: {largest} alone {verb} {blocks} block RAMs of "
-            f"{device.ram.words} where there are {device.block_rams}"
+            f"{device.ram.words} where there are {device.block_rams}; {SMALLER}"
         )
 
 

@@ -102,12 +102,16 @@ def _fault(op: Op, text: str) -> PackageError:
     return PackageError(f"op {quoted(op.name)}: {text}")
 
 
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def _check_read(op: Op, name: str, values: Mapping[str, ValueShape], selected: int | None) -> None:
     if name not in values:
         made = shown(", ".join(values))
         raise _fault(op, f"reads {quoted(name)}, which no earlier op makes; made: {made}")
     if name == IMAGE and not isinstance(op, ConvOp):
-        raise _fault(op, f"a {op.kind} cannot read the image; only a conv can")
+        raise _fault(op, f"{_article(op.kind)} cannot read the image; only a conv can")
     if selected is not None and values[name].tokens != selected:
         raise _fault(
             op,
@@ -147,7 +151,8 @@ def _shape(op: Op, inputs: list[ValueShape]) -> ValueShape:
     if isinstance(op, PoolOp):
         _spikes(op, first, op.input)
         if first.grid is None or first.grid[0] % 2 or first.grid[1] % 2:
-            raise _fault(op, f"a pool needs a grid of even height and width, not {first.grid}")
+            has = "no grid" if first.grid is None else f"one of {first.grid[0]}x{first.grid[1]}"
+            raise _fault(op, f"a pool needs a grid of even height and width; {quoted(op.input)} has {has}")
         height, width = first.grid[0] // 2, first.grid[1] // 2
         return ValueShape(height * width, first.channels, (height, width), op.function == "or")
     if isinstance(op, AddOp):

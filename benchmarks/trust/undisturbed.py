@@ -125,8 +125,9 @@ def _bytes(place: Place) -> dict[str, bytes]:
     folders = (place.build, place.folder / "run")
     files = (path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name != "timing.json")
     named = {str(path.relative_to(place.folder)): path for path in files}
-    # folders of a command that is killed hard go with the next command: ``_left`` looks for them
-    return {name: path.read_bytes() for name, path in named.items() if "/." not in f"/{name}"}
+    # Folders of a command that is killed hard go with the next command: ``_left`` looks for them. What tells of a
+    # failed run, ``failed.log`` and ``synthesis-failed``, stays until the next failure.
+    return {name: path.read_bytes() for name, path in named.items() if "/." not in f"/{name}" and "failed" not in name}
 
 
 def _left(place: Place) -> list[str]:
@@ -167,7 +168,7 @@ def _kill(
     if victim == "SIGTERM" and (left := _left(place)):
         return f"left at once: {left}", moment
     if process.returncode and name in ("simulate", "compare", "synthesize", "generate"):
-        after = {file: data for file, data in _bytes(place).items() if "failed" not in file}
+        after = _bytes(place)
         if after not in (before, whole):
             return f"the BUILD changed: {sorted(set(after) ^ set(before))[:3]}", moment
     return None, moment

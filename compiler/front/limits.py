@@ -63,7 +63,8 @@ VALUE_CHANNELS = Limit(
 TOKEN_GRID = Limit(
     "a linear layer, attention, a token selector or a head on a grid finer than the token grid, the smallest",
     "these on the token grid",
-    "this {op} reads the token grid {token_grid}, not {value} on {grid}; pool that value until it is on the token grid",
+    "this {op} reads the token grid, {token_grid} as of {smallest}, not {value} on {grid}; pool {value} until it is on "
+    "that grid, or leave out what is on a smaller one than {value}",
 )
 SELECTOR_SHIFT = Limit(
     "any shift and fraction bits of a token selector",

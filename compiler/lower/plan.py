@@ -58,8 +58,11 @@ class LayoutPlan:
             for name in op.inputs:
                 grid = self.graph.values[name].grid
                 if grid is not None and self.routing.tile(grid) != (1, 1):
-                    token_grid = _words(self.routing.token_grid)
-                    refusal = limits.TOKEN_GRID.text(op=op.kind, value=name, grid=_words(grid), token_grid=token_grid)
+                    token_grid = self.routing.token_grid
+                    smallest = next(value.name for value in self.graph.values.values() if value.grid == token_grid)
+                    refusal = limits.TOKEN_GRID.text(
+                        op=op.kind, value=name, grid=_words(grid), token_grid=_words(token_grid), smallest=smallest
+                    )
                     raise LoweringError(f"{op.name}: {refusal}")
 
     def _layout(self, buffer: str) -> Layout:

@@ -83,7 +83,8 @@ def test_network_too_large(tmp_path, refused):
     write_package(random_package(3, spec), tmp_path / "large.safetensors")
     sentence = refused("generate", tmp_path / "large.safetensors", "--board", "ulx3s-25f", "-o", tmp_path / "BUILD")
     assert re.fullmatch(
-        r"the network is too large for ulx3s-25f: its weights alone need \d+ block RAMs of 18 kbit where there are 56",
+        r"the network is too large for ulx3s-25f: its weights alone need \d+ block RAMs of 18 kbit where there are 56; "
+        "prune the network, give it fewer bits or channels, or take a larger board",
         sentence,
     )
     assert [path.name for path in tmp_path.iterdir()] == ["large.safetensors"]

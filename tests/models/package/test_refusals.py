@@ -182,7 +182,7 @@ def test_a_pool_needs_spikes_and_an_even_grid(tmp_path):
     assert refused(tmp_path / "p", network, tensors) == "op 'pooled': 'embed' must be spikes (values 0 or 1)"
     network["ops"][INDEX["embed"] + 1] = {**pool, "input": "rpe"}
     network["ops"].insert(INDEX["embed"] + 2, {**pool, "name": "twice", "input": "pooled"})
-    text = "op 'twice': a pool needs a grid of even height and width, not (1, 2)"
+    text = "op 'twice': a pool needs a grid of even height and width; 'pooled' has one of 1x2"
     assert refused(tmp_path / "p", network, tensors) == text
 
 

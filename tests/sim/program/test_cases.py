@@ -46,5 +46,6 @@ def test_a_select_on_a_finer_grid_is_refused_with_op_value_and_remedy() -> None:
     with pytest.raises(LoweringError) as refused:
         compile_package(package, Shape())
     assert str(refused.value) == (
-        "s: this select reads the token grid 4x4, not c1 on 8x8; pool that value until it is on the token grid"
+        "s: this select reads the token grid, 4x4 as of p, not c1 on 8x8; pool c1 until it is on that grid, "
+        "or leave out what is on a smaller one than c1"
     )
