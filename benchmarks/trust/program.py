@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -24,17 +25,7 @@ from spikewright.sim.stimulus.random_networks import NetworkSpec, random_images,
 
 COMMAND = command("program")
 CASES = ROOT / "tests" / "sim" / "program" / "cases"
-#: Token slots, steps, banks, streams.
-SHAPES = (
-    (4, 2, 1, 1),
-    (4, 2, 2, 1),
-    (4, 4, 2, 1),
-    (4, 3, 2, 1),
-    (2, 2, 4, 2),
-    (4, 2, 4, 2),
-    (16, 4, 4, 1),
-    (5, 3, 3, 2),
-)
+SHAPES = [Shape(**fields) for fields in json.loads((CASES / "shapes.json").read_text())]
 SEEDS = range(3)
 #: Several tiles, step groups and positions, a selector, heads of odd width, a signed image, two streams.
 SPEC = NetworkSpec(
@@ -58,7 +49,7 @@ def _cases() -> Row:
         )
         for shape in SHAPES:
             try:
-                program = compile_package(package, Shape(*shape))
+                program = compile_package(package, shape)
             except PlainError:
                 refused += 1
                 continue

@@ -1,5 +1,6 @@
 """Small networks that are no Spikformer: values that are read in many ways, each of which wants another layout."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,7 @@ from spikewright.models.package import Package, read_package
 from spikewright.sim.program.check import check_program
 
 CASES = Path(__file__).parent / "cases"
-#: Token slots, steps, banks, streams.
-SHAPES = (
-    (4, 2, 1, 1),
-    (4, 2, 2, 1),
-    (4, 4, 2, 1),
-    (4, 3, 2, 1),
-    (2, 2, 4, 2),
-    (4, 2, 4, 2),
-    (16, 4, 4, 1),
-    (5, 3, 3, 2),
-)
+SHAPES = [Shape(**fields) for fields in json.loads((CASES / "shapes.json").read_text())]
 RIGHT = sorted(path.stem for path in CASES.glob("*.safetensors") if path.stem != "select-on-fine-grid")
 
 
@@ -35,9 +26,9 @@ def images(package: Package) -> np.ndarray:
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", RIGHT)
-def test_every_value_is_the_golden_models(name: str, shape: tuple[int, int, int, int]) -> None:
+def test_every_value_is_the_golden_models(name: str, shape: Shape) -> None:
     package = read_package(CASES / f"{name}.safetensors")
-    program = compile_package(package, Shape(*shape))
+    program = compile_package(package, shape)
     assert check_program(program, package, images(package)).images == 4
 
 
