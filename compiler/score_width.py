@@ -13,9 +13,9 @@ def check_scores(head: Head) -> None:
     """LoweringError where the class scores of a head, on its own grid, need more than a word."""
     assert head.score is not None
     bits = signed_bits(head.score.low, head.score.high)
-    most = head.fraction_bits - (bits - WORD_BITS)
-    if most >= head.fraction_bits:
+    if bits <= WORD_BITS:
         return
+    most = head.fraction_bits - (bits - WORD_BITS)
     if most >= 0:
         remedy = f"give the head at most {most} fraction bits, or make its weights smaller"
     else:

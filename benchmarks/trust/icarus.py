@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,19 +66,10 @@ class Icarus(Built):
     """A design that Icarus Verilog has compiled, run as those of Verilator are."""
 
     def run(
-        self,
-        test_module: str | Path,
-        *,
-        testcase: str | Sequence[str] | None = None,
-        env: Mapping[str, str] | None = None,
-        given: Mapping[str, object] | None = None,
-        seed: int | None = None,
-        cwd: Path,
-        waves: bool = False,
-        timeout: float = 600.0,
+        self, test_module: str | Path, *, given: Mapping[str, object], cwd: Path, timeout: float, **others: object
     ) -> BenchRun:
         """Run it in a folder with ROM files and images; BenchError where it does not end well."""
-        words = [f"+{name}={number}" for name, number in (given or {}).items() if name != "tracing"]
+        words = [f"+{name}={number}" for name, number in given.items() if name != "tracing"]
         start, log = time.monotonic(), cwd / "run.log"
         with log.open("w") as output:
             done = children.run(

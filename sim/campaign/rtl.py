@@ -130,13 +130,14 @@ def run_member(case: Case, structure: Structure, built: Built, stall: int) -> tu
         with tempfile.TemporaryDirectory(prefix="spikewright-") as folder:
             network = SimulatedNetwork.of_program(program, case.package, Path(folder))
             comparison = compare(network, built, case.images, RunOptions(stall=stall, seed=1, timeout=300.0))
+        answer = run_program(program, case.images).answer
     except BenchError as error:
         return Judgement(Verdict.MISMATCH, "rtl gives no answer", str(error)), Counter()
     except PlainError as error:
         return Judgement(Verdict.TRACEBACK, "rtl", str(error)), Counter()
     except Exception as error:
         return Judgement(Verdict.TRACEBACK, error_kind(error), error_text(error)), Counter()
-    return _judged(program, comparison, run_program(program, case.images).answer)
+    return _judged(program, comparison, answer)
 
 
 def _judged(program: Program, comparison: Comparison, answer: Answer) -> tuple[Judgement | None, Counter[str]]:
