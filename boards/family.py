@@ -10,8 +10,9 @@ from typing import Any
 
 from amaranth.hdl import Module, Signal
 
-from spikewright.boards.schema import Board
-from spikewright.compiler.target.device import BlockRam, Device, LutModel
+from spikewright.boards.link.frame import MOST_RESULT_WORDS
+from spikewright.boards.schema import Board, BuildTarget
+from spikewright.compiler.target.device import BlockRam, Device, LutModel, Unlimited
 from spikewright.errors import PlainError
 
 
@@ -57,10 +58,12 @@ class Family(ABC):
     cells: Mapping[str, str]
     models: CellModels
 
-    def device(self, board: Board) -> Device:
+    def device(self, target: BuildTarget) -> Device | Unlimited:
         """A board's FPGA as the compiler sees it."""
-        resources = board.resources
-        return Device(board.name, resources.lut, resources.block_ram.count, self.ram, self.lut_model)
+        assert isinstance(target, Board)
+        resources = target.resources
+        blocks = resources.block_ram.count
+        return Device(target.name, resources.lut, blocks, self.ram, self.lut_model, MOST_RESULT_WORDS)
 
     @abstractmethod
     def plan(self, platform: Any, top: Any, *, report: str, seed: int) -> Any:

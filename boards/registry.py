@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from spikewright.boards.schema import Board
+from spikewright.boards.schema import Board, BuildTarget, target_of
 from spikewright.echo import quoted
 from spikewright.errors import PlainError
 from spikewright.models.nearest import unknown
@@ -30,13 +30,13 @@ def board_names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_board(name: str, folder: Path = FOLDER) -> Board:
-    """Reads and checks one board's description; raises BoardError."""
+def load_board(name: str, folder: Path = FOLDER) -> BuildTarget:
+    """Reads and checks one board's description, or that of the simulator; raises BoardError."""
     if name not in board_names(folder):
         raise BoardError(unknown("board", name, board_names(folder)))
     path = folder / f"{name}.yaml"
     try:
-        board = Board.model_validate(yaml.safe_load(path.read_text()))
+        board = target_of(yaml.safe_load(path.read_text()))
     except yaml.YAMLError as error:
         raise BoardError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
@@ -55,7 +55,20 @@ def family_names() -> list[str]:
     return sorted(path.stem for path in FAMILIES.glob("*.py") if path.stem != "__init__")
 
 
-def family_of(board: Board) -> Family:
+def real_boards() -> list[Board]:
+    """All boards that have an FPGA, by name."""
+    return [board for board in map(load_board, board_names()) if isinstance(board, Board)]
+
+
+def real(target: BuildTarget) -> Board:
+    """The board; BoardError where it is none."""
+    if isinstance(target, Board):
+        return target
+    names = ", ".join(board.name for board in real_boards())
+    raise BoardError(f"{target.name} is no board that a design could be placed on; those there are: {names}")
+
+
+def family_of(board: BuildTarget) -> Family:
     """The family of a board's FPGA."""
     family: Family = importlib.import_module(f"spikewright.boards.families.{board.family}").FAMILY
     return family

@@ -1,6 +1,6 @@
 """What a board file says: typed, frozen, unknown keys refused. One YAML file is one board."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,12 +62,21 @@ class ExternalMemory(_Frozen):
     megabytes: Positive = Field(description="Its size, MB.")
 
 
-class Board(_Frozen):
-    """One board the project builds for."""
+#: The family of what has no FPGA.
+SIMULATION = "simulation"
+
+
+class BuildTarget(_Frozen):
+    """What the project builds for: a board, or the simulator alone."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", description="The name users type; equal to the file's name.")
     title: str = Field(description="The board's name in print.")
     family: str = Field(description="FPGA family, a file of `boards/families/`: selects tools, PLL, cells, RAM shapes.")
+
+
+class Board(BuildTarget):
+    """One board the project builds for."""
+
     part: str = Field(description="Ordering code of the device.")
     platform: str = Field(pattern=r"^[\w.]+:\w+$", description="amaranth-boards platform class, module:Class.")
     oscillator: Oscillator = Field(description="The clock the board brings.")
@@ -80,3 +89,9 @@ class Board(_Frozen):
     def block_ram_bits(self) -> int:
         """All block memory of the device, bits."""
         return self.resources.block_ram.count * self.resources.block_ram.bits
+
+
+def target_of(fields: Any) -> BuildTarget:
+    """What a board file's fields describe; pydantic's ValidationError where they do not."""
+    simulated = isinstance(fields, dict) and fields.get("family") == SIMULATION
+    return (BuildTarget if simulated else Board).model_validate(fields)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from spikewright.compiler.front.ir import Graph, Value
+from spikewright.compiler.front.ops import Add
 from spikewright.compiler.lower.lowered import Lowered
 from spikewright.compiler.lower.lowering import lower
-from spikewright.compiler.lower.plan import routing_of
 from spikewright.compiler.measure import measure
 from spikewright.compiler.target.device import Device, LutModel
 from spikewright.compiler.target.memories import block_ram
@@ -29,6 +29,8 @@ from spikewright.errors import PlainError
 #: 32 token slots slow the clock (docs/architecture.md).
 TOKENS, BANKS, STREAMS = (32, 16, 8, 4, 2), (8, 4, 2, 1), (2, 1)
 STEPS = 4
+#: Token slots that a network can use, if it has a grid of as many.
+FEW = 16
 
 #: A smaller engine is preferred if it is at most so much slower than the fastest that fits.
 TOLERANCE = 0.10
@@ -36,12 +38,19 @@ TOLERANCE = 0.10
 #: A first look at a shape is trusted to skip it only where it is over the limit by this factor.
 ROUGH = 1.3
 
+#: Result words of a descriptor: cycles, issued pairs, skipped pairs.
+COUNTERS = 3
+
 #: What helps where a board is too small.
 SMALLER = "prune the network, give it fewer bits or channels, or take a larger board"
 
 
 class FitError(PlainError):
-    """No shape of the engine fits the board; the text is one sentence."""
+    """No shape of the engine fits the board, or what is asked of it; the text is one sentence."""
+
+
+class TooLargeError(FitError):
+    """The network is larger than the board."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,9 @@ class ShapeRequest:
 
     def shapes(self, graph: Graph) -> list[Shape]:
         """The shapes that are tried for a network."""
-        slots = min(value.tokens for value in graph.values.values() if value.grid is not None)
+        areas = sorted({value.tokens for value in graph.values.values() if value.grid is not None})
+        # smaller grids than that may lie on others' cells
+        slots = max(areas[0], next((area for area in areas if area >= FEW), areas[-1]))
         widest = 1 << max(1, (slots - 1).bit_length())
         tokens = [self.lanes // self.steps] if self.lanes is not None else [t for t in TOKENS if t <= widest]
         return [
@@ -123,12 +134,13 @@ class Candidate:
 class Choice:
     """The shape that was chosen, the network lowered to it, and why.
 
-    candidates: every shape that was considered, fastest first by the estimate.
+    needs: of a board; None where there is none. candidates: every shape that was considered, fastest first by the
+    estimate.
     """
 
     shape: Shape
     lowered: Lowered
-    needs: Needs
+    needs: Needs | None
     reason: str
     candidates: tuple[Candidate, ...]
 
@@ -143,13 +155,17 @@ def estimate_lut(structure: Structure, model: LutModel) -> int:
         + model.neuron_bit * shape.tokens * shape.streams * s.membrane_bits
         + model.lane_bit * shape.lanes * shape.streams * s.accumulator_bits
         + model.move_lane * shape.lanes * shape.banks
+        + s.leaks * model.leak_bit * shape.tokens * shape.streams * s.membrane_bits
+        + s.second * model.second_walker * shape.walkers
+        + s.counting * model.count_lane * shape.lanes * shape.banks
+        + s.limited * model.limit_lane * shape.lanes * shape.streams
+        + s.frames * model.frames
     )
 
 
 def needs_of(structure: Structure, device: Device) -> Needs:
     """What a structure takes of a device, its serial link included."""
-    blocks = sum(block_ram(structure, device.ram).values()) + device.link_blocks
-    return Needs(estimate_lut(structure, device.model), blocks)
+    return Needs(estimate_lut(structure, device.model), sum(block_ram(structure, device.ram).values()))
 
 
 def choose(graph: Graph, device: Device, request: ShapeRequest | None = None) -> Choice:
@@ -167,8 +183,9 @@ def choose(graph: Graph, device: Device, request: ShapeRequest | None = None) ->
     candidates.sort(key=lambda candidate: (candidate.estimate, candidate.shape.slot_lanes))
     best, least = _search(graph, device, request, candidates)
     if best is None:
-        raise FitError(_too_large(device, *least))
+        raise TooLargeError(_too_large(device, *least))
     candidate, lowered = best
+    _refuse_answer(lowered, device)
     candidate.verdict = "chosen"
     assert candidate.needs is not None
     tried = f"the best of {len(candidates)} shapes" if len(candidates) > 1 else "the only shape"
@@ -244,19 +261,33 @@ def _refuse_early(graph: Graph, device: Device, steps: int) -> None:
         weights = weighted.weights
         index = max(1, (weights.codes[0].size - 1).bit_length() - 4)  # of one bank, at most sixteen banks
         bits += int(np.count_nonzero(weights.codes)) * (weights.bits + index)
-    needs, fused = {"its weights": bits}, routing_of(graph).fused
+    needs = {"its weights": bits}
+    added = {op.inputs[1] for op in graph.ops if isinstance(op, Add)}  # an add may be done as its spikes are made
     for op in graph.ops:
-        # all of what these read is there until all that they make is; an add is done as its spikes are made
+        # all of what these read is there until all that they make is
         if op.kind in ("conv", "pool", "linear"):
-            stored = {*op.inputs, op.name} - {*fused, graph.ops[-1].name}
+            stored = {*op.inputs, op.name} - {*added, graph.ops[-1].name}
             needs[f"what {op.name} reads and makes"] = sum(_least_bits(graph.values[name], steps) for name in stored)
     largest = max(needs, key=lambda what: needs[what])
     blocks = -(-needs[largest] // device.ram.bits)
     if blocks > device.block_rams:
         verb = "need" if largest == "its weights" else "needs"
-        raise FitError(
+        raise TooLargeError(
             f"the network is too large for {device.name}: {largest} alone {verb} {blocks} block RAMs of "
             f"{device.ram.words} where there are {device.block_rams}; {SMALLER}"
+        )
+
+
+def _refuse_answer(lowered: Lowered, device: Device) -> None:
+    """Where an answer does not fit the serial link's frame."""
+    head = lowered.graph.ops[-1]
+    classes, score_words = lowered.graph.values[head.name].channels, measure(lowered).score_words
+    words = classes * score_words + COUNTERS * (len(lowered.descriptors) - 1)
+    if words > device.answer_words:
+        raise FitError(
+            f"{head.name}: an answer of {words} words, {score_words} for each of {classes} classes and {COUNTERS} for "
+            f"each of {len(lowered.descriptors) - 1} descriptors, does not fit the serial link of {device.name}, at "
+            f"most {device.answer_words}; give the network fewer classes, or take --board simulation"
         )
 
 
@@ -276,4 +307,4 @@ def _rescaled(known: Structure, shape: Shape) -> Structure:
 
 def rough_cycles(graph: Graph, work: Workload, shape: Shape) -> int:
     """Cycles of an image without lowering, on a first placement: only to rank shapes."""
-    return sum(cycles for _, cycles in descriptor_cycles(work, shape, first_lists(graph, shape)))
+    return sum(cycles for _, cycles in descriptor_cycles(work, shape, first_lists(graph, shape, work)))

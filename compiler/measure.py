@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from spikewright.compiler.front.ir import Graph, WeightedSum
 from spikewright.compiler.front.neuron import SpikingOp
-from spikewright.compiler.front.ops import Attention, Head, Select
-from spikewright.compiler.lower.lowered import Lowered, LoweringError
-from spikewright.compiler.score_width import check_scores
-from spikewright.compiler.target.descriptors import GAP_BITS, LAYOUTS, LOOP, Kind, Mode, descriptor_words
-from spikewright.compiler.target.structure import Structure, bits_for
+from spikewright.compiler.front.ops import Attention, Conv, Head, Select
+from spikewright.compiler.lower.lowered import Lowered
+from spikewright.compiler.target.descriptors import GAP_BITS, LAYOUTS, LOOP, OPTIONS, Kind, Mode, descriptor_words
+from spikewright.compiler.target.structure import WORD_BITS, Structure, bits_for
+from spikewright.cost.gains import code_bits, most_code
 from spikewright.cost.rom import parameter_bits
 from spikewright.cost.rows import ROW_ENTRIES
 from spikewright.cost.shape import signed_bits
+from spikewright.errors import CompilerFault
 
 
 def _hull(*values: int) -> tuple[int, int]:
@@ -68,12 +70,19 @@ def _accumulator_bits(graph: Graph) -> int:
 def _value_bits(graph: Graph) -> int:
     """Signed width of the broadcast bus: the largest weight, shifted by the highest plane; or a K^T V element."""
     shifted = [int(abs(s.weights.values).max(initial=0)).bit_length() + s.planes for s in _weighted_sums(graph)]
+    shifted += [most_code(gains) + graph.values[joined].planes for joined, gains in _gains(graph)]
     elements = [tokens.bit_length() + 1 for tokens in _attended_tokens(graph)]
     return max([2, *shifted, *elements]) + 1
 
 
 def _weighted_sums(graph: Graph) -> list[WeightedSum]:
     return [weighted for op in graph.ops for weighted in op.weighted_sums(graph)]
+
+
+def _gains(graph: Graph) -> list[tuple[str, list[int]]]:
+    """What shortcuts by a gain join, and the gains of each."""
+    convolutions = (op for op in graph.ops if isinstance(op, Conv))
+    return [(str(op.joined), op.gain.tolist()) for op in convolutions if op.gain is not None]
 
 
 def _attended_tokens(graph: Graph) -> list[int]:
@@ -90,8 +99,23 @@ def _largest_loop(lowered: Lowered) -> int:
     )
 
 
+def _options(lowered: Lowered) -> dict[str, int]:
+    """Flags of what some descriptor asks for."""
+    return {
+        flag: int(any(option.used(draft.fields) for draft in lowered.descriptors if draft.kind is option.kind))
+        for flag, option in OPTIONS.items()
+    }
+
+
+def _reads_second(lowered: Lowered) -> bool:
+    entries = (
+        e for draft in lowered.descriptors for row in draft.outputs for out in row for es in out.lists for e in es
+    )
+    return any(entry.second for entry in entries)
+
+
 def measure(lowered: Lowered) -> Structure:
-    """Widths and depths for ``lowered``; raises ``LoweringError`` where a fixed limit of the engine is passed."""
+    """Widths and depths for ``lowered``."""
     graph, shape = lowered.graph, lowered.shape
     rom_entries, rows, biggest_list, offset = [0] * shape.walkers, 0, 0, 0
     parameters, neurons = 1, 0
@@ -108,13 +132,12 @@ def measure(lowered: Lowered) -> Structure:
         if draft.kind is Kind.MAC and draft.fields["gate"]:
             biggest_list = max(biggest_list, draft.fields["head_rows"])
         if draft.kind is Kind.MAC and draft.fields["gap"] >= 1 << GAP_BITS:
-            raise LoweringError(
+            raise CompilerFault(
                 f"{draft.layer}: a sum takes {draft.fields['gap']} cycles, at most {(1 << GAP_BITS) - 1}"
             )
     low, high, score_low, score_high = _membrane_range(lowered)
     head = graph.ops[-1]
     assert isinstance(head, Head)
-    check_scores(head)
     image = graph.image
     selected = [draft.fields for draft in lowered.descriptors if draft.kind is Kind.SELECT]
     added = [draft for draft in lowered.descriptors if draft.fields.get("mode") == Mode.RESIDUAL]
@@ -127,32 +150,40 @@ def measure(lowered: Lowered) -> Structure:
             if name in draft.fields
         ]
     )
+    options = _options(lowered)
     result = Structure(
         shape=shape,
         bank_depth=max(2, lowered.bank_depth),
         planes=max(2, planes),
-        residual_planes=max([1, *(draft.fields["out_planes"] for draft in added)]),
+        residual_planes=max([1, *(draft.fields[n] for draft in added for n in ("capture_planes", "out_planes"))]),
         rom_depth=max(2, -(-max(rom_entries) // ROW_ENTRIES)),
         offset_bits=bits_for(offset),
-        code_bits=max([2, *(weighted.weights.bits for weighted in _weighted_sums(graph))]),
+        code_bits=max(
+            [2, *(weighted.weights.bits for weighted in _weighted_sums(graph))]
+            + [code_bits(gains) for _, gains in _gains(graph)]
+        ),
         count_bits=bits_for(biggest_list),
         outputs=max(2, rows),
         value_bits=_value_bits(graph),
         accumulator_bits=_accumulator_bits(graph),
         fraction_bits=lowered.fraction_bits,
-        membrane_bits=signed_bits(low, high) + 1,
+        # a leak rounds below the coarsest grid: that many bits there are
+        membrane_bits=max(signed_bits(low, high), lowered.fraction_bits if lowered.leaks else 0) + 1,
         score_bits=signed_bits(score_low, score_high),
         score_drop=lowered.fraction_bits - head.fraction_bits,
         parameter_bits=parameters,
+        shift_bits=max([5, *(bits_for(draft.fields.get("shift", 0)) for draft in lowered.descriptors)]),
         soft_reset=max(draft.fields.get("soft", 0) for draft in lowered.descriptors),
         strict_compare=max(draft.fields.get("strict", 0) for draft in lowered.descriptors),
+        wide_scores=int(head.score is not None and signed_bits(head.score.low, head.score.high) > WORD_BITS),
+        **(options | {"leaks": int(lowered.leaks), "second": max(options["second"], int(_reads_second(lowered)))}),
         neurons=max(2, neurons),
         product_bits=max([1, *(tokens.bit_length() for tokens in _attended_tokens(graph))]),
         product_depth=max(2, lowered.product_depth),
         table_depth=max(2, len(lowered.table.taps) + lowered.plan_entries),
         mask_depth=max(2, len(lowered.table.masks) + lowered.plan_entries),
         selector_tokens=max([2, *(fields["tokens"] for fields in selected)]),
-        pixel_depth=max(2, image.height * image.width * image.channels),
+        pixel_depth=max(2, prod(image.shape(graph.steps))),
         image_channels=image.channels,
         image_bits=max(2, graph.values["input"].planes),
         loop_bits=bits_for(max(shape.lanes, _largest_loop(lowered))),

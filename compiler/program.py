@@ -110,7 +110,11 @@ class Program:
 
     def _weight_rows(self, entries: list[Entry]) -> list[int]:
         layout, bits = entry_row(self.structure), self.structure.code_bits
-        packed = [layout.pack({"offset": entry.offset, "code": packed_code(entry.code, bits)}) for entry in entries]
+        side = [{"second": int(entry.second)} if self.structure.second else {} for entry in entries]
+        packed = [
+            layout.pack({"offset": entry.offset, "code": packed_code(entry.code, bits)} | more)
+            for entry, more in zip(entries, side, strict=True)
+        ]
         packed += [0] * (-len(packed) % ROW_ENTRIES)
         return [side_by_side(packed[i : i + ROW_ENTRIES], layout.bits) for i in range(0, len(packed), ROW_ENTRIES)]
 
@@ -139,7 +143,7 @@ class Program:
             "target": base + output.target,
             "bank": output.bank,
             "enable": int(output.enable),
-        }
+        } | ({"leak": output.leak} if self.structure.leaks else {})
 
     def _program(self) -> list[int]:
         descriptors = [draft.descriptor(self.lowered) for draft in self.descriptors]
@@ -183,8 +187,8 @@ def assemble(lowered: Lowered, structure: Structure | None = None, *, choice: Ch
     words = descriptor_words(structure) * len(lowered.descriptors)
     if not missing and words > structure.program_depth:
         missing = [f"program_depth {words} is above {structure.program_depth}"]
-    if lowered.fraction_bits != structure.fraction_bits:
-        raise ValueError("lower the network with the structure's fraction bits")
     if missing:
         raise StructureError("the network does not fit the structure: " + "; ".join(missing))
+    if (lowered.fraction_bits, lowered.leaks) != (structure.fraction_bits, bool(structure.leaks)):
+        raise ValueError("lower the network with the structure's fraction bits and leaks")
     return Program(with_waits(lowered, structure), structure)

@@ -14,7 +14,6 @@ from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered
 from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.target.structure import Structure
-from spikewright.cost.geometry import token_grid
 from spikewright.cost.routing import IMAGE
 
 
@@ -74,12 +73,16 @@ class FinishedWords:
 
 @dataclass(frozen=True)
 class TracedShape:
-    """Shape of a value: time steps, tokens, channels, and its grid (rows, columns) if it has one."""
+    """Shape of a value: time steps, tokens, channels, its grid (rows, columns), a row of tokens if it has none.
+
+    cells: rows and columns of its token slots, each with a tile of the grid.
+    """
 
     steps: int
     tokens: int
     channels: int
-    grid: tuple[int, int] | None
+    grid: tuple[int, int]
+    cells: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,10 @@ class TraceMap:
     banks: int
     streams: int
     bank_depth: int
-    image: tuple[int, int, int]
+    image: tuple[int, ...]  # height, width, channels; behind the steps where each has a frame
     classes: int
+    score_words: int  # result words of a class score, the lowest first
     score_shift: int  # the accelerator's scores are the package's, shifted left by this; 0 on the least structure
-    token_grid: tuple[int, int]
     descriptors: tuple[TracedDescriptor, ...]
     shapes: Mapping[str, TracedShape]
     planes: Mapping[str, int]  # bit-planes of every value, the image included
@@ -124,18 +127,16 @@ class TraceMap:
     def from_dict(data: Mapping[str, Any]) -> TraceMap:
         """From what ``to_dict`` gave, through JSON."""
 
-        def grid(pair: list[int] | None) -> tuple[int, int] | None:
-            return None if pair is None else (pair[0], pair[1])
+        def grid(pair: list[int]) -> tuple[int, int]:
+            return pair[0], pair[1]
 
         fields = dict(data)
-        height, width, channels = data["image"]
-        rows, columns = data["token_grid"]
         fields |= {
-            "image": (height, width, channels),
-            "token_grid": (rows, columns),
+            "image": tuple(data["image"]),
             "descriptors": tuple(TracedDescriptor(**traced) for traced in data["descriptors"]),
             "shapes": {
-                name: TracedShape(**{**shape, "grid": grid(shape["grid"])}) for name, shape in data["shapes"].items()
+                name: TracedShape(**{**shape, "grid": grid(shape["grid"]), "cells": grid(shape["cells"])})
+                for name, shape in data["shapes"].items()
             },
             "homes": {
                 name: Home(**{**home, "slots": tuple((bank, row) for bank, row in home["slots"])})
@@ -160,17 +161,19 @@ def trace_map(lowered: Lowered, structure: Structure) -> TraceMap:
         banks=shape.banks,
         streams=shape.streams,
         bank_depth=structure.bank_depth,
-        image=(image.height, image.width, image.channels),
+        image=image.shape(graph.steps),
         classes=graph.values[head.name].channels,
+        score_words=structure.score_words,
         score_shift=lowered.fraction_bits - head.fraction_bits - structure.score_drop,
-        token_grid=token_grid(value.grid for value in graph.values.values() if value.grid is not None),
         descriptors=tuple(
             TracedDescriptor(draft.kind.name, draft.layer, draft.cycles)
             for draft in lowered.descriptors
             if draft.kind is not Kind.END
         ),
         shapes={
-            name: TracedShape(value.steps, value.tokens, value.channels, value.grid)
+            name: TracedShape(
+                value.steps, value.tokens, value.channels, lowered.lies[name].grid, lowered.lies[name].cells
+            )
             for name, value in graph.values.items()
             if name not in (IMAGE, head.name)
         },

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikewright.compiler.front.ir import Graph, Weights
-from spikewright.compiler.front.neuron import SpikingOp
+from spikewright.compiler.front.describe import described
+from spikewright.compiler.front.ir import Graph
+from spikewright.compiler.front.ops import Conv
 from spikewright.compiler.lower.plan import routing_of
-from spikewright.cost.description import Description
+from spikewright.cost.latency import best_on
 from spikewright.cost.rom import Lists
 from spikewright.cost.routing import IMAGE
 from spikewright.cost.shape import Shape
@@ -16,39 +17,43 @@ from spikewright.cost.workload import Workload, workload
 
 def workload_of(graph: Graph, fraction_bits: int = 0) -> Workload:
     """Layers and copies of a graph whose planes are filled in; fraction_bits: at least so many on the engine's grid."""
-    image = graph.image
-    grids = [op.neuron.fraction_bits for op in graph.ops if isinstance(op, SpikingOp)]
-    description = Description(
-        (image.height, image.width, image.channels), planes=graph.values["input"].planes, steps=graph.steps,
-        fraction_bits=max(fraction_bits, *grids, 0),
-    )  # fmt: skip
+    return workload(described(graph, fraction_bits))
+
+
+def first_lists(graph: Graph, shape: Shape, work: Workload) -> dict[str, Lists]:
+    """Lengths of every layer's lists with channel c in bank c mod k, before placement improves on it.
+
+    work: of the graph
+    """
+    fused, lists = routing_of(graph, best_on(work.description, shape)[0]).fused, {}
     for op in graph.ops:
-        op.describe(description, graph)
-    return workload(description)
+        joined = op.joined if isinstance(op, Conv) else None
+        for weighted in op.weighted_sums(graph)[: 1 if joined else None]:
+            codes = weighted.weights.codes
+            counts = np.count_nonzero(codes.reshape(*codes.shape[:2], -1), axis=2)
+            entries = _by_bank(counts, shape, image=weighted.source == IMAGE)
+            captures = np.zeros_like(entries)
+            if joined is not None:
+                assert isinstance(op, Conv)
+                captures = _by_bank(op.joined_entries(), shape, image=joined == IMAGE)
+            elif weighted.name in fused:
+                captures = np.eye(shape.banks, dtype=np.int64)[np.arange(len(counts)) % shape.banks]
+            # long lists side by side with long ones
+            order = np.arange(len(counts))
+            if shape.streams > 1:
+                order = np.argsort(-entries.max(axis=1), kind="stable")
+            entries, captures = (_side_by_side(part[order], shape.streams) for part in (entries, captures))
+            lists[weighted.name] = Lists(entries, captures, joined is not None)
+    return lists
 
 
-def first_lists(graph: Graph, shape: Shape) -> dict[str, Lists]:
-    """Lengths of every layer's lists with channel c in bank c mod k, before placement improves on it."""
-    fused = routing_of(graph).fused
-    return {
-        weighted.name: _lists(weighted.weights, shape, image=weighted.source == IMAGE, captures=weighted.name in fused)
-        for op in graph.ops
-        for weighted in op.weighted_sums(graph)
-    }
-
-
-def _lists(weights: Weights, shape: Shape, *, image: bool = False, captures: bool = False) -> Lists:
+def _by_bank(counts: np.ndarray, shape: Shape, *, image: bool) -> np.ndarray:
+    """Entries of each output in each bank, of [outputs, inputs]; of the image, in every bank, they are dealt out."""
     banks = shape.banks
-    counts = np.count_nonzero(weights.codes.reshape(*weights.codes.shape[:2], -1), axis=2)
-    if image:  # in every bank: entries are dealt out
-        entries = -(-(counts.sum(axis=1)[:, None] - np.arange(banks)) // banks)
-    else:
-        padded = np.pad(counts, ((0, 0), (0, -counts.shape[1] % banks)))
-        entries = padded.reshape(len(counts), -1, banks).sum(axis=1)
-    captured = np.eye(banks, dtype=np.int64)[np.arange(len(counts)) % banks] * int(captures)
-    # long lists side by side with long ones
-    order = np.argsort(-entries.max(axis=1), kind="stable") if shape.streams > 1 else np.arange(len(counts))
-    return Lists(*(_side_by_side(counted[order], shape.streams) for counted in (entries, captured)))
+    if image:
+        return np.asarray(-(-(counts.sum(axis=1)[:, None] - np.arange(banks)) // banks))
+    padded = np.pad(counts, ((0, 0), (0, -counts.shape[1] % banks)))
+    return np.asarray(padded.reshape(len(counts), -1, banks).sum(axis=1))
 
 
 def _side_by_side(counts: np.ndarray, streams: int) -> np.ndarray:

@@ -24,6 +24,8 @@ PRODUCT_WORDS = 512
 LEAST_CHANNELS = 3
 #: Bit-planes of a token selector's hidden values.
 HIDDEN_PLANES = 8
+#: Cycles of a step in an LIF array whose neurons have leaks of their own; else a step takes one.
+LEAK_PACE = 2
 
 
 def gather_cycles(words: int, *, first: bool) -> int:
@@ -64,40 +66,49 @@ def compaction_taps(*, slots: int, keep: int, tokens: int) -> int:
     return min(slots, tokens - keep + -(-tokens // slots))
 
 
-def spike_gap(steps: int, *, fold_groups: int = 0, planes: int = 1) -> int:
+def lif_cycles(steps: int, *, pace: int, fold_groups: int = 0, shift: int = 0) -> int:
+    """Cycles that a sum is in the LIF array.
+
+    pace: cycles of a step; fold_groups: step groups replayed from a folded sum, 0 without; shift: halvings behind the
+    last step.
+    """
+    return pace * (steps * (steps * fold_groups if fold_groups else 1) + shift)
+
+
+def spike_gap(lif: int, *, planes: int = 1) -> int:
     """Least cycles between two sums of a layer with neurons.
 
-    fold_groups: step groups replayed from a folded sum, 0 without; planes: bit-planes written.
+    lif: as ``lif_cycles`` says; planes: bit-planes written.
     """
-    return max(steps * (steps * fold_groups if fold_groups else 1), planes)
+    return max(lif, planes)
 
 
-def spike_tail(steps: int, *, fold_groups: int = 0, planes: int = 1) -> int:
+def spike_tail(lif: int, *, planes: int = 1) -> int:
     """Cycles behind the last sum of a layer with neurons; the silence bits follow the first plane.
 
-    fold_groups, planes: as in ``spike_gap``.
+    lif, planes: as in ``spike_gap``.
     """
-    return (steps * steps * fold_groups if fold_groups else steps) + max(2, planes)
+    return lif + max(2, planes)
 
 
-def hidden_gap(steps: int, shift: int) -> int:
+def hidden_gap(lif: int) -> int:
     """A selector's hidden layer: the membranes stand until all planes are written."""
-    return max(steps + shift + 1, HIDDEN_PLANES + 1)
+    return max(lif, HIDDEN_PLANES) + 1
 
 
-def hidden_tail(steps: int, shift: int) -> int:
+def hidden_tail(lif: int) -> int:
     """As ``hidden_gap``."""
-    return steps + shift + HIDDEN_PLANES
+    return lif + HIDDEN_PLANES
 
 
-def score_gap(steps: int, tokens: int) -> int:
+def score_gap(lif: int, tokens: int) -> int:
     """A layer whose sums leave one a token: the selector's scores and the head."""
-    return steps + tokens
+    return lif + tokens
 
 
-def score_tail(steps: int, tokens: int) -> int:
+def score_tail(lif: int, tokens: int) -> int:
     """As ``score_gap``."""
-    return steps + tokens - 1
+    return lif + tokens - 1
 
 
 def mac_walk(pairs: Sequence[int], repeats: int, gap: int) -> int:

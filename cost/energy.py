@@ -8,8 +8,9 @@ access to an SRAM of 8 KiB 10 pJ for 64 bits, so 10/64 pJ a bit (weight ROM, spi
 (b) counts what the engine does with skipping off. A list entry is read once for a word, that is for P tokens, S steps
 and all planes of a position (``spikewright.cost.work.Walk.repeats``); a spike word once for each entry and plane
 that meets it; counts and neuron parameters once for an output. Membranes are in no memory: they stay in the registers
-of the LIF array from step group to step group. Additions count where a plane's bit is 1. Control, wires, clock and what
-a device loses at rest do not count: it compares networks on one engine and is no figure of power.
+of the LIF array from step group to step group. Additions count where a plane's bit is 1; what a shortcut joins by a
+gain is taken to be as active as the layer's input. Control, wires, clock and what a device loses at rest do not count:
+it compares networks on one engine and is no figure of power.
 """
 
 from __future__ import annotations
@@ -106,10 +107,14 @@ Bits = tuple[float, float, float]  #: added; read from ROMs and products; read f
 def _sums(layer: Layer, activity: Activity, shape: Shape, widths: Widths) -> Bits:
     walk, repeats = layer.walk, layer.walk.repeats(shape)
     steps = 1 if walk.folded(shape) else walk.steps
-    adds = layer.kept * walk.positions * steps * sum(activity.planes)
-    words = (layer.kept * layer.planes + layer.outputs * walk.captured) * repeats
+    rate = sum(activity.planes) / len(activity.planes)
+    adds = (layer.kept * sum(activity.planes) + layer.gains * walk.captured * rate) * walk.positions * steps
+    # the entries of a shortcut's matrix are a layer of their own
+    captures = layer.gains if layer.joined else layer.outputs
+    words = (layer.kept * layer.planes + captures * walk.captured) * repeats
     counts = -(-layer.outputs // shape.streams) * shape.walkers * widths.count
-    return adds * adder_bits(layer), layer.kept * repeats * widths.entry + counts, words * shape.lanes
+    read = (layer.kept + layer.gains) * repeats * widths.entry + counts
+    return adds * adder_bits(layer), read, words * shape.lanes
 
 
 def _neurons(layer: Layer, shape: Shape, widths: Widths) -> Bits:

@@ -1,21 +1,20 @@
 """Where the mover's words come from: pure geometry of grids, tiles and lanes, the same for every network of a size.
 
-A token slot holds a tile of positions; a value on a grid finer than the token grid has its neighbours in the same lane,
-but at the borders of the tile, where they lie some lanes away.
+A token slot holds a tile of positions, those of a cell: the neighbours of a position are in the same lane, but at the
+borders of the tile, where they lie some lanes away. Between values whose cells differ, every position moves by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
+from typing import Literal
 
 Position = tuple[int, int]  # row, column; of a lane's tile, −1 and beyond are its halo
-
-
-def token_grid(grids: Iterable[Position]) -> Position:
-    """The grid whose cells are token slots: the smallest of a network's."""
-    return min(grids, key=lambda grid: grid[0] * grid[1])
+#: What a pool makes of a window: the OR of 3×3 spikes, or how many of 2×2 there are.
+PoolFunction = Literal["or", "count"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class WordSource:
 
 @dataclass(frozen=True)
 class Word:
-    """A position that the mover fills, and what it is the OR of."""
+    """A position that the mover fills, and what it is the OR, or the sum, of."""
 
     target: Position
     sources: tuple[WordSource, ...]
@@ -123,6 +122,82 @@ def or_pool(source: Position, target: Position) -> list[Word]:
     ]
 
 
+def count_pool(source: Position, target: Position) -> list[Word]:
+    """The pool that counts the spikes of 2×2 windows, stride 2, from one tile into another."""
+    window = [(dy, dx) for dy in (0, 1) for dx in (0, 1)]
+    return [
+        Word((y, x), tuple(source_of(2 * y + dy, 2 * x + dx, source) for dy, dx in window))
+        for y in range(target[0])
+        for x in range(target[1])
+    ]
+
+
 def longest(words: list[Word], grid: Grid) -> int:
     """Taps a word: all words of a table take as many as the one that needs most."""
     return max(word.taps(grid) for word in words)
+
+
+@dataclass(frozen=True)
+class Lies:
+    """Positions of ``grid`` in token slots, a slot for each of ``cells``."""
+
+    grid: Position
+    cells: Position
+
+    @property
+    def tile(self) -> Position:
+        """Positions of a slot."""
+        return self.grid[0] // self.cells[0], self.grid[1] // self.cells[1]
+
+    def place(self, row: int, column: int) -> tuple[int, Position]:
+        """Slot of a position, and where in its tile it is."""
+        (y, inner_y), (x, inner_x) = divmod(row, self.tile[0]), divmod(column, self.tile[1])
+        return y * self.cells[1] + x, (inner_y, inner_x)
+
+
+@dataclass(frozen=True)
+class GatherTap:
+    """A source word, turned by ``turn`` slots; slots: bit q is set where slot q of the target takes it."""
+
+    tile: int
+    inner: Position
+    turn: int
+    slots: int
+
+
+@dataclass(frozen=True)
+class GatheredWord:
+    """A word of tile ``tile`` of the target, and what it is the OR, or the sum, of."""
+
+    tile: int
+    inner: Position
+    taps: tuple[GatherTap, ...]
+
+
+@lru_cache(maxsize=256)
+def gather(source: Lies, target: Lies, slots: int, pool: PoolFunction | None = None) -> tuple[GatheredWord, ...]:
+    """The words of a value made of one whose cells are others: the same positions, or a pool's windows.
+
+    slots: token slots of a word.
+    """
+    words: dict[tuple[int, Position], dict[tuple[int, Position, int], int]] = {}
+    for row, column in product(range(target.grid[0]), range(target.grid[1])):
+        slot, inner = target.place(row, column)
+        tile, q = divmod(slot, slots)
+        taps = words.setdefault((tile, inner), {})
+        for y, x in _window(row, column, source.grid, pool):
+            other, within = source.place(y, x)
+            key = (other // slots, within, (other - q) % slots)
+            taps[key] = taps.get(key, 0) | 1 << q
+    return tuple(
+        GatheredWord(tile, inner, tuple(GatherTap(*key, mask) for key, mask in taps.items()))
+        for (tile, inner), taps in sorted(words.items())
+    )
+
+
+def _window(row: int, column: int, grid: Position, pool: PoolFunction | None) -> list[Position]:
+    if pool is None:
+        return [(row, column)]
+    span = range(-1, 2) if pool == "or" else range(2)
+    near = [(2 * row + dy, 2 * column + dx) for dy in span for dx in span]
+    return [(y, x) for y, x in near if 0 <= y < grid[0] and 0 <= x < grid[1]]

@@ -29,18 +29,20 @@ class Widths:
     """Bits of the ROMs' fields.
 
     code: weight code, sign and magnitude, as wide as the widest layer's; offset: address of an entry's input word, from
-    the layer's first; count: entries of one list; neuron: a neuron row of one stream.
+    the layer's first; count: entries of one list; neuron: a neuron row of one stream; second: entries say which of two
+    values they are of.
     """
 
     code: int
     offset: int
     count: int
     neuron: int
+    second: bool = False
 
     @property
     def entry(self) -> int:
         """Bits of one weight entry."""
-        return entry_row(offset_bits=self.offset, code_bits=self.code).bits
+        return entry_row(offset_bits=self.offset, code_bits=self.code, second=self.second).bits
 
     @property
     def row(self) -> int:
@@ -52,11 +54,18 @@ class Widths:
 class Lists:
     """Lengths of a layer's lists, ``[rows, walkers]``: a row is what the streams compute at once, in program order.
 
-    entries: weights; captures: words of the residual stream that the output's spikes are added to.
+    entries: weights; captures: words of the residual stream that the output's spikes are added to, or, where the layer
+    is joined by a shortcut, entries of its second value.
     """
 
     entries: Counts
     captures: Counts
+    joined: bool = False
+
+    @property
+    def weights(self) -> int:
+        """Entries that are weights, of either value."""
+        return int(self.entries.sum()) + (int(self.captures.sum()) if self.joined else 0)
 
     def pairs(self, planes: int, captured: int) -> Counts:
         """(entry, plane) pairs ``[rows, walkers]``: cycles of each walker at one place, skipping off."""
@@ -92,10 +101,10 @@ def rom_bits(lists: Sequence[Lists], neuron_rows: int, shape: Shape, widths: Wid
     """
     stored_entries = sum((item.entries + item.captures).sum(axis=0) for item in lists)
     rows = int((-(-np.asarray(stored_entries) // ROW_ENTRIES)).sum())
-    entries = sum(int(item.entries.sum()) for item in lists)
+    entries = sum(item.weights for item in lists)
     return RomBits(
         value=entries * widths.code,
-        index=entries * widths.offset,
+        index=entries * (widths.entry - widths.code),
         count=sum(len(item.entries) for item in lists) * shape.walkers * widths.count,
         padding=rows * widths.row - entries * widths.entry,
         neuron=neuron_rows * shape.streams * widths.neuron,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from spikewright.cost.geometry import Position, token_grid
+from spikewright.cost.cells import Cells, on_the_smallest
+from spikewright.cost.geometry import Lies, Position
 
 IMAGE = "input"
 
@@ -29,61 +30,74 @@ class Node:
 
 
 @dataclass(frozen=True)
-class HeadCopy:
-    """A copy of a value that lies by head, for attention.
+class LayCopy:
+    """A copy of a value that lies as a reader needs it.
 
-    moved: the mover can make it, because the value's channels lie in the same banks; else it goes through the lanes.
+    grid: whose tiles its tokens are in; None: a slot for each. heads: of attention, by which its channels lie; 0: in
+    the banks of the value. moved: the mover can make it, because its channels stay in their banks; else it goes through
+    the lanes, and its tokens stay in their slots.
     """
 
     value: str
-    heads: int
-    moved: bool
+    grid: Position | None = None
+    heads: int = 0
+    moved: bool = True
 
     @property
     def name(self) -> str:
         """What reports call it. No op has a name with a blank in it."""
-        return f"{self.value} by {self.heads} heads"
+        if self.heads:
+            return f"{self.value} by {self.heads} heads"
+        return f"{self.value} by token" if self.grid is None else f"{self.value} on {self.grid[0]}x{self.grid[1]}"
 
 
 @dataclass(frozen=True)
 class Routing:
     """Where values go.
 
-    token_grid: the grid whose cells are token slots; fused: op → the addition that its write-back does; in_place: adds
-    and selects that overwrite their stream; halos: values with a halo, a border of one position, for convolutions;
-    roots: value → the value that its channels lie as, because the mover cannot take them to other banks; heads: root →
-    heads that its channels are laid out by; copies: (attention, value) → the copy that it reads in place of the value.
+    cells: grid → the grid whose cells are its token slots; fused: op → the addition that its write-back does; in_place:
+    adds and selects that overwrite their stream; halos: values with a halo, a border of one position, for convolutions;
+    mixed: a convolution joins the image with something else; roots: value → the value that its channels lie as, because
+    the mover cannot take them to other banks; heads: root → heads that its channels are laid out by; copies: (reader,
+    value) → the copy that it reads in place of the value.
     """
 
-    token_grid: Position
+    cells: Cells
     fused: Mapping[str, Node]
     in_place: frozenset[str]
     halos: frozenset[str]
+    mixed: bool
     roots: Mapping[str, str]
     heads: Mapping[str, int]
-    copies: Mapping[tuple[str, str], HeadCopy]
+    copies: Mapping[tuple[str, str], LayCopy]
 
     def tile(self, grid: Position | None) -> Position:
-        """Positions (rows, columns) that a token slot holds of a value on a grid."""
-        return tile_on(self.token_grid, grid)
+        """Positions (rows, columns) that a token slot holds of a value on a grid; one where it has none."""
+        return (1, 1) if grid is None else Lies(grid, self.cells[grid]).tile
+
+    def lies(self, grid: Position | None, tokens: int) -> Lies:
+        """A value's grid and its cells; a row of tokens where it has none."""
+        return Lies((1, tokens), (1, tokens)) if grid is None else Lies(grid, self.cells[grid])
+
+    def copy_lies(self, copy: LayCopy, value: Lies) -> Lies:
+        """The grid of a copy of a value and its cells: those of its own grid, or a slot for each token."""
+        return Lies(value.grid, value.grid) if copy.grid is None else Lies(copy.grid, self.cells[copy.grid])
 
 
-def tile_on(token_grid: Position, grid: Position | None) -> Position:
-    """Positions (rows, columns) of a grid in a cell of the token grid; one where there is no grid."""
-    rows, columns = token_grid
-    return (1, 1) if grid is None else (grid[0] // rows, grid[1] // columns)
+def route(nodes: Iterable[Node], grids: Mapping[str, Position | None], cells: Cells | None = None) -> Routing:
+    """Routing of ops in execution order.
 
-
-def route(nodes: Iterable[Node], grids: Mapping[str, Position | None]) -> Routing:
-    """Routing of ops in execution order; grids: of every value, the image included."""
-    return _Router(list(nodes), grids).routing()
+    grids: of every value, the image included; cells: of every grid, those of the smallest where not given.
+    """
+    return _Router(list(nodes), grids, cells).routing()
 
 
 class _Router:
     """Reads and writes of a graph in time: an op's place in the order."""
 
-    def __init__(self, nodes: Sequence[Node], grids: Mapping[str, Position | None]) -> None:
+    def __init__(self, nodes: Sequence[Node], grids: Mapping[str, Position | None], cells: Cells | None) -> None:
         self.nodes, self.grids = nodes, grids
+        self.cells = cells or on_the_smallest(grid for grid in grids.values() if grid is not None)
         self.place = {IMAGE: -1} | {node.name: i for i, node in enumerate(nodes)}
         self.readers: dict[str, list[Node]] = {}
         for node in nodes:
@@ -91,7 +105,6 @@ class _Router:
                 self.readers.setdefault(name, []).append(node)
         self.by_name = {node.name: node for node in nodes}
         self.halos = frozenset(node.inputs[0] for node in nodes if node.kind == "conv")
-        self.token_grid = token_grid(grid for grid in grids.values() if grid is not None)
         self.fused: dict[str, Node] = {}
         self.time = dict(self.place)  # when an op reads its stream and its value is written
 
@@ -112,23 +125,45 @@ class _Router:
             if maker.kind != "attention" or maker.heads == node.heads:
                 heads.setdefault(roots[name], node.heads)
         copies = {}
-        for node, name in self._attended():
-            same_banks = heads.get(roots[name]) == node.heads
-            if not same_banks or name in self.halos:
-                copies[node.name, name] = HeadCopy(name, node.heads, same_banks)
-        return Routing(self.token_grid, self.fused, in_place, self.halos, roots, heads, copies)
+        for node in self.nodes:
+            for name in node.inputs:
+                copy = self._copy(node, name, roots, heads)
+                if copy is not None:
+                    copies[node.name, name] = copy
+        mixed = any(IMAGE in node.inputs and len(set(node.inputs)) > 1 for node in self.nodes)
+        return Routing(self.cells, self.fused, in_place, self.halos, mixed, roots, heads, copies)
 
     def _attended(self) -> list[tuple[Node, str]]:
         return [(node, name) for node in self.nodes if node.kind == "attention" for name in node.inputs]
 
+    def _copy(self, node: Node, name: str, roots: Mapping[str, str], heads: Mapping[str, int]) -> LayCopy | None:
+        """What an op reads in place of a value, None where the value lies as it needs it."""
+        if node.kind in ("attention", "linear", "select") or (node.kind == "add" and self.grids[node.name] is None):
+            by_token = LayCopy(name) if self._tile(name) != (1, 1) else None
+        elif node.kind == "conv" and self._tile(name) != self._tile(node.name):
+            return LayCopy(name, self.grids[node.name])  # a shortcut, whose value has no grid
+        else:
+            return None
+        if node.kind == "add" and name in self.fused:
+            return None  # it is never written
+        if node.kind != "attention":
+            return by_token
+        same_banks = heads.get(roots[name]) == node.heads
+        if same_banks and by_token is None and name not in self.halos:
+            return None
+        return LayCopy(name, heads=node.heads, moved=same_banks)
+
     def _fuses(self, add: Node) -> bool:
         """Whether the op that makes the spikes can add them: nothing else reads them, and the stream is there by then.
 
-        A convolution of the image may hold other positions in its step lanes than the stream does.
+        A convolution of the image may hold other positions in its step lanes than the stream does, and one with a
+        shortcut reads a second value already.
         """
         stream, spikes = add.inputs
         maker = self.by_name[spikes]
-        if maker.kind not in ("conv", "linear") or maker.inputs[0] == IMAGE:
+        if maker.kind not in ("conv", "linear") or IMAGE in maker.inputs or len(maker.inputs) > 1:
+            return False
+        if self._tile(spikes) != self._tile(add.name):
             return False
         return self.readers[spikes] == [add] and self.time[stream] < self.place[spikes]
 
@@ -150,4 +185,5 @@ class _Router:
         return self.time[reader.name] if value == reader.inputs[0] else self.place[reader.name]
 
     def _tile(self, name: str) -> Position:
-        return tile_on(self.token_grid, self.grids.get(name))
+        grid = self.grids.get(name)
+        return (1, 1) if grid is None else Lies(grid, self.cells[grid]).tile

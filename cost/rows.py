@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from spikewright.cost.shape import bits_for
 
+#: Of a leak m/16, with m from 0 to 16.
+LEAK_BITS = 5
 #: Weight entries in one ROM row: the silence filter looks at two entries a cycle.
 ROW_ENTRIES = 2
 
@@ -79,19 +81,23 @@ def packed_code(code: int, code_bits: int) -> int:
     return abs(code) | (int(code < 0) << code_bits - 1)
 
 
-def entry_row(*, offset_bits: int, code_bits: int) -> Row:
+def entry_row(*, offset_bits: int, code_bits: int, second: bool) -> Row:
     """One weight entry; a row of a weight ROM is ``ROW_ENTRIES`` of them.
 
-    offset: address of its input word from the layer's first; code: magnitude, sign on top. Code 0 is no weight: it
-    names a word of the residual stream to capture.
+    offset: address of its input word from the first of the value; code: magnitude, sign on top. Code 0 is no weight: it
+    names a word of the residual stream to capture. second: entries may be of a second value, and have a bit for it.
     """
-    return Row((Field("offset", offset_bits), Field("code", code_bits)))
+    return Row((Field("offset", offset_bits), Field("code", code_bits), *((Field("second", 1),) if second else ())))
 
 
-def neuron_row(*, parameter_bits: int, address_bits: int, banks: int) -> Row:
-    """Parameters of one output and where it goes; a row of the neuron ROM is one of each stream."""
+def neuron_row(*, parameter_bits: int, address_bits: int, banks: int, leaks: bool) -> Row:
+    """Parameters of one output and where it goes; a row of the neuron ROM is one of each stream.
+
+    leaks: neurons have leaks of their own.
+    """
     return Row(
         (
+            *((Field("leak", LEAK_BITS),) if leaks else ()),  # in sixteenths
             Field("bias", parameter_bits, signed=True),
             Field("threshold", parameter_bits, signed=True),
             Field("target", address_bits),  # first word of the channel in its bank

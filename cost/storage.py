@@ -9,16 +9,13 @@ from spikewright.cost.estimate import estimate_rom_bits
 from spikewright.cost.shape import Shape
 from spikewright.cost.work import Layer
 
-#: Of a channel's own leak, m/16 with m from 0 to 16.
-LEAK_BITS = 5
-
 
 @dataclass(frozen=True)
 class Compression:
     """The three numbers that are always given together.
 
     bits: 32 / average bits of a weight, all weights counted; weights: total / kept; stored: 32 · total / all stored
-    bits (values, index, counts, padding, thresholds, biases, leaks by channel); scales are none, thresholds hold them.
+    bits (values, index, counts, padding, thresholds, biases, leaks); scales are none, thresholds hold them.
     """
 
     bits: float
@@ -37,13 +34,12 @@ def average_bits(layers: Iterable[Layer]) -> float:
     return mean_bits((layer.weights, layer.bits) for layer in layers)
 
 
-def compression(layers: Sequence[Layer], *, total: int | None = None, leaks: int = 0) -> Compression:
+def compression(layers: Sequence[Layer], *, total: int | None = None) -> Compression:
     """The three numbers of a network; stored bits by estimate, for an engine of the usual shape.
 
-    total: weights of the dense network, where the compressed one has other shapes; leaks: channels whose neurons have a
-    leak of their own, which is stored too.
+    total: weights of the dense network, where the compressed one has other shapes.
     """
     total = total or sum(layer.weights for layer in layers)
     kept = sum(layer.kept for layer in layers)
-    stored = estimate_rom_bits(layers, Shape()).total + LEAK_BITS * leaks
+    stored = estimate_rom_bits(layers, Shape()).total
     return Compression(32 / average_bits(layers), total / kept, 32 * total / stored)

@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from spikewright.cost.geometry import Position, Windows
+from spikewright.cost.cycles import lif_cycles
+from spikewright.cost.geometry import Lies, PoolFunction, Windows
 from spikewright.cost.shape import Shape
 
 #: hidden, score: of a token selector; shortcut: a matrix whose sums join those of the convolution before it.
 LayerKind = Literal["conv", "linear", "attention", "hidden", "score", "head", "shortcut"]
-CopyKind = Literal["load", "halo", "windows", "compact", "by head", "pass"]
+CopyKind = Literal["load", "halo", "windows", "compact", "lay", "pass"]
 Scheme = Literal["uniform", "pot"]
 
 
@@ -25,26 +26,35 @@ class Walk:
     """How often the engine walks a layer's lists, and what it does with a finished sum.
 
     slots: token slots in use; tile: positions (rows, columns) that a slot holds; steps: time steps that the lanes see;
-    still: it reads the image, the same at every step; halo: the input has a border of one position; out_planes: planes
-    written; captured: planes of the residual stream read for each output; shift: of a selector's hidden sums.
+    still: it reads the image, the same at every step; everywhere: it reads the image, which every bank holds whole;
+    mixed: some layer joins that with another value; halo: the input has a border of one position; out_planes: planes
+    written; captured: planes of the residual stream read for each output, or of the value that a shortcut joins; shift:
+    of a selector's hidden sums; pace: cycles of a step in the LIF array.
     """
 
     slots: int = 1
     tile: tuple[int, int] = (1, 1)
     steps: int = 1
     still: bool = False
+    everywhere: bool = False
+    mixed: bool = False
     halo: bool = False
     out_planes: int = 1
     captured: int = 0
     shift: int = 0
+    pace: int = 1
 
     def folded(self, shape: Shape) -> bool:
         """Whether the step lanes hold positions of a still image instead of equal steps."""
-        return self.still and self.tile[1] % shape.steps == 0
+        return self.still and not self.mixed and self.tile[1] % shape.steps == 0
 
     def fold_groups(self, shape: Shape) -> int:
         """Step groups replayed from one folded sum; 0 without."""
         return shape.groups(self.steps) if self.folded(shape) else 0
+
+    def lif_cycles(self, shape: Shape) -> int:
+        """Cycles that a sum is in the LIF array."""
+        return lif_cycles(shape.steps, pace=self.pace, fold_groups=self.fold_groups(shape), shift=self.shift)
 
     def width(self, shape: Shape) -> int:
         """Columns of words that a slot's tile takes."""
@@ -65,12 +75,13 @@ class Walk:
 class Layer:
     """One op.
 
-    inputs, outputs: channels; taps: weights between an input and an output channel (9 for a 3×3 convolution);
-    places: output positions or tokens; steps: how often the papers compute it for an image, T, or 1 where the steps are
-    summed first; planes: bits of its input; spikes: the input is 0 or 1; weights: of the dense matrix; kept: not zero;
-    scheme, bits: of a weight code (32: not quantised); parameter_bits: of the widest bias or threshold on the engine's
-    grid (0: not known). heads: of attention, whose ``inputs`` are q's channels,
-    ``outputs`` v's. walk: the engine's way, which may differ from the papers'.
+    inputs, outputs: channels; taps: weights between an input and an output channel (9 for a 3×3 convolution); places:
+    output positions or tokens; steps: how often the papers compute it for an image, T, or 1 where the steps are summed
+    first; planes: bits of its input; spikes: the input is 0 or 1; weights: of the dense matrix; kept: not zero; scheme,
+    bits: of a weight code (32: not quantised); parameter_bits: of the widest bias or threshold on the engine's grid (0:
+    not known). heads: of attention, whose ``inputs`` are q's channels, ``outputs`` v's. joined: entries of a shortcut
+    in its lists; gains: those of them that are digits of gains, no matrix, with codes of ``gain_bits``. walk: the
+    engine's way, which may differ from the papers'.
     """
 
     name: str
@@ -88,6 +99,9 @@ class Layer:
     bits: int = 32
     parameter_bits: int = 0
     heads: int = 1
+    joined: int = 0
+    gains: int = 0
+    gain_bits: int = 0
     walk: Walk = Walk()
 
     @property
@@ -108,23 +122,25 @@ class Layer:
 class Copy:
     """Words that are moved, not computed, to make value ``name``.
 
-    load: pixels into spike memory; halo: the border of a tile; windows: OR over windows, whose words ``windows`` makes
-    out of tiles of ``source_tile``; compact: tokens that a selector keeps, with their ranking; by head: spikes
-    as attention reads them; pass: spikes that go through the lanes unchanged, to be added to a stream or to lie by
-    head. channels, planes, slots, tile, steps: of the value, as in ``Walk``; heads: by which its channels lie; grid:
-    (rows, columns) of the token grid; keep, score_bits: of a selector, scores on the engine's grid.
+    load: pixels into spike memory; halo: the border of a tile; windows: the OR over windows, or their sums, whose words
+    ``windows`` makes, of a pool ``pool``; compact: tokens that a selector keeps, with their ranking; lay: as a reader
+    needs it, by token, by head or in tiles; pass: spikes that go through the lanes unchanged, to be added to a stream
+    or to lie by head. channels, planes, slots, tile, steps: of the value, as in ``Walk``; come, go: how the positions
+    that it is made of lie, and its own; heads: by which its channels lie; keep, score_bits: of a selector, scores on
+    the engine's grid.
     """
 
     name: str
     kind: CopyKind
     channels: int
     planes: int
-    grid: tuple[int, int]
+    go: Lies
     walk: Walk
+    come: Lies
     keep: int = 0
     score_bits: int = 0
     windows: Windows | None = None
-    source_tile: Position = (1, 1)
+    pool: PoolFunction | None = None
     heads: int = 1
 
 

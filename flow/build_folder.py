@@ -31,7 +31,7 @@ from typing import Any
 
 import yaml
 
-from spikewright.boards.schema import Board
+from spikewright.boards.schema import BuildTarget, target_of
 from spikewright.compiler.target.structure import Structure
 from spikewright.compiler.trace_map import TraceMap
 from spikewright.errors import PlainError
@@ -43,7 +43,7 @@ from spikewright.sim.accelerator.run import FAILED, SimulatedNetwork
 from spikewright.sim.accelerator.simulator import build_simulator, simulator_cache
 from spikewright.sim.verilator.run import Built
 
-FORMAT, VERSION = "spikewright-build", 4
+FORMAT, VERSION = "spikewright-build", 5
 MANIFEST = "manifest.json"
 #: What commands add to a BUILD: waveforms, the files of a placed design, and of one that could not be placed.
 WAVES, PLACED, PLACED_FAILED = "waves", "synthesis", "synthesis-failed"
@@ -91,8 +91,8 @@ class BuildFolder:
         return read_package(self.path / "package.safetensors")
 
     @cached_property
-    def board(self) -> Board:
-        return Board.model_validate(yaml.safe_load((self.path / "board.yaml").read_text()))
+    def board(self) -> BuildTarget:
+        return target_of(yaml.safe_load((self.path / "board.yaml").read_text()))
 
     def check_same(self) -> None:
         """BuildFolderError where the folder holds another BUILD now: somebody has moved it by hand."""

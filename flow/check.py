@@ -32,7 +32,8 @@ class CheckReport:
 
     def sentence(self) -> str:
         """For people."""
-        text = f"checked on {self.images} images ({self.source}): {self.values} values of the program as they must be"
+        images = f"{self.images} image{'s' if self.images > 1 else ''}"
+        text = f"checked on {images} ({self.source}): {self.values} values of the program as they must be"
         if self.silent:
             text += f"; not shown, because they never fired: {', '.join(self.silent)}"
         return text
@@ -55,31 +56,31 @@ class CheckReport:
 def check(program: Program, package: Package, images: Array | None = None) -> CheckReport:
     """Compare a program with the golden model; ProgramFault where a value differs.
 
-    images: uint8 [B, H, W, C] of the user's; else a test image of the package's data set if it is at hand, noise, black
-    and white, or the first of these alone where an image costs much.
+    images: uint8 [B, H, W, C] or frames [B, T, H, W, C] of the user's; else a test image of the package's data set if
+    it is at hand, noise, black and white, or the first of these alone where an image costs much.
     """
     source = "the user's"
     if images is None:
-        images, source = usual_images(package)
+        images, sources = usual_images(package)
         if additions(program) > MANY:
-            images = images[:1]
+            images, sources = images[:1], sources[:1]
+        source = ", ".join(sources)
     checked = check_program(program, package, images)
     return CheckReport(checked.images, checked.values, source, checked.silent)
 
 
-def usual_images(package: Package) -> tuple[Array, str]:
-    """Four images and where they are from."""
-    form = package.network.input
-    shape = (form.height, form.width, form.channels)
+def usual_images(package: Package) -> tuple[Array, list[str]]:
+    """Four images and what each is."""
+    shape = package.network.image_shape
     first, second = np.random.default_rng(0).integers(256, size=(2, *shape), dtype=np.uint8)
     plain = [np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)]
     test = _test_image(package.network.data, shape)
     if test is None:
-        return np.stack([first, second, *plain]), "noise, black, white"
-    return np.stack([test, first, *plain]), f"a test image of {package.network.data}, noise, black, white"
+        return np.stack([first, second, *plain]), ["noise", "more noise", "black", "white"]
+    return np.stack([test, first, *plain]), [f"a test image of {package.network.data}", "noise", "black", "white"]
 
 
-def _test_image(name: str | None, shape: tuple[int, int, int]) -> Array | None:
+def _test_image(name: str | None, shape: tuple[int, ...]) -> Array | None:
     from spikewright.models.data import DataError, load  # only here: scikit-learn takes a second
 
     if name is None:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from spikewright.boards.registry import family_of, load_board
-from spikewright.boards.schema import Board
+from spikewright.boards.registry import family_of, load_board, real_boards
+from spikewright.boards.schema import SIMULATION, Board, BuildTarget
 from spikewright.children import watch
-from spikewright.compiler.compile import compile_package
-from spikewright.compiler.fit import ShapeRequest
+from spikewright.compiler.compile import chosen, compile_package, planned_graph
+from spikewright.compiler.fit import FitError, ShapeRequest, TooLargeError
 from spikewright.compiler.front.ir_json import dump
 from spikewright.compiler.program import Program
 from spikewright.compiler.target.memories import block_ram
@@ -39,7 +39,7 @@ from spikewright.flow.json_files import listed_json
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.elaborate import elaborate, memory_sources
 from spikewright.locks import hold
-from spikewright.models.package import read_package
+from spikewright.models.package import Package, read_package
 from spikewright.scratch import PREFIX, scratch
 
 Say = Callable[[str], None]
@@ -68,7 +68,10 @@ def generate(
     named, out = out, Path(os.path.realpath(out))
     _check_out(named, out)
     say("compile")
-    program = compile_package(package, family_of(board).device(board), request)
+    try:
+        program = compile_package(package, family_of(board).device(board), request)
+    except TooLargeError as error:
+        raise FitError(f"{error}: {_larger(package, board, request)}") from None
     report = None
     if checked:
         say("check")
@@ -82,6 +85,20 @@ def generate(
         _write(folder, program, package_path, board, report)
         _put(folder, named, out)
     return open_build(named)
+
+
+def _larger(package: Package, board: BuildTarget, request: ShapeRequest | None) -> str:
+    """Which board takes a network that is too large for this one."""
+    graph = planned_graph(package)
+    for larger in sorted(real_boards(), key=lambda other: (other.resources.lut, other.name)):
+        if isinstance(board, Board) and larger.resources.lut <= board.resources.lut:
+            continue
+        try:
+            chosen(graph, family_of(larger).device(larger), request)
+        except FitError:
+            continue
+        return f"{larger.name} would do"
+    return f"none of the list would do, --board {SIMULATION} has no limits"
 
 
 def _check_out(named: Path, out: Path) -> None:
@@ -134,7 +151,7 @@ def _put(folder: Path, named: Path, out: Path) -> None:
         exchange(folder, out)
 
 
-def _write(folder: Path, program: Program, package_path: Path, board: Board, report: CheckReport | None) -> None:
+def _write(folder: Path, program: Program, package_path: Path, board: BuildTarget, report: CheckReport | None) -> None:
     for source in memory_sources():
         shutil.copyfile(source, folder / source.name)
     (folder / "roms").mkdir()
@@ -152,7 +169,7 @@ def _write(folder: Path, program: Program, package_path: Path, board: Board, rep
     (folder / MANIFEST).write_text(listed_json(manifest, frozenset({"files"})))
 
 
-def describe(program: Program, board: Board) -> dict[str, Any]:
+def describe(program: Program, board: BuildTarget) -> dict[str, Any]:
     """What program.json says."""
     lowered, shape, choice = program.lowered, program.structure.shape, program.choice
     assert choice is not None  # compiled for a device
@@ -172,7 +189,9 @@ def describe(program: Program, board: Board) -> dict[str, Any]:
     return {
         "network": lowered.graph.name,
         "choice": {"reason": choice.reason, "candidates": [candidate.to_dict() for candidate in choice.candidates]},
-        "needs": {"lut": choice.needs.lut, "block_ram": block_ram(program.structure, family_of(board).ram)},
+        "needs": None
+        if choice.needs is None
+        else {"lut": choice.needs.lut, "block_ram": block_ram(program.structure, family_of(board).ram)},
         "predicted_cycles": sum(program.predicted_cycles),
         "rom_bits": {name: getattr(bits, name) for name in ("value", "index", "count", "padding", "neuron")},
         "memory_map": [

@@ -61,7 +61,7 @@ class RomFigures(_Part):
     """Stored bits by use."""
 
     value: int = Field(description="Weight codes.")
-    index: int = Field(description="Address offsets of the weights' inputs.")
+    index: int = Field(description="Address offsets of the weights' inputs, and which of two values they are of.")
     count: int = Field(description="Lengths of the lists.")
     padding: int = Field(description="Captures of the residual stream, and unused halves of rows.")
     neuron: int = Field(description="Biases, thresholds and destinations.")
@@ -196,12 +196,12 @@ class Report(_Part):
     cycles: CycleFigures = Field(description="Cycles of an image.")
     utilisation: UtilisationFigures | None = Field(description="How well the adder inputs are used.")
     board: str = Field(description="The board.")
-    rate: RateFigures = Field(description="Images a second at the board's clock.")
+    rate: RateFigures | None = Field(description="Images a second at the board's clock; none without a board.")
     structure: ShapeFigures = Field(description="The accelerator's shape, widths and depths.")
     choice: str = Field(
         description="The shape and why it was chosen; every other one that was considered is in `program.json`."
     )
-    needs: NeedFigures = Field(description="LUT and block RAM by the compiler's models.")
+    needs: NeedFigures | None = Field(description="LUT and block RAM by the compiler's models; none without a board.")
     build: str = Field(description="Hash of the BUILD's files.")
     synthesis: SynthesisFigures | None = Field(default=None, description="The placed design, once there is one.")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewright.boards.schema import Board
 from spikewright.compiler.target.structure import Structure
 from spikewright.flow.breakdown import measured
 from spikewright.flow.build_folder import BuildFolder, updating
@@ -64,7 +65,7 @@ def build_report(build: BuildFolder, comparison: Comparison, labels: Array | Non
         rate=_rate(build, cycles.per_image),
         structure=_shape(build.structure),
         choice=build.program["choice"]["reason"],
-        needs=NeedFigures(**build.program["needs"]),
+        needs=None if build.program["needs"] is None else NeedFigures(**build.program["needs"]),
         build=build.manifest_hash[:16],
         synthesis=_synthesis(read_json(build.path / SYNTHESIS), cycles.per_image),
     )
@@ -173,7 +174,9 @@ def _utilisation(build: BuildFolder, work: SpikeWork | None, per_image: float) -
     )
 
 
-def _rate(build: BuildFolder, per_image: float) -> RateFigures:
+def _rate(build: BuildFolder, per_image: float) -> RateFigures | None:
+    if not isinstance(build.board, Board):
+        return None
     clock = build.board.clock_mhz
     return RateFigures(clock_mhz=clock, images_per_second=round(clock * 1e6 / per_image, 1) if per_image else None)
 

@@ -83,9 +83,12 @@ def summary(report: Report) -> Iterator[Line]:
             f"those that meet a spike: {used.dual_sparse:.0%})",
         )
     rate, shape = report.rate, report.structure
+    engine = f"{shape.lanes} lanes x {shape.banks} banks x {shape.streams} streams"
+    if rate is None:
+        yield Line("images a second", "-", f"no board, so no clock: {engine}")
+        return
     yield Line(
         "images a second",
         f"{rate.images_per_second or 0:.0f}",
-        f"if the placed design reaches the board's clock of {rate.clock_mhz:g} MHz (synthesize tells): "
-        f"{shape.lanes} lanes x {shape.banks} banks x {shape.streams} streams",
+        f"if the placed design reaches the board's clock of {rate.clock_mhz:g} MHz (synthesize tells): {engine}",
     )

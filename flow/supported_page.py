@@ -1,4 +1,4 @@
-"""The page docs/supported.md, drawn from what refuses.
+"""The page docs/supported.md.
 
 Renewed by ``python -m spikewright.flow.supported_page > docs/supported.md``, which takes two minutes: every network
 of the last table is compiled for every board.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikewright.boards.registry import board_names, load_board
+from spikewright.boards.registry import real_boards
 from spikewright.boards.schema import Board
 from spikewright.compiler.fit import Choice
-from spikewright.compiler.front.limits import LIMITS
 from spikewright.compress.recipe.reading import parse_recipe
 from spikewright.compress.run.rehearsal import rehearsed_package
 from spikewright.compress.run.stages.run import task_of
@@ -27,21 +26,31 @@ DENSE_RECIPE = 'name: dense\ndata: digits\nconstraints:\n  quantisers: {layers: 
 
 HEAD = f"""# What is supported
 
-A package may hold more than the accelerator takes. What it does not take, the compiler refuses in one sentence that
-names the op that is at fault; nothing is left out silently. `spikewright compress --dry-run` says the same before
-anything is trained. This page is drawn: `python -m spikewright.flow.supported_page > docs/supported.md`.
+Everything that [a package](package.md) may hold is compiled, generated, simulated and compared; what a board is too
+small for, the compiler refuses in one sentence that says what is missing. `spikewright compress --dry-run` says the
+same before anything is trained. This page is drawn: `python -m spikewright.flow.supported_page > docs/supported.md`.
 
-Taken as packages allow it: weights of {SCHEME_BITS["uniform"][0]} to {SCHEME_BITS["uniform"][-1]} bits uniform or
-{SCHEME_BITS["pot"][0]} to {SCHEME_BITS["pot"][-1]} bits power of two, by layer; thresholds and biases by channel; hard
-and soft reset; firing at the threshold or above it; 1 to 64 timesteps; images of 1 to 8 bits; any number of heads;
-token selectors.
+Weights of {SCHEME_BITS["uniform"][0]} to {SCHEME_BITS["uniform"][-1]} bits uniform or {SCHEME_BITS["pot"][0]} to
+{SCHEME_BITS["pot"][-1]} bits power of two, by layer; thresholds and biases by channel; hard and soft reset; firing at
+the threshold or above it; 1 to 64 timesteps; images of 1 to 8 bits; any number of heads; token selectors.
 
-| A package may hold | The accelerator takes | Else it says |
-|---|---|---|
-"""
-BOARDS = """
-Packages have no op for an integer max-pool in front of a neuron, for the attention of the Spike-driven Transformer, or
-for weights from outside the FPGA: they have to fit its block RAM.
+What costs hardware is a flag of the structure (`compiler/target/structure.py`), which only a network that needs it
+has:
+
+| A package may hold | flag |
+|---|---|
+| reset by subtraction; firing above the threshold only | `soft_reset`; `strict_compare` |
+| leaks other than 8/16, by layer or by channel | `leaks`: a step takes two cycles |
+| frames: an image for each timestep, as event cameras give | `frames`: all of an image's lie in its buffer |
+| a shortcut into a convolution's membrane, through a matrix or by a gain | `second`: entries of two values in a list |
+| a limit at which the residual stream saturates | `limited` |
+| a pool that counts the spikes of 2×2 windows | `counting` |
+| attention whose values have other channels than its queries | `value_channels` |
+| class scores of more than 32 bits | `wide_scores` |
+
+Packages have no op for an integer max-pool in front of a neuron, for the attention of the Spike-driven Transformer,
+or for weights from outside the FPGA: they have to fit its block RAM. `--board simulation` has no limits, for networks
+that no FPGA of the list holds.
 
 ## On which board it fits
 
@@ -49,11 +58,6 @@ Block RAMs of 18 kbit that a whole design takes, of those there are. `spikewrigh
 what is missing where none fits.
 
 """
-
-
-def limits_table() -> str:
-    """The rows of what is refused."""
-    return "".join(f"| {limit.package} | {limit.accelerator} | {limit.sentence} |\n" for limit in LIMITS)
 
 
 def networks() -> dict[str, Package]:
@@ -66,7 +70,7 @@ def networks() -> dict[str, Package]:
 
 def boards() -> list[Board]:
     """All boards, the smallest first."""
-    return sorted(map(load_board, board_names()), key=lambda board: (board.resources.block_ram.count, board.name))
+    return sorted(real_boards(), key=lambda board: (board.resources.block_ram.count, board.name))
 
 
 def boards_head() -> str:
@@ -90,16 +94,17 @@ def boards_row(name: str, package: Package) -> str:
 
 
 def _verdict(choice: Choice | str) -> str:
-    """Block RAMs, or in two words why there are none."""
+    """Block RAMs, or that there are too few."""
     if isinstance(choice, str):
-        return "too large" if "too large" in choice else "refused"
+        return "too large"
+    assert choice.needs is not None  # a board's
     return str(choice.needs.blocks)
 
 
 def page() -> str:
     """The page as Markdown."""
     rows = "".join(boards_row(name, package) for name, package in networks().items())
-    return HEAD + limits_table() + BOARDS + boards_head() + rows
+    return HEAD + boards_head() + rows
 
 
 if __name__ == "__main__":

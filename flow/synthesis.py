@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from amaranth.lib import wiring
 
 from spikewright.boards.link.link import ACCELERATOR
+from spikewright.boards.registry import real
 from spikewright.boards.synthesis import SynthesisError, synthesize
 from spikewright.boards.top import BoardTop
 from spikewright.files import exchange
@@ -47,12 +49,11 @@ class VerilogAccelerator(wiring.Component):
 def board_top(build: BuildFolder) -> BoardTop:
     """The top of the BUILD's bitstream."""
     traced = build.trace_map
-    height, width, channels = traced.image
     return BoardTop(
         VerilogAccelerator(),
-        build.board,
-        image_bytes=height * width * channels,
-        result_words=traced.classes + 3 * len(traced.descriptors),
+        real(build.board),
+        image_bytes=prod(traced.image),
+        result_words=traced.score_words * traced.classes + 3 * len(traced.descriptors),
         build_id=int(build.manifest_hash[:8], 16),
     )
 
@@ -68,7 +69,7 @@ def synthesize_build(
     with scratch(build.path) as temporary:
         work = temporary / PLACED
         try:
-            result = synthesize(board_top(build), build.board, work, files=files, seed=seed, log=log)
+            result = synthesize(board_top(build), real(build.board), work, files=files, seed=seed, log=log)
         except SynthesisError as error:
             if not work.is_dir():
                 raise

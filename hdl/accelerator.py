@@ -40,7 +40,7 @@ class TracePorts(wiring.Signature):
                 #: The selector keeps a token.
                 "trace_kept_en": Out(1),
                 #: Its number.
-                "trace_kept": Out(16),
+                "trace_kept": Out(32),
             }
         )
 
@@ -49,10 +49,11 @@ class Accelerator(wiring.Component):
     """Walks the program memory once for each image, one descriptor after the other.
 
     Pixels are taken in raster order, channel innermost, ``image bytes`` for an image; the next image may come in while
-    one is computed. The answer to an image is the class scores (32-bit two's complement, the ``score_drop`` lowest bits
-    left out), then for each descriptor three counters: cycles, issued (entry, plane) pairs, skipped pairs; ``last``
-    marks the end. A descriptor's cycles run from its start to the start of the next, so their sum is the cycles of the
-    image. An image starts when its pixels are all there and the answer before is taken. Reset: waits for pixels.
+    one is computed. The answer to an image is the class scores (two's complement, one word or, with ``wide_scores``,
+    two, the ``score_drop`` lowest bits left out), then for each descriptor three counters: cycles, issued (entry,
+    plane) pairs, skipped pairs; ``last`` marks the end. A descriptor's cycles run from its start to the start of the
+    next, so their sum is the cycles of the image. An image starts when its pixels are all there and the answer before
+    is taken. Reset: waits for pixels.
     """
 
     def __init__(self, *, structure: Structure) -> None:

@@ -125,13 +125,16 @@ class AttentionUnit(wiring.Component):
         heads, groups, rows, tiles = (range(config[name]) for name in ("heads", "groups", "rows", "tiles"))
         channels = config["channels"]
         words: dict[int, np.ndarray] = {}
+        value_rows = range(-(-channels // shape.banks))
         for head, group in product(heads, groups):
-            offset = head * config["rows"] + group * config["group_stride"]
+            offset = config["key"] + head * config["rows"] + group * config["group_stride"]
             bases = [offset + tile * config["tile_stride"] for tile in tiles]
-            value_rows = range(-(-channels // shape.banks))
+            offset = config["value"] + head * config["value_rows"] + group * config["value_group"]
             values = [
-                np.concatenate([read((config["value"] + base + row) % space) for row in value_rows], axis=-2)
-                for base in bases
+                np.concatenate(
+                    [read((offset + tile * config["value_tile"] + row) % space) for row in value_rows], axis=-2
+                )
+                for tile in tiles
             ]
             for row in rows:
                 elements: np.ndarray = np.zeros((), np.int64)
@@ -139,7 +142,7 @@ class AttentionUnit(wiring.Component):
                     # tokens last, steps before them
                     key, spikes = (
                         words_of.reshape(*words_of.shape[:-1], shape.tokens, shape.steps).astype(np.float32)
-                        for words_of in (read((config["key"] + base + row) % space), value[..., :channels, :])
+                        for words_of in (read((base + row) % space), value[..., :channels, :])
                     )
                     elements = elements + np.einsum("...bps,...jps->...jbs", key, spikes).astype(np.int64)
                 for j in range(channels):
@@ -174,12 +177,21 @@ class AttentionUnit(wiring.Component):
         }
         offset = Signal(address)
         m.d.comb += offset.eq(group_base + tile_base)
+        walks = [(group_base, config.group_stride, tile_base, config.tile_stride)]
+        value_rows = config.rows
+        where = offset + Mux(loads, key + row[:address], value + value_row)
+        if s.value_channels:  # values lie otherwise than keys: a walk of their own
+            value_group, value_tile = Signal(address), Signal(address)
+            walks.append((value_group, config.value_group, value_tile, config.value_tile))
+            value_rows = config.value_rows
+            where = Mux(loads, offset + key + row[:address], value_group + value_tile + value + value_row)
         with m.If(busy):
-            m.d.comb += self.read_addr.eq(offset + Mux(loads, key + row[:address], value + value_row))
+            m.d.comb += self.read_addr.eq(where)
         ending = Signal()
         with m.If(self.start):
             m.d.sync += [busy.eq(1), loads.eq(1), key.eq(config.key), value.eq(config.value)]
-            m.d.sync += [x.eq(0) for x in (head, group, row, tile, channel, group_base, tile_base, value_row, bank)]
+            m.d.sync += [x.eq(0) for x in (head, group, row, tile, channel, value_row, bank)]
+            m.d.sync += [base.eq(0) for bases in walks for base in (bases[0], bases[2])]
             m.d.sync += [x.eq(0) for x in (element, element_now, group_elements)]
         with m.Elif(busy):
             with m.If(loads):
@@ -191,23 +203,24 @@ class AttentionUnit(wiring.Component):
                 with m.If(last["channel"]):
                     m.d.sync += loads.eq(1)
                     with m.If(~last["tile"]):
-                        m.d.sync += [tile.eq(tile + 1), tile_base.eq(tile_base + config.tile_stride)]
+                        m.d.sync += tile.eq(tile + 1)
+                        m.d.sync += [in_tile.eq(in_tile + stride) for _, _, in_tile, stride in walks]
                     with m.Else():
-                        m.d.sync += [tile.eq(0), tile_base.eq(0)]
+                        m.d.sync += [x.eq(0) for x in (tile, *(in_tile for _, _, in_tile, _ in walks))]
                         with m.If(~last["row"]):
                             m.d.sync += [row.eq(row + 1), element.eq(element + 1)]
                         with m.Else():
                             # element_now is the last value's element of the last row: one further is the next block
                             m.d.sync += [row.eq(0), element.eq(element_now + 1)]
                             with m.If(~last["group"]):
-                                m.d.sync += [group.eq(group + 1), group_base.eq(group_base + config.group_stride)]
+                                m.d.sync += group.eq(group + 1)
+                                m.d.sync += [in_group.eq(in_group + stride) for in_group, stride, _, _ in walks]
                             with m.Else():
+                                m.d.sync += [x.eq(0) for x in (group, *(in_group for in_group, _, _, _ in walks))]
                                 m.d.sync += [
-                                    group.eq(0),
-                                    group_base.eq(0),
                                     head.eq(head + 1),
                                     key.eq(key + config.rows),
-                                    value.eq(value + config.rows),
+                                    value.eq(value + value_rows),
                                 ]
                                 with m.If(last["head"]):
                                     m.d.comb += ending.eq(1)

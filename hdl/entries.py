@@ -9,8 +9,8 @@ Row = tuple[tuple[tuple[int, int] | None, ...], bool]
 
 
 def operand_bits(structure: Structure) -> int:
-    """Bits that name an entry's value: a weight code, or the address of a K^T V element."""
-    return max(structure.code_bits, (structure.product_depth - 1).bit_length(), 1)
+    """Bits that name an entry's value: a weight code and whose it is, or the address of a K^T V element."""
+    return max(structure.code_bits + structure.second, (structure.product_depth - 1).bit_length(), 1)
 
 
 def row_layout(structure: Structure) -> data.StructLayout:

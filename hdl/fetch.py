@@ -13,6 +13,7 @@ from spikewright.compiler.target.structure import Structure
 from spikewright.hdl.entries import Row, row_layout
 from spikewright.hdl.memory import Rom, RomStream, check_structure
 from spikewright.hdl.nest import LoopNest, final_index
+from spikewright.hdl.second import SecondBase, is_second
 from spikewright.hdl.views import counts_view, descriptor_view, entries_view
 
 #: The row at a walker's cursor: any entry, two of them, the end of the list.
@@ -36,7 +37,8 @@ class WeightFetch(wiring.Component):
     ``head_odd`` none for the second stream of a head's last output.
 
     Latency from ``start`` to the first row 6 cycles. ``hold[w]`` stops walker w; up to 4 more rows follow it.
-    Code 0 is no weight: the entry names a word of the residual stream to capture, in that stream's own layout.
+    Code 0 is no weight: the entry names a word of the residual stream to capture, in that stream's own layout. So do,
+    with ``structure.second``, entries of a second value, marked by the bit above their code.
     Lists follow one another in program order: ``rewind`` (before each image) goes back to the first.
     Walker w is that of stream ``w // banks`` and bank ``w % banks``. Reset: idle, rewound.
     """
@@ -91,7 +93,10 @@ class WeightFetch(wiring.Component):
                         row, element, count = self.gated(config, output, i % config["groups"], *divmod(w, shape.banks))
                         entries, skew = [(base + row + n, element + n) for n in range(count)], 0
                     else:
-                        entries = [((base if code else capture) + offset, code) for offset, code in lists[output][w]]
+                        entries = [
+                            ((capture if not code or is_second(s, code) else base) + offset, code)
+                            for offset, code in lists[output][w]
+                        ]
                         skew = starts[w] % 2
                     rows[w] += self._rows([(addr % (1 << s.address_bits), code) for addr, code in entries], skew)
             if not config["gate"]:
@@ -289,7 +294,18 @@ class WeightFetch(wiring.Component):
                 product_row = index + (config.head_rows if stream else 0)
                 m.d.sync += [entry.addr.eq(base + index), entry.code.eq(product + product_row)]
             with m.Else():
-                m.d.sync += [
-                    entry.addr.eq(Mux(word.code == 0, capture_base, base) + word.offset),
-                    entry.code.eq(word.code),
-                ]
+                if s.second:
+                    second = SecondBase(structure=s)
+                    m.submodules[f"second{w}_{i}"] = second
+                    m.d.comb += [
+                        second.code.eq(Cat(word.code, word.second)),
+                        second.offset.eq(word.offset),
+                        second.base.eq(base),
+                        second.second_base.eq(capture_base),
+                    ]
+                    m.d.sync += [entry.addr.eq(second.addr), entry.code.eq(second.code)]
+                else:
+                    m.d.sync += [
+                        entry.addr.eq(Mux(word.code == 0, capture_base, base) + word.offset),
+                        entry.code.eq(word.code),
+                    ]

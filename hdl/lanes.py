@@ -26,7 +26,7 @@ class LaneArray(wiring.Component):
     sum starts from 0 without a gap. ``done`` pulses ``lead`` cycles before they stand there. ``shift`` moves every
     token's held sums one step down, so that ``row[p]`` is step 0, then 1, …; new sums win over ``shift``. Reset:
     accumulators 0.
-    Overflow cannot happen: the compiler sizes the accumulators by interval analysis.
+    Overflow: adders and accumulators wrap around, and a finished sum fits, by the compiler's interval analysis.
     """
 
     #: Cycles from ``done`` until the sums stand in the hold register.

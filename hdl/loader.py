@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.target.memories import image_buffer, pixel_rom
 from spikewright.compiler.target.structure import Structure, bits_for
+from spikewright.hdl.frames import FramePlacement
 from spikewright.hdl.memory import Bank, Rom, check_structure
 from spikewright.hdl.nest import final_index
 from spikewright.hdl.views import descriptor_view
@@ -19,12 +20,12 @@ from spikewright.hdl.views import descriptor_view
 class PixelLoader(wiring.Component):
     """Buffers one image (raster order, channel innermost), then gathers it lane by lane.
 
-    Every byte passes the input table (256 codes a channel). The next image is taken in while the accelerator
-    computes; ``full`` says that a whole image is there (``latency`` cycles after its last byte is taken). After
-    ``start`` each word of spike memory is gathered one lane (``fold``) or one token slot a cycle, all bit-planes at
-    once, then written plane by plane; lanes past ``used`` are 0. All banks get the same words. The buffer is free
-    again when ``finished`` pulses, ``words · (slots + planes + 2) + 1`` cycles after ``start``; a slot is a lane or a
-    token slot. Reset: empty; contents undefined.
+    Every byte passes the input table (256 codes a channel). The next image is taken in while the accelerator computes;
+    ``full`` says that a whole image is there (``latency`` cycles after its last byte is taken). After ``start`` each
+    word of spike memory is gathered one lane (``fold``, and ``framed``: a frame a step) or one token slot a cycle, all
+    bit-planes at once, then written plane by plane; lanes past ``used`` and of steps past the last are 0. All banks get
+    the same words. The buffer is free again when ``finished`` pulses, ``words · (slots + planes + 2) + 1`` cycles after
+    ``start``; a slot is a lane or a token slot. Reset: empty; contents undefined.
     """
 
     latency = Rom.latency + 4
@@ -73,17 +74,26 @@ class PixelLoader(wiring.Component):
         shape = self.structure.shape
         copies = 1 if config["fold"] else shape.steps
         slots = shape.lanes // copies
+        # places in the buffer that the frames of a slot's steps add: none where all steps have one image
+        frames = [[(0, True)]]
+        if config["framed"]:
+            walk = {name: config[name] for name in ("frame", "groups", "last_steps")}
+            frames, copies = list(FramePlacement(structure=self.structure).model(**walk)), 1
         wrap = config["pixel_wrap"] + (config["slots"] - 1) * config["pixel_x"]
         words = []
-        loops = (range(config[name]) for name in ("channels", "rows", "columns", "tiles"))
-        for channel, row, column, tile in product(*loops):
+        loops = (range(config[name]) for name in ("groups", "channels", "rows", "columns", "tiles"))
+        for group, channel, row, column, tile in product(*loops):
             address = config["base"] + channel * config["channel_stride"] + tile * config["tile_stride"]
+            address += group * config["group_stride"]
             address += row * ((config["columns"] - 1) * config["x_step"] + config["y_step"]) + column * config["x_step"]
             numbers = np.arange(tile * slots, (tile + 1) * slots)
             lines, places = np.divmod(numbers, config["slots"])
             pixels = channel + row * config["pixel_row"] + column * config["pixel_column"]
             pixels = pixels + lines * wrap + places * config["pixel_x"]
-            code = np.where(numbers < config["used"], codes.take(pixels, axis=-1, mode="wrap"), 0)
+            more, exist = np.array(frames[group]).T
+            pixels = (pixels[:, None] + more).reshape(-1)
+            used = ((numbers < config["used"])[:, None] & exist.astype(bool)).reshape(-1)
+            code = np.where(used, codes.take(pixels, axis=-1, mode="wrap"), 0)
             planes = [np.repeat(code >> p & 1, copies, axis=-1).astype(np.uint8) for p in range(config["planes"])]
             words.append((address % (1 << self.structure.address_bits), planes))
         return words
@@ -136,7 +146,21 @@ class PixelLoader(wiring.Component):
         corners = (corner, row_corner, channel_corner)
         word, position, channel_word = (Signal(address, name=n) for n in ("word", "position", "channel_word"))
         final_slot = Signal(loop)
+        lane_by_lane, exists, next_slot, last_group = config.fold, Const(1, 1), Const(1, 1), Const(1, 1)
         m.d.comb += [final_slot.eq(Mux(config.fold, shape.lanes, shape.tokens) - 1), buffer.read_addr.eq(cursor)]
+        if s.frames:
+            m.submodules.frames = frames = FramePlacement(structure=s)
+            lane_by_lane = config.fold | config.framed
+            exists, next_slot = ~config.framed | frames.exists, ~config.framed | frames.last
+            group, group_word, last_group = Signal(loop), Signal(address), Signal()
+            m.d.comb += [
+                frames.frame.eq(config.frame),
+                frames.group.eq(config.frame_group),
+                frames.last_group.eq(last_group),
+                frames.last_steps.eq(config.last_steps),
+                last_group.eq(group == final_index(m, config.groups, "groups")),
+                buffer.read_addr.eq(cursor + Mux(config.framed, frames.offset, 0)),
+            ]
         final = {n: final_index(m, config[n], n) for n in ("slots", "planes", "tiles", "columns", "rows", "channels")}
 
         planes = Signal(data.ArrayLayout(shape.lanes, s.image_bits), reset_less=True)
@@ -147,7 +171,7 @@ class PixelLoader(wiring.Component):
                 bit = Signal(name=f"bit{p}")
                 m.d.comb += bit.eq(buffer.read_data[p] & live[1])
                 shifted = Mux(
-                    config.fold,
+                    lane_by_lane,
                     Cat(planes[p][1:], bit),
                     Cat(planes[p][shape.steps :], bit.replicate(shape.steps)),
                 )
@@ -164,16 +188,22 @@ class PixelLoader(wiring.Component):
                         x.eq(0) for x in (slot, column_slot, used, tile, column, row, channel, cursor, *corners)
                     ]
                     m.d.sync += [x.eq(config.base) for x in (word, position, channel_word)]
+                    if s.frames:
+                        m.d.comb += frames.start.eq(1)
+                        m.d.sync += [group.eq(0), group_word.eq(config.base)]
                     m.next = "GATHER"
             with m.State("GATHER"):
-                m.d.comb += [read[0].eq(1), live[0].eq(used < config.used)]
-                m.d.sync += [slot.eq(slot + 1), used.eq(used + 1)]
-                m.d.sync += [column_slot.eq(column_slot + 1), cursor.eq(cursor + config.pixel_x)]
-                with m.If(column_slot == final["slots"]):
-                    m.d.sync += [column_slot.eq(0), cursor.eq(cursor + config.pixel_wrap)]
-                with m.If(slot == final_slot):
-                    m.d.sync += [slot.eq(0), plane.eq(0), seen.eq(0)]
-                    m.next = "SETTLE"
+                m.d.comb += [read[0].eq(1), live[0].eq((used < config.used) & exists)]
+                if s.frames:
+                    m.d.comb += frames.advance.eq(1)
+                with m.If(next_slot):
+                    m.d.sync += [slot.eq(slot + 1), used.eq(used + 1)]
+                    m.d.sync += [column_slot.eq(column_slot + 1), cursor.eq(cursor + config.pixel_x)]
+                    with m.If(column_slot == final["slots"]):
+                        m.d.sync += [column_slot.eq(0), cursor.eq(cursor + config.pixel_wrap)]
+                    with m.If(slot == final_slot):
+                        m.d.sync += [slot.eq(0), plane.eq(0), seen.eq(0)]
+                        m.next = "SETTLE"
             with m.State("SETTLE"):
                 m.next = "WRITE"
             with m.State("WRITE"):
@@ -202,7 +232,14 @@ class PixelLoader(wiring.Component):
                         m.d.sync += [x.eq(channel_word + config.channel_stride) for x in (word, position, channel_word)]
                         m.d.sync += [x.eq(channel_corner + 1) for x in (cursor, corner, row_corner, channel_corner)]
                         with m.If(channel == final["channels"]):
-                            m.next = "END"
+                            if s.frames:
+                                following = group_word + config.group_stride
+                                m.d.comb += frames.next_group.eq(1)
+                                m.d.sync += [group.eq(group + 1), group_word.eq(following), channel.eq(0)]
+                                m.d.sync += [x.eq(following) for x in (word, position, channel_word)]
+                                m.d.sync += [x.eq(0) for x in (cursor, corner, row_corner, channel_corner)]
+                            with m.If(last_group):
+                                m.next = "END"
             with m.State("END"):
                 m.d.comb += self.finished.eq(1)
                 m.next = "IDLE"

@@ -1,6 +1,7 @@
-"""Mover: makes spike words out of other spike words: halo copies, OR-pool, compaction of kept tokens."""
+"""Mover: makes spike words out of other spike words: halo copies, pools, compaction of kept tokens."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -11,11 +12,14 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.target.descriptors import Kind
 from spikewright.compiler.target.memories import mask_table, tap_table
 from spikewright.compiler.target.structure import Structure, bits_for
+from spikewright.hdl.count import CountingAdder
 from spikewright.hdl.memory import Bank, check_structure
 from spikewright.hdl.nest import final_index
 from spikewright.hdl.spikes import SpikeMemory
 from spikewright.hdl.views import descriptor_view, tap_view
 
+#: Bit-planes of what a pool counts: 0 to 4.
+COUNT_PLANES = 3
 #: Words as the models see them: uint8, 0 or 1 a lane.
 Lanes = np.ndarray
 
@@ -53,8 +57,9 @@ class Mover(wiring.Component):
     All banks move the same addresses at once. One tap a cycle: from ``start`` to ``finished`` ``rows · tiles · groups
     · words · planes · taps + latency`` cycles. A tap reads the source offset of the current row, tile, step group and
     plane; its mask is ``mask + tile · mask_tile``, so that a tap over the border of a tile or of the image is simply
-    masked. The silence bits of a target word follow its last plane by a cycle. Taps and masks come from ROM; the
-    token selector writes its plan behind them at run time. Reset: idle.
+    masked. The words of a target word's taps are OR-ed; with ``counts`` (only with ``structure.counting``) they are
+    spikes, plane 0, and counted, plane by plane of the count. The silence bits of a target word follow its last plane
+    by a cycle. Taps and masks come from ROM; the token selector writes its plan behind them at run time. Reset: idle.
     """
 
     latency = SpikeMemory.latency + 6
@@ -103,8 +108,7 @@ class Mover(wiring.Component):
         masks: uint8 [masks, lanes]; ``read(address)`` gives the words of all banks, uint8 [..., banks, lanes]. A tap
         without lanes, over the border, may name any address: it is not read.
         """
-        shape, space = self.structure.shape, 1 << self.structure.address_bits
-        nothing = np.zeros((shape.banks, shape.lanes), np.uint8)
+        space = 1 << self.structure.address_bits
         loops = (range(config[name]) for name in ("rows", "tiles", "groups", "words"))
         for row, tile, group, word in product(*loops):
             source, target = (
@@ -113,15 +117,23 @@ class Mover(wiring.Component):
             )
             first = config["table"] + word * config["taps"]
             own = taps[first : first + config["taps"]]
-            planes = []
-            for plane in range(config["planes"]):
-                gathered = np.zeros((), np.uint8)
-                for tap in own:
-                    mask = masks[tap["mask"] + tile * config["mask_tile"]]
-                    words = read((source + tap["source"] + plane) % space) if mask.any() else nothing
-                    gathered = gathered | (turn(words, tap["rotate"]) & mask)
-                planes.append(gathered)
+            words_of = partial(self._gathered, own, masks, tile * config["mask_tile"], read)
+            if config["counts"]:
+                planes = CountingAdder.model(words_of(source), config["planes"])
+            else:
+                planes = [np.bitwise_or.reduce(words_of(source + plane)) for plane in range(config["planes"])]
             yield (target + own[0]["target"]) % space, planes
+
+    def _gathered(
+        self, taps: Sequence[Mapping[str, int]], masks: Lanes, more: int, read: Callable[[int], Lanes], source: int
+    ) -> list[Lanes]:
+        """The words of taps, turned and masked."""
+        shape, space, words = self.structure.shape, 1 << self.structure.address_bits, []
+        for tap in taps:
+            mask = masks[tap["mask"] + more]
+            if mask.any():
+                words.append(turn(read((source + tap["source"]) % space), tap["rotate"]) & mask)
+        return words or [np.zeros((shape.banks, shape.lanes), np.uint8)]
 
     def elaborate(self, platform: object) -> Module:
         s, shape, config = self.structure, self.structure.shape, self.config
@@ -229,7 +241,8 @@ class Mover(wiring.Component):
         entry = Signal(tap_view(s), reset_less=True)
         m.d.sync += entry.eq(table.read_data)
         with m.If(stages[2].valid):
-            m.d.comb += self.read_addr.eq(delayed_source + entry.source + stages[2].plane)
+            plane = Mux(config.counts, 0, stages[2].plane) if s.counting else stages[2].plane
+            m.d.comb += self.read_addr.eq(delayed_source + entry.source + plane)
         m.d.comb += masks.read_addr.eq(entry.mask + delayed_mask)
 
         depth = 2 + SpikeMemory.latency  # the stage in which the word has come
@@ -263,12 +276,23 @@ class Mover(wiring.Component):
                 turned.eq(self._turn(finely, coarse_rotate, 1 << fine)),
                 gathered.eq(Mux(turned_stage.first, 0, gathered) | Mux(turned_stage.valid, turned & mask, 0)),
             ]
-            m.d.comb += self.write_data[b].eq(gathered)
+            made = gathered
+            if s.counting:
+                counter = CountingAdder(lanes=shape.lanes, planes=min(COUNT_PLANES, s.planes))
+                m.submodules[f"counter{b}"] = counter
+                m.d.comb += [counter.word.eq(turned & mask), counter.valid.eq(turned_stage.valid)]
+                m.d.comb += counter.first.eq(turned_stage.first)
+                made = Signal(shape.lanes, name=f"made{b}")
+                m.d.comb += made.eq(gathered)
+                for p, counted in enumerate(counter.count):
+                    with m.If(config.counts & (or_stage.plane == p)):
+                        m.d.comb += made.eq(counted)
+            m.d.comb += self.write_data[b].eq(made)
             live = Signal(s.planes, name=f"live{b}", reset_less=True)
             with m.If(or_stage.last):
-                m.d.sync += live.eq(live | (gathered.any() << or_stage.plane))
+                m.d.sync += live.eq(live | (made.any() << or_stage.plane))
                 with m.If(or_stage.plane == 0):
-                    m.d.sync += live.eq(gathered.any())
+                    m.d.sync += live.eq(made.any())
             m.d.comb += self.live_data[b].eq(live)
         m.d.comb += [self.write_en.eq(or_stage.last), self.write_addr.eq(place)]
         m.d.sync += [

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.compiler.target.descriptors import Kind, Mode
 from spikewright.compiler.target.memories import neuron_rom
 from spikewright.compiler.target.structure import Structure, bits_for
+from spikewright.cost.rows import LEAK_BITS
 from spikewright.hdl.lanes import LaneArray
 from spikewright.hdl.lif import LifArray, step_layout
 from spikewright.hdl.memory import RomStream, check_structure
@@ -49,6 +50,7 @@ class NeuronControl(wiring.Component):
       for all steps: S rows · ``fold_groups`` step groups · S steps, an ``emit`` after each step group.
     - HIDDEN: the steps in use are summed; after the last step group ``shift`` halvings, then ``emit``.
     - SCORE, HEAD: as HIDDEN without halvings; then ``drain`` for as many cycles as there are token slots.
+    Where the structure has ``leaks``, each step and halving takes two cycles, the second of which is shown.
     The next ``done`` must not come earlier than ``gap`` of the descriptor (the compiler's ``lif_cycles``).
     ``emit``, its place and ``drain`` are aligned with the LIF array's outputs (``latency`` cycles after the step).
     ``finished`` pulses once, after the last ``emit`` or ``drain`` of the descriptor. Reset: idle, parameters rewound.
@@ -78,6 +80,8 @@ class NeuronControl(wiring.Component):
                 "bias": Out(signed(structure.parameter_bits)).array(shape.streams),
                 #: Threshold of each stream's neuron, on the membrane's grid.
                 "threshold": Out(signed(structure.parameter_bits)).array(shape.streams),
+                #: Leak of each stream's neuron, in sixteenths; only with ``structure.leaks``.
+                "leak": Out(LEAK_BITS).array(shape.streams),
                 #: The LIF arrays' outputs are a finished word.
                 "emit": Out(1),
                 #: Where the word of each stream goes.
@@ -109,12 +113,14 @@ class NeuronControl(wiring.Component):
         """The cycles after ``done`` of a sum at one place, the same for every output."""
         steps, fires = self.structure.shape.steps, config["mode"] in (Mode.SPIKE, Mode.RESIDUAL)
         ends = config["mode"] == Mode.HIDDEN and place.last_group
-        ticks = []
+        ticks: list[Tick] = []
+        waits = [Tick(shift=False, valid=False)] * (self.structure.pace - 1)
         replays = list(product(range(steps), range(config["fold_groups"]))) if config["fold"] else [(0, 0)]
         for (row, group), step in product(replays, range(steps)):
             final = group == config["fold_groups"] - 1 if config["fold"] else place.last_group
             exists, last = not final or step < config["last_steps"], step == steps - 1
             emits = last and (fires or (ends and config["shift"] == 0))
+            ticks += waits
             ticks.append(
                 Tick(
                     shift=last and final if config["fold"] else True,
@@ -129,6 +135,7 @@ class NeuronControl(wiring.Component):
             )
         for i in range(config["shift"] if ends else 0):
             emits = i == config["shift"] - 1
+            ticks += waits
             ticks.append(Tick(shift=False, valid=True, add=False, offset=place.addr if emits else None))
         return ticks
 
@@ -162,13 +169,20 @@ class NeuronControl(wiring.Component):
         step = Signal(indices)
         group = Signal(s.loop_bits)
         row = Signal(indices)
-        halvings = Signal(5)
+        halvings = Signal(s.shift_bits)
         halving = Signal()
         run = Signal()
         last_step, last_replay, over, existing = Signal(), Signal(), Signal(), Signal()
         final_group, last_fold = Signal(), Signal()
+        working = begun | active
+        if s.pace > 1:
+            beat = Signal(range(s.pace))
+            m.d.sync += beat.eq(Mux(working & ~run, beat + 1, 0))
+            with m.If(working):
+                m.d.sync += active.eq(1)
+            working = working & (beat == s.pace - 1)
         m.d.comb += [
-            run.eq(begun | active),
+            run.eq(working),
             last_step.eq(step == shape.steps - 1),
             last_replay.eq(~config.fold | (last_fold & (row == shape.steps - 1))),
             last_fold.eq(group == final_index(m, config.fold_groups, "fold_groups")),
@@ -229,6 +243,8 @@ class NeuronControl(wiring.Component):
             m.d.sync += outputs.eq(outputs + 1)
         for i in range(shape.streams):
             m.d.sync += [self.bias[i].eq(current[i].bias), self.threshold[i].eq(current[i].threshold)]
+            if s.leaks:
+                m.d.sync += self.leak[i].eq(current[i].leak)
 
         emits = Signal()
         m.d.comb += emits.eq(run & Mux(fires, last_step, over & (config.mode == Mode.HIDDEN) & nest.last_group))

@@ -12,7 +12,7 @@ class PotMultiplier(wiring.Component):
     """Shift-based multiplier of the weight decoders, one for each (stream, bank), none in the lanes.
 
     A code is a magnitude with the sign in the top bit. Power of two: value = ±2^(magnitude − 1), 0 for magnitude 0;
-    a magnitude above 8 is no power-of-two code.
+    a magnitude above 8 is no power-of-two code, unless the multiplier is ``wide``.
     Uniform: value = ±magnitude. Bit-plane p of the activation shifts the value by p more; the sign plane of a signed
     activation (``negate``) flips its sign. One shifter serves both schemes; no multiplier is used.
 
@@ -22,15 +22,16 @@ class PotMultiplier(wiring.Component):
     code_bits: width of a code, sign included, 2 … 8 bits.
     planes: most bit-planes of an activation.
     value_bits: width of the value, sign included, bits.
+    wide: powers of two up to that of the greatest magnitude, for gains.
     """
 
     latency = 2
 
-    def __init__(self, *, code_bits: int, planes: int, value_bits: int) -> None:
+    def __init__(self, *, code_bits: int, planes: int, value_bits: int, wide: bool = False) -> None:
         check_positive(code_bits=code_bits, planes=planes, value_bits=value_bits)
         if code_bits not in range(2, 9):
             raise ValueError(f"code_bits must be an integer from 2 to 8, not {code_bits!r}")
-        self.code_bits, self.planes, self.value_bits = code_bits, planes, value_bits
+        self.code_bits, self.planes, self.value_bits, self.wide = code_bits, planes, value_bits, wide
         super().__init__(
             {
                 #: A packed weight code.
@@ -57,7 +58,8 @@ class PotMultiplier(wiring.Component):
         m = Module()
         magnitude = self.code[:-1]
         mantissa = Signal(self.code_bits - 1, reset_less=True)
-        exponent = Signal(range(self.planes + (1 << min(3, self.code_bits - 1))), reset_less=True)
+        magnitude_bits = self.code_bits - 1 if self.wide else min(3, self.code_bits - 1)
+        exponent = Signal(range(self.planes + (1 << magnitude_bits)), reset_less=True)
         sign = Signal(reset_less=True)
         shifted = Signal(self.value_bits - 1)
         m.d.sync += [

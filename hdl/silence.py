@@ -9,6 +9,7 @@ from spikewright.compiler.target.memories import silence_bank
 from spikewright.compiler.target.structure import Structure
 from spikewright.hdl.entries import Row, piece_layout, row_layout
 from spikewright.hdl.memory import Bank, check_positive, check_structure
+from spikewright.hdl.second import is_second
 
 
 def at_most_one(bits: Value) -> Value:
@@ -94,9 +95,9 @@ class SilenceFilter(wiring.Component):
                 "valid": In(1),
                 #: Planes of a value that is read.
                 "in_planes": In(range(structure.planes + 1)),
-                #: Planes of a captured word (code 0).
+                #: Planes of a captured word (code 0), or of the second value.
                 "capture_planes": In(range(structure.planes + 1)),
-                #: Code 0 names a word to capture.
+                #: Entries are weights, and code 0 names a word to capture; not K^T V elements.
                 "captures": In(1),
                 #: Address of plane 0 of each entry, to the silence bits.
                 "live_addr": Out(structure.address_bits).array(2),
@@ -123,7 +124,8 @@ class SilenceFilter(wiring.Component):
         every = [0, 0]
         for i, entry in enumerate(entries):
             if entry is not None:
-                captured = captures and entry[1] % (1 << self.structure.code_bits) == 0
+                other = entry[1] % (1 << self.structure.code_bits) == 0 or is_second(self.structure, entry[1])
+                captured = captures and other
                 every[i] = (1 << (capture_planes if captured else in_planes)) - 1
         left = tuple(e & f if self.structure.shape.skip else e for e, f in zip(every, live, strict=True))
         skipped = sum(e.bit_count() for e in every) - sum(n.bit_count() for n in left)
@@ -156,6 +158,8 @@ class SilenceFilter(wiring.Component):
             entry = row.entries[i]
             mask, every = Signal(width, name=f"mask{i}"), Signal(width, name=f"every{i}")
             capture = self.captures & (entry.code[: s.code_bits] == 0)
+            if s.second:
+                capture = self.captures & ((entry.code[: s.code_bits] == 0) | entry.code[s.code_bits])
             m.d.comb += every.eq(Mux(capture, every_captured, every_read))
             m.d.comb += mask.eq(Mux(entry.valid, self.live_planes[i] & every if s.shape.skip else every, 0))
             m.d.sync += [

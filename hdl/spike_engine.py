@@ -56,7 +56,7 @@ class SpikeEngine(wiring.Component):
                 #: ``score`` is there.
                 "score_en": Out(1),
                 #: A class score, without the bits that are dropped.
-                "class_score": Out(signed(WORD_BITS)),
+                "class_score": Out(signed(WORD_BITS * structure.score_words)),
                 #: ``class_score`` is there.
                 "class_en": Out(1),
                 #: (Entry, plane) pairs issued in this cycle.
@@ -148,6 +148,7 @@ class SpikeEngine(wiring.Component):
                 lif.step.eq(neurons.step),
                 lif.bias.eq(neurons.bias[i]),
                 lif.threshold.eq(neurons.threshold[i]),
+                *([lif.leak.eq(neurons.leak[i]), lif.coarse.eq(config.coarse)] if s.leaks else []),
                 lif.soft.eq(config.soft),
                 lif.strict.eq(config.strict),
                 lif.drain.eq(neurons.drain),
@@ -157,6 +158,7 @@ class SpikeEngine(wiring.Component):
                 writer.out_planes.eq(config.out_planes),
                 writer.spikes.eq(lif.spikes),
                 writer.tokens.eq(tokens),
+                *([writer.limit.eq(config.limit)] if s.limited else []),
                 self.word_en[i].eq(writer.word_en),
                 self.word[i].eq(writer.word),
             ]
@@ -197,7 +199,7 @@ class SpikeEngine(wiring.Component):
     def _broadcast(self, m: Module, w: int, request: Signal) -> tuple[list[Signal], Signal, Signal]:
         """Read the request's word; its value for each step, and the capture flag and plane, come with the word."""
         s, shape, config = self.structure, self.structure.shape, self.config
-        pot = PotMultiplier(code_bits=s.code_bits, planes=s.planes, value_bits=s.value_bits)
+        pot = PotMultiplier(code_bits=s.code_bits, planes=s.planes, value_bits=s.value_bits, wide=bool(s.second))
         m.submodules[f"pot_multiplier{w}"] = pot
         m.d.comb += [
             self.product_addr[w].eq(request.code),
@@ -206,6 +208,12 @@ class SpikeEngine(wiring.Component):
             pot.pot.eq(config.pot),
             pot.negate.eq(config.in_signed & (request.plane == config.in_planes - 1)),
         ]
+        if s.second:
+            with m.If(request.code[s.code_bits]):
+                m.d.comb += [
+                    pot.pot.eq(config.second_pot),
+                    pot.negate.eq(config.second_signed & (request.plane == config.capture_planes - 1)),
+                ]
         with m.If(request.valid):
             m.d.comb += self.read_addr[w].eq(request.addr + request.plane)
         assert PotMultiplier.latency == ProductMemory.latency == SpikeMemory.latency - 1

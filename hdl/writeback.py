@@ -12,6 +12,7 @@ from spikewright.compiler.target.descriptors import Mode
 from spikewright.compiler.target.structure import Structure
 from spikewright.hdl.memory import check_structure
 from spikewright.hdl.neurons import place_layout
+from spikewright.hdl.saturation import Saturation
 
 T = TypeVar("T")
 
@@ -98,7 +99,8 @@ class WriteBack(wiring.Component):
     """Builds the planes of a finished word and writes them, one a cycle, then the word's silence bits.
 
     - SPIKE: the spikes. RESIDUAL: residual planes + spikes (a ripple of half adders; the compiler's plane count makes
-      overflow impossible). HIDDEN: each token's membrane, negative values 0, above 255 → 255, in step lane 0.
+      overflow impossible, or the sum saturates: ``limit``). HIDDEN: each token's membrane, negative values 0, above 255
+      → 255, in step lane 0.
     Spikes and values of token slots past ``tokens`` are written as 0 (their residual planes are 0 already). From
     ``emit`` the first write takes 1 cycle, the last of ``n`` planes n cycles, the silence bits 2 cycles; ``emit`` may
     come every n cycles. Reset: idle.
@@ -125,6 +127,8 @@ class WriteBack(wiring.Component):
                 "membrane": In(signed(structure.membrane_bits)).array(shape.tokens),
                 #: The residual planes.
                 "residual": In(shape.lanes).array(structure.residual_planes),
+                #: Planes whose ones are the greatest residual sum, 0 without; only with ``structure.limited``.
+                "limit": In(range(structure.residual_planes + 1)),
                 #: Token slots in use.
                 "tokens": In(range(shape.tokens + 1)),
                 #: A plane is written in this cycle, a bit for each bank.
@@ -149,11 +153,19 @@ class WriteBack(wiring.Component):
         )
 
     def model(
-        self, mode: Mode, tokens: int, *, spikes: np.ndarray, membrane: np.ndarray, residual: Sequence[np.ndarray]
+        self,
+        mode: Mode,
+        tokens: int,
+        *,
+        spikes: np.ndarray,
+        membrane: np.ndarray,
+        residual: Sequence[np.ndarray],
+        limit: int = 0,
     ) -> list[np.ndarray]:
         """All planes of a finished word, uint8 [..., lanes]; the first ``out_planes`` are written.
 
-        spikes: 0 or 1 [..., lanes]; membrane: integers [..., tokens]; residual: of each plane, 0 or 1 [..., lanes].
+        spikes: 0 or 1 [..., lanes]; membrane: integers [..., tokens]; residual: of each plane, 0 or 1 [..., lanes];
+        limit: planes of the greatest sum, 0 without.
         """
         shape = self.structure.shape
         value = spikes.astype(np.int64)
@@ -163,6 +175,7 @@ class WriteBack(wiring.Component):
         value[..., tokens * shape.steps :] = 0
         if mode == Mode.RESIDUAL:
             value = value + sum(np.asarray(word, np.int64) << p for p, word in enumerate(residual))
+            value = np.minimum(value, (1 << limit) - 1) if limit else value
         return [(value >> p & 1).astype(np.uint8) for p in range(self.structure.planes)]
 
     def elaborate(self, platform: object) -> Module:
@@ -174,12 +187,18 @@ class WriteBack(wiring.Component):
         built = [Signal(shape.lanes, name=f"built{p}") for p in range(s.planes)]
         with m.Switch(self.mode):
             with m.Case(Mode.RESIDUAL):
-                carry = self.word
+                carry, sums = self.word, []
                 for p in range(s.residual_planes):
-                    m.d.comb += built[p].eq(self.residual[p] ^ carry)
                     following = Signal(shape.lanes, name=f"carry{p}")
                     m.d.comb += following.eq(self.residual[p] & carry)
+                    sums.append(self.residual[p] ^ carry)
                     carry = following
+                if s.limited:
+                    m.submodules.saturation = saturation = Saturation(lanes=shape.lanes, planes=s.residual_planes)
+                    m.d.comb += [saturation.limit.eq(self.limit), saturation.sum[-1].eq(carry)]
+                    m.d.comb += [saturation.sum[p].eq(total) for p, total in enumerate(sums)]
+                    sums = list(saturation.result)
+                m.d.comb += [built[p].eq(total) for p, total in enumerate(sums)]
             with m.Case(Mode.HIDDEN):
                 clipped = []
                 for t in range(shape.tokens):

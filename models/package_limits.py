@@ -28,8 +28,8 @@ WEIGHTS = 1 << 29
 STREAM = (1 << 31) - 1
 #: Images of a record.
 RECORD = 1 << 24
-#: Membranes, scores and selectors' sums stay below 2 to this.
-NUMBER_BITS = 58
+#: Bits of the widest number: class scores, sums of selectors, and 16 times a membrane.
+NUMBER_BITS = 63
 
 #: In words, for docs/package.md: what is limited, and at most how much of it.
 TABLE = (

@@ -1,10 +1,11 @@
-"""Whether every number that a network can come to fits into 64 bits, whatever the image.
+"""Whether every number that a network can come to fits 63 bits, whatever the image: intervals in Python's integers.
 
-The bound of a sum is the greatest row sum of |weights| times the greatest |input|. With the sizes that packages may
-have no sum reaches 2**53; what steps, tokens and fraction bits make of it is checked here.
+A term of a sum lies between its bounds or is absent, so all bounds hold 0, and so do partial sums in any order. Spikes
+reset a membrane towards 0, so its bounds are those without any.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,78 +16,136 @@ from spikewright.models.package_schema import (
     IMAGE,
     AddOp,
     AttentionOp,
+    Compare,
     ConvOp,
     HeadOp,
     LinearOp,
     Network,
+    NeuronFormat,
     PoolOp,
     Scheme,
     SelectOp,
     WeightFormat,
 )
 
-#: Greatest hidden value of a token selector.
-_HIDDEN = 255
+
+class Extent(NamedTuple):
+    """Least and greatest integer: of a value each int64 [C] or [1], of what is made of it object [C]."""
+
+    low: Array
+    high: Array
+
+
+#: What a hidden value of a token selector can be.
+_HIDDEN = Extent(np.array([0]), np.array([255]))
 
 
 def check_range(network: Network, tensors: Mapping[str, Array]) -> None:
-    """PackageError where a membrane, a selector's sum or a class score could reach 2**58, for tensors that fit."""
+    """PackageError where a membrane, times 16, a selector's sum or a class score needs more bits than allowed.
+
+    For a network and tensors that fit each other.
+    """
     values, steps = shapes(network), network.steps
-    peaks = {IMAGE: int(np.abs(tensors["input.table"].astype(np.int64)).max())}  # of |element|, by value
+    table = tensors["input.table"].astype(np.int64)
+    bounds = {IMAGE: Extent(np.minimum(table.min(axis=1), 0), np.maximum(table.max(axis=1), 0))}
     for op in network.ops:
-        first = peaks[op.reads[0]]
+        first = bounds[op.reads[0]]
         tokens = values[op.reads[0]].tokens
-        peaks[op.name] = 1  # spikes
+        bounds[op.name] = _up_to(1)
         if isinstance(op, PoolOp):
-            peaks[op.name] = 1 if op.function == "or" else 4
+            bounds[op.name] = _up_to(1 if op.function == "or" else 4)
         elif isinstance(op, AddOp):
-            total = first + peaks[op.inputs[1]]
-            peaks[op.name] = total if op.limit is None else min(total, op.limit)
+            total = int(first.high.max()) + int(bounds[op.inputs[1]].high.max())
+            bounds[op.name] = _up_to(total if op.limit is None else min(total, op.limit))
         elif isinstance(op, ConvOp | LinearOp | AttentionOp):
             if isinstance(op, AttentionOp):
-                sums = tokens * values[op.query].channels // op.heads
+                channels = np.zeros(values[op.value].channels, np.int64)
+                sums = Extent(channels, channels + tokens * (values[op.query].channels // op.heads))
             else:
-                sums = _sums(tensors, op, peaks)
-            current = (sums << op.neuron.fraction_bits) + _peak(tensors[f"{op.name}.bias"])
-            _need(op.name, "membrane", steps * (current + 1))
+                sums = _sums(tensors, op, bounds)
+            current = _current(sums, op.neuron.fraction_bits, tensors[f"{op.name}.bias"])
+            _need(op.name, "membrane, times 16,", *_membrane(current, op.neuron, tensors.get(f"{op.name}.leak"), steps))
         elif isinstance(op, HeadOp):
-            score = (_rows(tensors, op.name, op.weights) * first).max()
-            bias = _peak(tensors[f"{op.name}.bias"])
-            _need(op.name, "class score", steps * tokens * ((int(score) << op.fraction_bits) + bias))
+            sums = _weighted(tensors, op.name, op.weights, first)
+            current = _current(sums, op.fraction_bits, tensors[f"{op.name}.bias"])
+            _need(op.name, "class score", *(steps * tokens * side for side in _hull(current)))
         elif isinstance(op, SelectOp):
-            peaks[op.name] = first
-            for part, layer, terms, inputs in (("hidden", op.hidden, steps, first), ("score", op.score, 1, _HIDDEN)):
-                sums = int(_rows(tensors, f"{op.name}.{part}", layer.weights).max()) * inputs
-                bias = _peak(tensors[f"{op.name}.{part}.bias"])
-                _need(op.name, f"{part} sum", terms * ((sums << layer.fraction_bits) + bias))
+            bounds[op.name] = first
+            for part, layer, terms, x in (("hidden", op.hidden, steps, first), ("score", op.score, 1, _HIDDEN)):
+                sums = _weighted(tensors, f"{op.name}.{part}", layer.weights, x)
+                current = _current(sums, layer.fraction_bits, tensors[f"{op.name}.{part}.bias"])
+                _need(op.name, f"{part} sum", *(terms * side for side in _hull(current)))
 
 
-def _sums(tensors: Mapping[str, Array], op: ConvOp | LinearOp, peaks: Mapping[str, int]) -> int:
-    sums = _rows(tensors, op.name, op.weights) * peaks[op.input]
-    if isinstance(op, ConvOp) and op.shortcut is not None:
-        form, name = op.shortcut.weights, f"{op.name}.shortcut"
-        gains = np.abs(tensors[f"{name}.gain"].astype(np.int64)) if form is None else _rows(tensors, name, form)
-        sums = sums + gains * peaks[op.shortcut.input]
-    return int(sums.max())
+def _up_to(high: int) -> Extent:
+    return Extent(np.array([0]), np.array([high]))
 
 
-def _rows(tensors: Mapping[str, Array], name: str, form: WeightFormat) -> Array:
-    """Sum of |weight| of every output, int64 [out]."""
-    codes = tensors[f"{name}.codes"]
-    magnitude = np.minimum(np.arange(256), 256 - np.arange(256))  # of the byte that a code is
+def _hull(bounds: Extent) -> tuple[int, int]:
+    return min(0, int(bounds.low.min())), max(0, int(bounds.high.max()))
+
+
+def _current(sums: Extent, fraction_bits: int, bias: Array) -> Extent:
+    """What one step adds, by channel, in Python's integers."""
+    low, high = ((side.astype(object) << fraction_bits) + bias.astype(object) for side in sums)
+    return Extent(low, high)
+
+
+def _membrane(current: Extent, neuron: NeuronFormat, leaks: Array | None, steps: int) -> tuple[int, int]:
+    """16 times the membrane's bounds; of channels with one leak only the least and the greatest current count."""
+    of_channel = np.full(len(current.low), neuron.leak) if leaks is None else leaks
+    least = greatest = 0
+    for leak in np.unique(of_channel).tolist():
+        alike = of_channel == leak
+        most_down, most_up = int(current.low[alike].min()), int(current.high[alike].max())
+        low = high = 0
+        for _ in range(steps):
+            low, high = _kept(neuron, leak, min(low, 0)) + most_down, _kept(neuron, leak, max(high, 0)) + most_up
+            least, greatest = min(least, low), max(greatest, high)
+    return 16 * least, 16 * greatest
+
+
+def _kept(neuron: NeuronFormat, leak: int, u: int) -> int:
+    return leak * u >> 4 if neuron.compare is Compare.GE else -(-leak * u >> 4)
+
+
+def _sums(tensors: Mapping[str, Array], op: ConvOp | LinearOp, bounds: Mapping[str, Extent]) -> Extent:
+    sums = _weighted(tensors, op.name, op.weights, bounds[op.input])
+    if not isinstance(op, ConvOp) or op.shortcut is None:
+        return sums
+    form, name, joined = op.shortcut.weights, f"{op.name}.shortcut", bounds[op.shortcut.input]
+    if form is not None:
+        more = _weighted(tensors, name, form, joined)
+    else:
+        gain = tensors[f"{name}.gain"].astype(np.int64)
+        up, down = np.maximum(gain, 0), np.minimum(gain, 0)
+        more = Extent(up * joined.low + down * joined.high, up * joined.high + down * joined.low)
+    return Extent(sums.low + more.low, sums.high + more.high)
+
+
+def _weighted(tensors: Mapping[str, Array], name: str, form: WeightFormat, x: Extent) -> Extent:
+    """Extent of every output's sum, int64 [out]: far below 2**53, as large as packages may be."""
+    up, down = _sides(tensors[f"{name}.codes"], form, by_input=len(x.low) > 1)
+    return Extent(up @ x.low + down @ x.high, up @ x.high + down @ x.low)
+
+
+def _sides(codes: Array, form: WeightFormat, *, by_input: bool) -> tuple[Array, Array]:
+    """Sums of the weights above and below 0 of every output, int64 [out, in], or [out, 1] over all inputs."""
+    byte = np.arange(256)  # as a code lies in the file
+    magnitude = np.minimum(byte, 256 - byte)
     if form.scheme is Scheme.POT:
         magnitude = np.where(magnitude > 0, 1 << np.clip(magnitude - 1, 0, 6), 0)
     weights = magnitude.astype(np.uint8)[np.ascontiguousarray(codes).view(np.uint8)]
-    return np.asarray(weights.reshape(len(codes), -1).sum(axis=1, dtype=np.int64))
+    sides = (weights * (codes > 0), weights * (codes < 0))
+    rows = (len(codes), codes.shape[1], -1) if by_input else (len(codes), 1, -1)
+    up, down = (side.reshape(rows).sum(axis=2, dtype=np.int64) for side in sides)
+    return up, -down
 
 
-def _peak(tensor: Array) -> int:
-    return int(np.abs(tensor.astype(np.int64)).max())
-
-
-def _need(name: str, quantity: str, bound: int) -> None:
-    if bound >> NUMBER_BITS:
+def _need(name: str, quantity: str, low: int, high: int) -> None:
+    bits = 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length())
+    if bits > NUMBER_BITS:
         raise PackageError(
-            f"op {quoted(name)}: its {quantity} could reach 2^{bound.bit_length() - 1}; allowed is below "
-            f"2^{NUMBER_BITS}: give it fewer fraction bits, smaller biases or fewer steps"
+            f"op {quoted(name)}: its {quantity} needs {bits} bits, at most {NUMBER_BITS}: give it fewer fraction bits, "
+            "smaller biases or fewer steps"
         )

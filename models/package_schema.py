@@ -295,6 +295,13 @@ class Network(_Model):
     output: Name
     provenance: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Of an image's bytes: height, width, channels; with frames behind the timesteps."""
+        image = self.input
+        still = (image.height, image.width, image.channels)
+        return (self.steps, *still) if image.frames else still
+
     def op(self, name: str) -> Op:
         """The op of that name; KeyError if there is none."""
         for op in self.ops:

@@ -21,9 +21,7 @@ class ValueReader:
 
     def tokens(self, shape: TracedShape) -> Array:
         """[slots, rows, columns] token index of each position of each token slot."""
-        if shape.grid is None:
-            return np.arange(shape.tokens).reshape(-1, 1, 1)
-        rows, columns = self.trace_map.token_grid
+        rows, columns = shape.cells
         high, wide = shape.grid[0] // rows, shape.grid[1] // columns
         index = np.arange(shape.tokens).reshape(rows, high, columns, wide)
         return index.transpose(0, 2, 1, 3).reshape(rows * columns, high, wide)

@@ -14,7 +14,7 @@ from benchmarks.compression.lottery_cells import (
     trained_from,
     trajectory,
 )
-from benchmarks.compression.network_cost import USUAL, estimated_cycles, network_cycles, shape_text
+from benchmarks.compression.network_cost import USUAL, network_cycles, shape_text
 from benchmarks.compression.protocol import RETRAIN_EPOCHS, Answer, Cell, begin, finished, gathering, judged
 from spikewright.compress.methods.masks import magnitude_masks, prunable, pruned_share
 from spikewright.compress.run.stages.run import student
@@ -65,10 +65,10 @@ def clip(fold: int) -> Answer:
     return {
         "clip": {
             "classes": judged(run, network),
-            "cycles": estimated_cycles(run, network),
-            "plain": {"classes": judged(run, run.teacher), "cycles": estimated_cycles(run, run.teacher)},
+            "cycles": network_cycles(run, network),
+            "plain": {"classes": judged(run, run.teacher), "cycles": network_cycles(run, run.teacher)},
             "what": "a residual stream of at most 3",
-            "shape": f"{shape_text(USUAL)}, estimated by the cost model",
+            "shape": shape_text(USUAL),
         }
     }
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from spikewright.compiler.compile import compile_package
-from spikewright.compiler.program import Program
-from spikewright.compress.networks.account import compression_of, workload_of
+from spikewright.compress.networks.account import compression_of
 from spikewright.compress.run.rehearsal import stored_as
 from spikewright.compress.run.stages.run import Run
-from spikewright.cost.latency import descriptor_cycles
 from spikewright.cost.shape import Shape
-from spikewright.cost.storage import LEAK_BITS
 from spikewright.models.graph import SpikingNetwork
-from spikewright.models.package import Network, Package
+from spikewright.models.package import Package
 
 #: What generate chooses for ulx3s-85f.
 USUAL = Shape(tokens=16, steps=4, banks=4, streams=1)
@@ -30,36 +27,15 @@ def compressions(run: Run, network: SpikingNetwork) -> dict[str, float]:
 
 
 def stored_bits(package: Package) -> int:
-    """Bits that a program stores, as the compiler counts them; leaks by channel as the engine would have to."""
-    leaks = sum(tensor.size for name, tensor in package.tensors.items() if name.endswith(".leak"))
-    return _program(package, USUAL).rom_bits.total + LEAK_BITS * leaks
+    """Bits that a program stores, as the compiler counts them."""
+    return compile_package(package, USUAL).rom_bits.total
 
 
 def package_cycles(package: Package, shape: Shape = USUAL) -> int:
     """Cycles of an image by the compiler's schedule."""
-    return sum(_program(package, shape).predicted_cycles)
+    return sum(compile_package(package, shape).predicted_cycles)
 
 
 def network_cycles(run: Run, network: SpikingNetwork, shape: Shape = USUAL) -> int:
     """The same of a network in float, its weights rounded to 8 bits; cycles do not depend on the width."""
     return package_cycles(stored_as(network, run.recipe, run.task), shape)
-
-
-def estimated_cycles(run: Run, network: SpikingNetwork, shape: Shape = USUAL) -> int:
-    """The cost model's estimate from shapes and densities, for networks that the compiler does not take yet."""
-    work = workload_of(network, run.recipe.input_bits, frames=run.task.frames)
-    return sum(cycles for _, cycles in descriptor_cycles(work, shape))
-
-
-def _program(package: Package, shape: Shape) -> Program:
-    return compile_package(_without_leaks(package), shape)
-
-
-def _without_leaks(package: Package) -> Package:
-    """The package with every leak 1/2, for counts only: the engine has no other yet, and no cycle depends on it."""
-    network = package.network.model_dump(mode="json")
-    for op in network["ops"]:
-        if op.get("neuron"):
-            op["neuron"]["leak"] = 8
-    tensors = {name: tensor for name, tensor in package.tensors.items() if not name.endswith(".leak")}
-    return Package(Network.model_validate(network), tensors)

@@ -27,14 +27,10 @@ def rows() -> list[Row]:
     both = with_teacher(teachers, cells)
     loss = compared(both, own_classes)
     compressions = [cell["compression"] for cell in cells]
-    cycles, dense_cycles = (round(mean([cell["cycles"][which] for cell in cells])) for which in ("package", "dense"))
     result = [
         reported(CELL, "together-accuracy", loss["difference"], "points, all four in one recipe", in_words(loss)),
         reported(CELL, "together-compression", round(mean([one["stored"] for one in compressions]), 2),
                  "x fewer stored bits", f"{compression_in_words(compressions)}, counted by the compiler"),
-        reported(CELL, "together-cycles", round(dense_cycles / cycles, 3), "x fewer cycles than the dense network",
-                 f"{cycles} against {dense_cycles} predicted, 64 lanes, 4 banks, 1 stream, skipping off; the engine "
-                 "has no leaks by channel yet, so its schedule is that of the same package without them"),
     ]  # fmt: skip
     longer = all_folds("longer")
     if longer is not None:

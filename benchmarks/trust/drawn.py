@@ -11,16 +11,15 @@ from spikewright.compiler.program import Program
 from spikewright.errors import PlainError
 from spikewright.sim.campaign.tally import silent
 from spikewright.sim.golden import run
-from spikewright.sim.stimulus.graph_profile import PROFILES
 from spikewright.sim.stimulus.random_graphs import RandomGraph, random_graph
 from spikewright.sim.stimulus.random_shapes import spread_shape
 
 
 def drawn(seed: int, wanted: Callable[[Program], bool]) -> Iterator[tuple[RandomGraph, Program]]:
-    """Graphs of what is supported and their programs, endlessly: those that ``wanted`` takes and that fire."""
+    """Graphs and their programs, endlessly: those that ``wanted`` takes and that fire."""
     number = 0
     while True:
-        graph = random_graph([seed, number], PROFILES["supported"])
+        graph = random_graph([seed, number])
         shape = spread_shape(np.random.default_rng([seed, number]), number)
         number += 1
         try:

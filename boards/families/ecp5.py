@@ -67,6 +67,7 @@ class Ecp5(Family):
     ram = BlockRam(
         bits=18_432, shapes=((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384)), small_bits=1024
     )
+    #: From leak_bit on, measured by hw.feature-leaks, -second, -counting, -limited and -frames of docs/results.md.
     #: The sum is held to placed designs: of the digits network, hw.synthesis-lut and its estimate in docs/results.md.
     #: at_speed: hw.synthesis-fmax meets 80 MHz; wider designs have missed it as often as not (70 MHz of
     #: hw.synthesis-two-streams-fmax).
@@ -77,6 +78,11 @@ class Ecp5(Family):
         neuron_bit=10.0,
         lane_bit=2.0,
         move_lane=15.0,
+        leak_bit=7.1,
+        second_walker=55.0,
+        count_lane=7.3,
+        limit_lane=2.9,
+        frames=173.0,
         share=0.7,
         at_speed=27_000,
     )

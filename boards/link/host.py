@@ -2,6 +2,7 @@
 
 import binascii
 import importlib
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,7 +14,10 @@ from spikewright.boards.link.frame import (
     INFO_FIELDS,
     MAX_PAYLOAD,
     OVERHEAD,
+    PART_BYTES,
+    PART_NUMBER,
     PROTOCOL,
+    TAG,
     WORD_BYTES,
     ErrorCode,
     Reply,
@@ -63,6 +67,19 @@ def encode(kind: int, payload: bytes = b"", magic: int = HOST_MAGIC) -> bytes:
     return bytes([magic]) + body + crc16(body).to_bytes(2, "big")
 
 
+def image_parts(image: bytes, steps: int = 1) -> list[bytes]:
+    """Payloads of an image's parts, behind their tags: each number, and bytes of one of ``steps`` equal frames.
+
+    ValueError where there are no such frames.
+    """
+    if not image or steps < 1 or len(image) % steps:
+        raise ValueError(f"an image of {len(image)} bytes does not consist of {steps} frames of one size")
+    size = len(image) // steps
+    cuts = [(first, min(first + PART_BYTES, frame + size))
+            for frame in range(0, len(image), size) for first in range(frame, frame + size, PART_BYTES)]  # fmt: skip
+    return [number.to_bytes(PART_NUMBER, "little") + image[slice(*cut)] for number, cut in enumerate(cuts)]
+
+
 class Decoder:
     """Finds frames in received bytes; skips noise, and on a bad CRC searches on from the next byte."""
 
@@ -90,7 +107,7 @@ class Decoder:
 
 
 class Host:
-    """Talks to a board; each call sends one frame and waits for its answer.
+    """Talks to a board; each call sends a request and waits for its own answer, whatever comes late of others.
 
     transport: where bytes go and come from; its read time-out is the wait for an answer.
     """
@@ -98,36 +115,47 @@ class Host:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._decoder = Decoder()
+        # by chance: the board may still hold parts that another host began to send
+        self._tag = secrets.randbelow(1 << 8 * TAG)
 
     def info(self) -> Info:
         """Asks for the design's identity; also a ping."""
-        payload = self._ask(Request.INFO, b"", Reply.INFO)
+        payload = self._ask(Request.INFO, [b""], Reply.INFO)
+        if payload[:1] and payload[0] != PROTOCOL:
+            raise LinkError(f"the board speaks protocol {payload[0]}, this host {PROTOCOL}")
         if len(payload) != INFO_BYTES:
             raise LinkError(f"the board's INFO has {len(payload)} bytes instead of {INFO_BYTES}")
         values, at = {}, 0
         for name, size in INFO_FIELDS:
             values[name] = int.from_bytes(payload[at : at + size], "little")
             at += size
-        info = Info(**values)
-        if info.protocol != PROTOCOL:
-            raise LinkError(f"the board speaks protocol {info.protocol}, this host {PROTOCOL}")
-        return info
+        return Info(**values)
 
-    def run(self, image: bytes) -> list[int]:
-        """Sends one image; returns its result words, unsigned 32 bit (scores are two's complement)."""
-        payload = self._ask(Request.IMAGE, image, Reply.RESULT)
+    def run(self, image: bytes, steps: int = 1) -> list[int]:
+        """Sends one image, in one part or more for each of ``steps`` frames that it consists of.
+
+        Returns its result words, unsigned 32 bit (scores are two's complement).
+        """
+        payload = self._ask(Request.IMAGE, image_parts(image, steps), Reply.RESULT)
         return [int.from_bytes(payload[i : i + WORD_BYTES], "little") for i in range(0, len(payload), WORD_BYTES)]
 
-    def _ask(self, request: Request, payload: bytes, expected: Reply) -> bytes:
-        self._transport.write(encode(request, payload))
+    def _ask(self, request: Request, payloads: list[bytes], expected: Reply) -> bytes:
+        """The answer to payloads of one tag, behind its own."""
+        self._tag = (self._tag + 1) % (1 << 8 * TAG)
+        tag = self._tag.to_bytes(TAG, "little")
+        for payload in payloads:
+            self._transport.write(encode(request, tag + payload))
         while chunk := self._transport.read(1):
             for kind, answer in self._decoder.feed(chunk):
+                if not answer.startswith(tag):
+                    continue
+                told = answer[TAG:]
                 if kind == Reply.ERROR:
-                    code = ErrorCode(answer[0]) if answer and answer[0] in set(ErrorCode) else None
-                    named = code.name if code else f"unknown ({answer.hex()})"
+                    code = ErrorCode(told[0]) if told and told[0] in set(ErrorCode) else None
+                    named = code.name if code else f"unknown ({told.hex()})"
                     raise LinkError(f"the board answered {request.name} with error {named}", code)
                 if kind == expected:
-                    return answer
+                    return told
         raise LinkError(f"no answer to {request.name}: is the board connected, and its bitstream loaded?")
 
 

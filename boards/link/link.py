@@ -4,15 +4,18 @@ from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from spikewright.boards.link.receiver import FrameReceiver, ImageBuffer
 from spikewright.boards.link.sender import RESULT, FrameSender
 from spikewright.boards.link.uart import UartReceiver, UartTransmitter
 
-#: Bits of silence on the line after which a broken frame is given up (16 bytes).
-TIMEOUT_BITS = 160
-
+#: Bits of silence on the line after which a broken frame or image is given up: 20 ms at 1 Mbaud, since a host's
+#: adapter and scheduler pause between the bytes of a long frame.
+TIMEOUT_BITS = 20_000
+#: Images that may be on their way between the receiver and their answers.
+IMAGES = 4
 
 #: What the link expects of an accelerator.
 ACCELERATOR = wiring.Signature(
@@ -28,19 +31,19 @@ ACCELERATOR = wiring.Signature(
 class Link(wiring.Component):
     """Frames on a serial line ↔ pixels and results (frames: ``frame.py``).
 
-    An image reaches ``pixels`` only after its CRC was found right. Every frame that ends is answered: an image with a
-    RESULT, anything wrong with an ERROR; a frame that breaks off is answered after the time-out. Requests are
+    An image reaches ``pixels`` only after all its parts were found right. It is answered with a RESULT, anything wrong
+    with an ERROR; a frame that breaks off is answered after the time-out. Requests are
     answered while the accelerator computes.
 
     Latency: pixels start 3 cycles after the last byte; then the line's. Throughput: the line's; one image can be
     received while the accelerator works on the one before. Reset: between frames. Overflow: an image that comes while
-    the one before still waits in the buffer is answered BUSY and dropped.
+    the one before still waits in the buffer, or while four are unanswered, is answered BUSY and dropped.
 
-    image_bytes: size of an image, 2 … 65535 bytes.
+    image_bytes: size of an image, 1 … 2^32 − 1 bytes.
     result_words: size of its answer, 1 … 16383 words.
     build_id: 32-bit number that names the design in INFO.
     divisor: length of a bit, at least 8 clock cycles.
-    timeout_bits: silence that ends a broken frame, bits.
+    timeout_bits: silence that ends a broken frame or image, bits.
     """
 
     def __init__(
@@ -72,6 +75,9 @@ class Link(wiring.Component):
         m.submodules.buffer = buffer = ImageBuffer(depth=receiver.image_bytes)
         m.submodules.sender = sender = self._sender
         wiring.connect(m, uart_in.o, receiver.i)
+        # the accelerator answers in the order of the images
+        m.submodules.tags = tags = SyncFIFOBuffered(width=8, depth=IMAGES)
+        wiring.connect(m, tags.r_stream, sender.tags)
         wiring.connect(m, receiver.replies, sender.requests)
         wiring.connect(m, sender.o, uart_out.i)
         wiring.connect(m, wiring.flipped(self.results), sender.results)
@@ -84,7 +90,9 @@ class Link(wiring.Component):
             buffer.data.eq(receiver.data),
             buffer.write.eq(receiver.write),
             buffer.commit.eq(receiver.commit),
-            receiver.busy.eq(buffer.busy),
+            receiver.busy.eq(buffer.busy | ~tags.w_rdy),
+            tags.w_data.eq(receiver.tag),
+            tags.w_en.eq(receiver.commit),
         ]
         return m
 

@@ -8,7 +8,15 @@ from amaranth.lib.crc.catalog import CRC16_IBM_3740
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from spikewright.boards.link.frame import BOARD_MAGIC, INFO_BYTES, MAX_PAYLOAD, WORD_BYTES, Reply, info_payload
+from spikewright.boards.link.frame import (
+    BOARD_MAGIC,
+    INFO_BYTES,
+    MOST_RESULT_WORDS,
+    TAG,
+    WORD_BYTES,
+    Reply,
+    info_payload,
+)
 from spikewright.boards.link.receiver import REPLY
 
 #: What an accelerator yields: result words, ``last`` with the final one of an image.
@@ -18,7 +26,7 @@ RESULT = StructLayout({"data": 32, "last": 1})
 class FrameSender(wiring.Component):
     """Makes one frame of each reply request, and of each image's result words.
 
-    A waiting request goes first; a RESULT frame starts when its first word is there and then takes exactly
+    A waiting request goes first; a RESULT frame starts when a tag and its first word are there and then takes exactly
     ``result_words`` words. A frame, once begun, is finished.
 
     Latency: the first byte is offered 1 cycle after a request or word. Throughput: a byte a cycle.
@@ -32,13 +40,16 @@ class FrameSender(wiring.Component):
     requests: In(stream.Signature(REPLY))
     #: Result words of the images.
     results: In(stream.Signature(RESULT))
+    #: Tags of the images, in their order.
+    tags: In(stream.Signature(8))
     #: Bytes for the line.
     o: Out(stream.Signature(8))
 
     def __init__(self, *, result_words: int, image_bytes: int, build_id: int) -> None:
-        longest = MAX_PAYLOAD // WORD_BYTES
-        if not isinstance(result_words, int) or not 1 <= result_words <= longest:
-            raise ValueError(f"result_words must be 1…{longest} (a frame's length has 2 bytes), not {result_words!r}")
+        if not isinstance(result_words, int) or not 1 <= result_words <= MOST_RESULT_WORDS:
+            raise ValueError(
+                f"result_words must be 1…{MOST_RESULT_WORDS} (a frame's length has 2 bytes), not {result_words!r}"
+            )
         if not isinstance(build_id, int) or not 0 <= build_id < 1 << 32:
             raise ValueError(f"build_id must be an unsigned 32-bit number, not {build_id!r}")
         super().__init__()
@@ -48,26 +59,28 @@ class FrameSender(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.checksum = crc = CRC16_IBM_3740(8).create()
-        result_bytes = self.result_words * WORD_BYTES
-        kind = Signal(8)
-        code = Signal(8)
+        result_bytes = TAG + self.result_words * WORD_BYTES
+        kind, tag, code = Signal(8), Signal(8), Signal(8)
         length = Signal(16)
         index = Signal(16)
-        info = Array([Const(byte, 8) for byte in self._info])
+        info = Array([Const(byte, 8) for byte in (0, *self._info)])  # the first byte is the tag's
         taken = self.o.valid & self.o.ready
-        word_byte = self.results.payload.data.word_select(index[:2], 8)
+        lane = Signal(range(WORD_BYTES))  # byte of a result word
+        word_byte = self.results.payload.data.word_select(lane, 8)
         m.d.comb += [crc.data.eq(self.o.payload), crc.valid.eq(0)]
         with m.FSM(init="IDLE"):
             with m.State("IDLE"):
                 m.d.comb += crc.start.eq(1)
-                m.d.sync += index.eq(0)
+                m.d.sync += [index.eq(0), lane.eq(0)]
                 with m.If(self.requests.valid):
                     m.d.comb += self.requests.ready.eq(1)
-                    m.d.sync += [kind.eq(self.requests.payload.kind), code.eq(self.requests.payload.code)]
-                    m.d.sync += length.eq(Mux(self.requests.payload.kind == Reply.INFO, INFO_BYTES, 1))
+                    request = self.requests.payload
+                    m.d.sync += [kind.eq(request.kind), tag.eq(request.tag), code.eq(request.code)]
+                    m.d.sync += length.eq(TAG + Mux(request.kind == Reply.INFO, INFO_BYTES, 1))
                     m.next = "MAGIC"
-                with m.Elif(self.results.valid):
-                    m.d.sync += [kind.eq(Reply.RESULT), length.eq(result_bytes)]
+                with m.Elif(self.results.valid & self.tags.valid):
+                    m.d.comb += self.tags.ready.eq(1)
+                    m.d.sync += [kind.eq(Reply.RESULT), tag.eq(self.tags.payload), length.eq(result_bytes)]
                     m.next = "MAGIC"
             for state, byte, following in (
                 ("MAGIC", Const(BOARD_MAGIC, 8), "TYPE"),
@@ -81,11 +94,15 @@ class FrameSender(wiring.Component):
                         m.next = following
             with m.State("PAYLOAD"):
                 m.d.comb += [self.o.valid.eq(1), crc.valid.eq(taken)]
-                with m.If(kind == Reply.RESULT):
+                with m.If(index < TAG):
+                    m.d.comb += self.o.payload.eq(tag)
+                with m.Elif(kind == Reply.RESULT):
                     m.d.comb += [self.o.valid.eq(self.results.valid), self.o.payload.eq(word_byte)]
-                    m.d.comb += self.results.ready.eq(self.o.ready & (index[:2] == WORD_BYTES - 1))
+                    m.d.comb += self.results.ready.eq(self.o.ready & (lane == WORD_BYTES - 1))
+                    with m.If(taken):
+                        m.d.sync += lane.eq(lane + 1)
                 with m.Elif(kind == Reply.INFO):
-                    m.d.comb += self.o.payload.eq(info[index[: max(1, (INFO_BYTES - 1).bit_length())]])
+                    m.d.comb += self.o.payload.eq(info[index[: INFO_BYTES.bit_length()]])
                 with m.Else():
                     m.d.comb += self.o.payload.eq(code)
                 with m.If(taken):

@@ -108,6 +108,10 @@ class Bounds:
         """The least interval that holds all channels."""
         return Interval(int(self.low.min()), int(self.high.max()))
 
+    def plus(self, other: Bounds) -> Bounds:
+        """Of the sums of two terms."""
+        return Bounds(self.low + other.low, self.high + other.high)
+
     def with_zero(self) -> Bounds:
         """The same, where any value may be absent."""
         return Bounds(np.minimum(self.low, 0), np.maximum(self.high, 0))
@@ -202,14 +206,17 @@ class Op(ABC):
     """What every op is to the front: read from a package, checked, executed, bounded, told to the cost model."""
 
     kind: ClassVar[str]
-    #: Values that it reads.
-    arity: ClassVar[int] = 1
     #: Whether it may read the image.
     reads_image: ClassVar[bool] = False
     #: Whether a channel of its value comes from the same channel of its first input alone, without weights or neurons.
     by_channel: ClassVar[bool] = False
     name: str
     inputs: tuple[str, ...]
+
+    @property
+    def arity(self) -> int:
+        """Values that it reads."""
+        return 1
 
     @classmethod
     @abstractmethod
@@ -246,22 +253,31 @@ class Op(ABC):
 
 @dataclass(frozen=True, eq=False)
 class ImageInput:
-    """Bytes [height, width, channels] become codes through table, int16 [channels, 256]."""
+    """Bytes become codes through table, int16 [channels, 256].
+
+    frames: each step has an image of its own.
+    """
 
     height: int
     width: int
     channels: int
     bits: int
     signed: bool
+    frames: bool
     table: Array
+
+    def shape(self, steps: int) -> tuple[int, ...]:
+        """Of an image's bytes: height, width, channels, with frames behind the steps."""
+        still = (self.height, self.width, self.channels)
+        return (steps, *still) if self.frames else still
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
     """A network: ops in execution order, and every value by name.
 
-    values: ``input`` (steps 1), every op's value, and the head's scores (steps 1, tokens 1, channels = classes;
-    interval = scores, no planes).
+    values: ``input`` (steps 1 without frames), every op's value, and the head's scores (steps 1, tokens 1, channels =
+    classes; interval = scores, no planes).
     """
 
     name: str

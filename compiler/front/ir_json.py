@@ -73,6 +73,8 @@ def _in(cls: type[Any], raw: dict[str, Any], path: str, tensors: Mapping[str, Ar
 
 def _field(hint: Any, value: Any, path: str, tensors: Mapping[str, Array]) -> Any:
     """A field's value, by its annotation: a tensor, an enum, another dataclass, or as JSON has it."""
+    if value is None:
+        return None
     kinds = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type)]
     if isinstance(value, dict):
         return _in(next(kind for kind in kinds if is_dataclass(kind)), value, path, tensors)

@@ -12,23 +12,24 @@ from spikewright.compiler.front.ir import (
     Bounds,
     Graph,
     Interval,
-    IRError,
     Op,
     need,
     need_bias,
     need_inside,
     wide,
 )
-from spikewright.compiler.front.limits import LEAK_BY_CHANNEL
 from spikewright.models.package import Package
 from spikewright.models.package_schema import Compare, NeuronFormat, Reset
 
 
 @dataclass(frozen=True, eq=False)
 class Neuron:
-    """Neuron semantics; leak in sixteenths; threshold and bias int64 [C] on the grid 2**-fraction_bits weight LSBs."""
+    """Neuron semantics.
 
-    leak: int
+    leak: int64 [C], in sixteenths; threshold, bias: int64 [C], on the grid 2**-fraction_bits weight LSBs.
+    """
+
+    leak: Array
     reset: Reset
     compare: Compare
     fraction_bits: int
@@ -37,11 +38,10 @@ class Neuron:
 
     @classmethod
     def read(cls, package: Package, form: NeuronFormat, name: str) -> Self:
-        """The neurons of op ``name`` of a package; IRError for what is not built yet."""
-        if form.leak is None:
-            raise IRError(f"{name}: {LEAK_BY_CHANNEL.text()}")
+        """The neurons of op ``name`` of a package."""
         threshold, bias = wide(package, f"{name}.threshold"), wide(package, f"{name}.bias")
-        return cls(form.leak, form.reset, form.compare, form.fraction_bits, threshold, bias)
+        leak = wide(package, f"{name}.leak") if form.leak is None else np.full_like(threshold, form.leak)
+        return cls(leak, form.reset, form.compare, form.fraction_bits, threshold, bias)
 
     def check(self, where: str, channels: int) -> None:
         """IRError unless the fields fit each other and the channels."""
@@ -51,7 +51,10 @@ class Neuron:
         threshold = self.threshold
         need(threshold.dtype == np.int64 and threshold.shape == (channels,), where, "threshold is not int64 [C]")
         need(threshold.min() >= 1, where, "a threshold is below 1")
-        need(0 <= self.leak <= 16, where, f"leak {self.leak}; allowed is 0 to 16")
+        leak = self.leak
+        need(leak.dtype == np.int64 and leak.shape == (channels,), where, "leak is not int64 [C]")
+        strange = leak[(leak < 0) | (leak > 16)]
+        need(not strange.size, where, f"leak {strange[:1].sum()}; allowed is 0 to 16")
 
     def leaked(self, u: Array) -> Array:
         """The membrane after the leak: floor, or ceiling where firing is strict."""
@@ -96,6 +99,15 @@ class Neuron:
             )
             all_low, all_high = np.minimum(all_low, low), np.maximum(all_high, high)
         return Bounds(all_low, all_high), Bounds(always.astype(np.int64), ever.astype(np.int64))
+
+
+#: The leak of neurons that have none of their own, in sixteenths.
+HALF = 8
+
+
+def own_leaks(graph: Graph) -> bool:
+    """Whether some neurons leak otherwise than by half."""
+    return any(isinstance(op, SpikingOp) and bool((op.neuron.leak != HALF).any()) for op in graph.ops)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

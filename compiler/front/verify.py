@@ -15,7 +15,14 @@ def verify(graph: Graph) -> None:
     need(table.shape == (image.channels, 256), "image", f"table has shape {table.shape}")
     low, high = (-(1 << image.bits - 1), (1 << image.bits - 1) - 1) if image.signed else (0, (1 << image.bits) - 1)
     need(low <= table.min() and table.max() <= high, "image", f"table leaves {low}..{high}")
-    expected = Value("input", 1, image.height * image.width, image.channels, (image.height, image.width), False)
+    expected = Value(
+        "input",
+        graph.steps if image.frames else 1,
+        image.height * image.width,
+        image.channels,
+        (image.height, image.width),
+        False,
+    )
     values = {"input": _checked(graph, expected)}
     for op in graph.ops:
         need(op.name not in values, op.name, "the name is used twice")
@@ -49,8 +56,8 @@ def _result(graph: Graph, op: Op, inputs: list[Value]) -> Value:
     need(len(inputs) == op.arity, op.name, f"reads {len(inputs)} values; a {op.kind} reads {op.arity}")
     first = inputs[0]
     for value in inputs:
-        same = (first.tokens, first.channels) == (value.tokens, value.channels)
         same_grid = first.grid == value.grid or None in (first.grid, value.grid)
-        need(same and same_grid, op.name, f"{first.name!r} and {value.name!r} differ in shape")
-    need(first.name != "input" or op.reads_image, op.name, f"a {op.kind} cannot read the image")
+        need(first.tokens == value.tokens and same_grid, op.name, f"{first.name!r} and {value.name!r} differ in tokens")
+    reads_image = any(value.name == "input" for value in inputs)
+    need(not reads_image or op.reads_image, op.name, f"a {op.kind} cannot read the image")
     return op.result(inputs, graph.steps)

@@ -7,7 +7,7 @@ from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.context import Context
 from spikewright.compiler.lower.lists import OutputSlot
 from spikewright.compiler.lower.mac import append_walk, in_rows, mac_fields
-from spikewright.compiler.lower.residual import by_head
+from spikewright.compiler.lower.residual import read
 from spikewright.compiler.target.descriptors import Kind, Mode
 from spikewright.cost.cycles import LEAST_CHANNELS, heads_together, product_cycles, spike_gap
 from spikewright.models.package_schema import Compare, Reset
@@ -16,15 +16,14 @@ from spikewright.models.package_schema import Compare, Reset
 def lower_attention(context: Context, op: Attention) -> None:
     """K^T V and gating of ``op``, some heads at a time."""
     shape, neuron = context.shape, op.neuron
-    size = context.graph.values[op.inputs[0]].channels // op.heads
-    rows = shape.bank_rows(size)
-    channels = max(size, LEAST_CHANNELS)
+    size, outputs = (context.graph.values[name].channels // op.heads for name in (op.inputs[0], op.inputs[2]))
+    rows, value_rows = shape.bank_rows(size), shape.bank_rows(outputs)
+    channels = max(outputs, LEAST_CHANNELS)
     words = context.groups * channels * rows
-    together = heads_together(op.heads, groups=context.groups, rows=rows, channels=size)
+    together = heads_together(op.heads, groups=context.groups, rows=rows, channels=outputs)
     context.lowered.product_depth = max(context.lowered.product_depth, together * words)
-    result = context.graph.values[op.name]
-    queries, keys, values = (by_head(context, op.name, name) for name in op.inputs)
-    outputs_a_head = -(-size // shape.streams)
+    queries, keys, values = (read(context, op.name, name) for name in op.inputs)
+    outputs_a_head = -(-outputs // shape.streams)
     for first in range(0, op.heads, together):
         count = min(together, op.heads - first)
         fields = {
@@ -35,6 +34,9 @@ def lower_attention(context: Context, op: Attention) -> None:
             "channels": channels,
             "tiles": keys.layout.tiles,
             "groups": context.groups,
+            "value_rows": value_rows,
+            "value_tile": values.layout.tile_stride,
+            "value_group": values.layout.block,
         }
         context.append(
             Kind.PRODUCT,
@@ -42,7 +44,7 @@ def lower_attention(context: Context, op: Attention) -> None:
             fields,
             {
                 "key": (keys.name, keys.layout.offset(first * rows)),
-                "value": (values.name, values.layout.offset(first * rows)),
+                "value": (values.name, values.layout.offset(first * value_rows)),
             },
             product_cycles(heads=count, groups=context.groups, rows=rows, tiles=keys.layout.tiles, channels=channels),
             uses=(keys, values),
@@ -53,30 +55,37 @@ def lower_attention(context: Context, op: Attention) -> None:
             "gate": 1,
             "soft": int(neuron.reset is Reset.SOFT),
             "strict": int(neuron.compare is Compare.GT),
+            "coarse": context.coarse(neuron),
             "in_planes": 1,
             "out_planes": 1,
-            "gap": spike_gap(shape.steps),
+            "gap": spike_gap(context.lif_cycles()),
             "head_outputs": outputs_a_head,
             "head_rows": rows,
             "head_rest": size % shape.banks,
-            "head_odd": size % shape.streams,
+            "head_odd": outputs % shape.streams,
             # strides, where there is a next output, step group and head
             "product_output": rows * shape.streams if outputs_a_head > 1 else 0,
             "product_group": channels * rows,
             "product_head": words - (outputs_a_head - 1) * rows * shape.streams if count > 1 else 0,
         }
-        outputs = []
+        slots = []
         for head in range(first, first + count):
-            outputs += _outputs(context, op, target, head, outputs_a_head * shape.streams)
-        side = in_rows(context, outputs)
+            slots += _outputs(context, op, target, head, outputs_a_head * shape.streams)
+        side = in_rows(context, slots)
         append_walk(
             context,
             op.name,
-            mac_fields(context, slots=context.slots(result), source=queries.layout, target=target.layout, fields=gate),
+            mac_fields(
+                context,
+                slots=context.graph.values[op.name].tokens,
+                source=queries.layout,
+                target=target.layout,
+                fields=gate,
+            ),
             {"in_base": (queries.name, queries.layout.offset(first * rows))},
             side,
             busiest=[rows] * len(side),
-            pairs=count * size * size,
+            pairs=count * size * outputs,
             reads=[queries],
             target=target,
             completes=op.name,
@@ -92,5 +101,6 @@ def _outputs(context: Context, op: Attention, target: Buffer, head: int, count: 
     for channel in range(head * size, (head + 1) * size):
         bank, row = target.layout.placement.slots[channel]
         bias, threshold = int(neuron.bias[channel]) << shift, int(neuron.threshold[channel]) << shift
-        outputs.append(OutputSlot(((),) * banks, bias, threshold, bank, target.layout.offset(row)))
+        leak = int(neuron.leak[channel])
+        outputs.append(OutputSlot(((),) * banks, bias, threshold, bank, target.layout.offset(row), leak))
     return outputs + [OutputSlot.nothing(banks)] * (count - size)

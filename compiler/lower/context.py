@@ -4,58 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from spikewright.compiler.front import limits
-from spikewright.compiler.front.ir import Graph, Value
-from spikewright.compiler.front.neuron import SpikingOp
+from spikewright.compiler.front.ir import Graph, Op
+from spikewright.compiler.front.neuron import Neuron, SpikingOp, own_leaks
+from spikewright.compiler.front.ops import Add
 from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.layout import Layout
 from spikewright.compiler.lower.lists import OutputSlot
-from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered, LoweringError
+from spikewright.compiler.lower.lowered import DescriptorDraft, Lowered
 from spikewright.compiler.lower.plan import LayoutPlan
 from spikewright.compiler.target.descriptors import Kind, without_idle_strides
 from spikewright.compiler.target.structure import Shape
+from spikewright.cost.cycles import LEAK_PACE, lif_cycles
 from spikewright.cost.geometry import Grid
 from spikewright.cost.routing import Routing
-
-#: The engine's leak, in sixteenths.
-LEAK = 8
 
 
 class Context:
     """A graph on its way to descriptors for an engine of some shape.
 
-    fraction_bits: at least so many on the engine's membrane grid. LoweringError where the graph as a whole does not
-    suit the engine.
+    fraction_bits: at least so many on the engine's membrane grid; leaks: its neurons have leaks of their own, whether
+    the graph needs them or not.
     """
 
-    def __init__(self, graph: Graph, shape: Shape, fraction_bits: int) -> None:
+    def __init__(self, graph: Graph, shape: Shape, fraction_bits: int, leaks: bool) -> None:
         self.graph, self.shape = graph, shape
         fractions = [fraction_bits]
         for op in graph.ops:
             fractions += [weighted.fraction_bits for weighted in op.weighted_sums(graph)]
             if isinstance(op, SpikingOp):
                 fractions.append(op.neuron.fraction_bits)
-                if op.neuron.leak != LEAK:
-                    raise LoweringError(f"{op.name}: {limits.LEAK.text(leak=op.neuron.leak, allowed=LEAK)}")
         self.plan = LayoutPlan(graph, shape)
-        self.lowered = Lowered(graph, shape, max(fractions), homes=self.plan.homes)
+        lies = {name: self.plan.lies(value) for name, value in graph.values.items()}
+        self.lowered = Lowered(
+            graph, shape, max(fractions), leaks or own_leaks(graph), self.plan.routing, self.plan.homes, lies
+        )
         self.groups = self.plan.groups
         self.last_steps = graph.steps - (self.groups - 1) * shape.steps
 
     @property
     def routing(self) -> Routing:
-        """Where values go, whatever the shape."""
+        """Where values go."""
         return self.plan.routing
 
-    def slots(self, value: Value) -> int:
-        """Token slots in use."""
-        return self.plan.slots(value)
+    def added(self, op: Op) -> Add | None:
+        """The addition that the write-back of an op does."""
+        node = self.routing.fused.get(op.name)
+        if node is None:
+            return None
+        add = self.graph.op(node.name)
+        assert isinstance(add, Add)
+        return add
 
     def cells(self, layout: Layout) -> Grid:
-        """The lanes' cells: the token grid, or a lane each with finer columns for a folded image."""
+        """The lanes' cells, of ``steps`` lanes each, or of one with finer columns for a folded image."""
         unit = 1 if layout.folded else self.shape.steps
-        rows, columns = self.routing.token_grid
+        rows, columns = layout.cells
         return Grid(rows, columns * (self.shape.steps // unit), unit, self.shape.lanes)
+
+    def coarse(self, neuron: Neuron) -> int:
+        """Bits by which the grid of neurons is coarser than the engine's, where that matters: halves need no rounding.
+
+        The floor of half a floor is the floor of the half (and so with ceilings); with other leaks it is not.
+        """
+        return self.lowered.fraction_bits - neuron.fraction_bits if self.lowered.leaks else 0
+
+    def lif_cycles(self, *, fold_groups: int = 0, shift: int = 0) -> int:
+        """Cycles that a sum is in the LIF array, as in the cost model."""
+        pace = LEAK_PACE if self.lowered.leaks else 1
+        return lif_cycles(self.shape.steps, pace=pace, fold_groups=fold_groups, shift=shift)
 
     # ---- buffers -------------------------------------------------------------------------------------------------
 

@@ -21,13 +21,15 @@ def lower_head(context: Context, op: Head) -> None:
         "in_planes": value.planes,
         "in_signed": int(value.signed),
         "out_planes": 1,
-        "gap": score_gap(shape.steps, shape.tokens),
+        "gap": score_gap(context.lif_cycles(), shape.tokens),
     }
     lists = bank_lists(op.weights.codes, source.layout, shape.banks)
     append_mac(
         context,
         op.name,
-        mac_fields(context, slots=context.slots(value), source=source.layout, target=None, fields=fields),
+        mac_fields(
+            context, slots=context.plan.slots(op.name, value.name), source=source.layout, target=None, fields=fields
+        ),
         {"in_base": (source.name, source.layout.offset())},
         outputs_outside(context, lists, op.bias, shift=context.lowered.fraction_bits - op.fraction_bits),
         reads=[source],

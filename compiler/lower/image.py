@@ -10,16 +10,17 @@ from spikewright.cost.routing import IMAGE
 
 
 def lower_image(context: Context) -> None:
-    """The LOAD descriptor: pixels into the first convolution's words, S positions in the step lanes where they fit."""
+    """The LOAD descriptor: pixels into words, S positions in the step lanes where they fit, or S frames."""
     image, shape = context.graph.image, context.shape
     buffer = context.make(IMAGE)
     layout = buffer.layout
-    lines, cells = context.routing.token_grid
+    lines, cells = layout.cells
     cells *= shape.steps if layout.folded else 1
     rows, width = layout.tile_rows, layout.tile_columns
     across = width * image.channels
     # from the last lane of an image row to the first of the next
     wrap = rows * image.width * image.channels - (cells - 1) * across
+    still = image.height * image.width * image.channels
     fields = {
         "channel_stride": layout.row_words,
         "x_step": layout.planes,
@@ -37,9 +38,16 @@ def lower_image(context: Context) -> None:
         "pixel_column": image.channels,
         "pixel_row": image.width * image.channels,
         "planes": layout.planes,
-        "bytes": image.height * image.width * image.channels,
+        "bytes": still * context.graph.steps if image.frames else still,
+        "framed": int(image.frames),
+        "frame": still if image.frames and context.graph.steps > 1 else 0,
+        "frame_group": still * shape.steps if image.frames else 0,
+        "groups": layout.groups,
+        "group_stride": layout.block,
+        "last_steps": context.last_steps if image.frames else 0,
     }
-    count = image.channels * rows * width * layout.tiles
-    cycles = load_cycles(words=count, slots=shape.lanes if layout.folded else shape.tokens, planes=layout.planes)
+    count = image.channels * rows * width * layout.tiles * layout.groups
+    one_a_lane = layout.folded or image.frames
+    cycles = load_cycles(words=count, slots=shape.lanes if one_a_lane else shape.tokens, planes=layout.planes)
     context.append(Kind.LOAD, IMAGE, fields, {"base": (buffer.name, layout.offset())}, cycles, uses=[buffer])
     fill_halo(context, IMAGE)

@@ -40,13 +40,15 @@ class Layout:
     """How a value lies in a region of the same addresses in every bank.
 
     Word: ``(tile · groups + group) · block + row · row_words + (y · pitch_x + x) · planes + plane``; y and x count from
-    the halo's corner. planes: stride of a position, values may use fewer; tiles, groups: of token slots and of steps;
-    tile_rows, tile_columns: words of a lane's tile, a column is ``steps`` positions wide where the image is folded;
-    halo: a border of one position around each tile; replicated: every bank holds every channel.
+    the halo's corner. planes: stride of a position, values may use fewer; cells: rows and columns of token slots, row
+    by row in the slots of tile after tile; tiles, groups: of token slots and of steps; tile_rows, tile_columns: words
+    of a lane's tile, a column is ``steps`` positions wide where the image is folded; halo: a border of one position
+    around each tile; replicated: every bank holds every channel.
     """
 
     placement: Placement
     planes: int
+    cells: tuple[int, int]
     tiles: int
     groups: int
     tile_rows: int = 1
@@ -59,6 +61,11 @@ class Layout:
     def rows(self) -> int:
         """Rows of a bank, holes included."""
         return self.placement.rows
+
+    @property
+    def slots(self) -> int:
+        """Token slots in use."""
+        return self.cells[0] * self.cells[1]
 
     @property
     def pitch_x(self) -> int:

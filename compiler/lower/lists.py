@@ -7,16 +7,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikewright.compiler.front.neuron import HALF
 from spikewright.compiler.lower.layout import Layout
 from spikewright.cost.rom import Lists
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One stored weight: address offset of its input word, signed code. Code 0 names a residual word to capture."""
+    """One stored weight: address offset of its input word, signed code. Code 0 names a residual word to capture.
+
+    second: it is of the second value that the layer reads.
+    """
 
     offset: int
     code: int
+    second: bool = False
+
+    @property
+    def weight(self) -> bool:
+        """Whether it is a weight of the layer's first value."""
+        return self.code != 0 and not self.second
 
 
 @dataclass(frozen=True)
@@ -28,27 +38,31 @@ class OutputSlot:
     threshold: int
     bank: int
     target: int
+    leak: int = HALF
     enable: bool = True
 
     @staticmethod
     def nothing(banks: int) -> OutputSlot:
         """What an idle stream is given."""
-        return OutputSlot(((),) * banks, 0, 0, 0, 0, False)
+        return OutputSlot(((),) * banks, 0, 0, 0, 0, enable=False)
 
 
 def lengths(rows: Sequence[tuple[OutputSlot, ...]]) -> Lists:
     """Lengths of the lists of outputs that are side by side, stream by stream."""
-    weights = [[sum(entry.code != 0 for entry in entries) for out in row for entries in out.lists] for row in rows]
+    weights = [[sum(entry.weight for entry in entries) for out in row for entries in out.lists] for row in rows]
     total = [[len(entries) for out in row for entries in out.lists] for row in rows]
+    joined = any(entry.second for row in rows for out in row for entries in out.lists for entry in entries)
     weight_counts = np.array(weights, dtype=np.int64)
-    return Lists(weight_counts, np.array(total, dtype=np.int64) - weight_counts)
+    return Lists(weight_counts, np.array(total, dtype=np.int64) - weight_counts, joined)
 
 
-def bank_lists(codes: np.ndarray, source: Layout, banks: int) -> list[list[list[Entry]]]:
+def bank_lists(
+    codes: np.ndarray, source: Layout, banks: int, *, second: bool = False
+) -> list[list[list[Entry]]]:  # fmt: skip
     """Entries of a layer's weights: output → bank → entries, in address order.
 
-    codes: int8 [out, in] or [out, in, 3, 3]; source: the input's. Where every bank holds every channel, entries are
-    dealt out evenly.
+    codes: int8 [out, in] or [out, in, 3, 3]; source: the input's; second: they are of the second value. Where every
+    bank holds every channel, entries are dealt out evenly.
     """
     if codes.ndim == 2:
         codes = codes[:, :, None, None]
@@ -66,7 +80,7 @@ def bank_lists(codes: np.ndarray, source: Layout, banks: int) -> list[list[list[
             if source.replicated:
                 bank = i % banks
             offset = bank_row * source.row_words + taps[(y, x)]
-            by_bank[bank].append(Entry(offset, int(row[channel, y, x])))
+            by_bank[bank].append(Entry(offset, int(row[channel, y, x]), second))
         for entries in by_bank:
             entries.sort(key=lambda e: e.offset)
         result.append(by_bank)
@@ -80,6 +94,12 @@ def same_channel_lists(source: Layout, channels: int, banks: int) -> list[list[l
         [[Entry(slots[c][1] * source.row_words, 1)] if bank == slots[c][0] else [] for bank in range(banks)]
         for c in range(channels)
     ]
+
+
+def together(*lists: list[list[list[Entry]]]) -> list[list[list[Entry]]]:
+    """Lists of the same outputs as one: those of the first, then of the next."""
+    return [[[entry for entries in by_bank for entry in entries] for by_bank in zip(*outputs, strict=True)]
+            for outputs in zip(*lists, strict=True)]  # fmt: skip
 
 
 def pair_outputs(outputs: list[OutputSlot], streams: int, banks: int) -> list[tuple[OutputSlot, ...]]:

@@ -11,14 +11,11 @@ from spikewright.compiler.lower.lists import OutputSlot
 from spikewright.compiler.lower.taps import TapTable
 from spikewright.compiler.target.descriptors import Descriptor, Kind
 from spikewright.compiler.target.structure import Shape
-from spikewright.errors import PlainError
+from spikewright.cost.geometry import Lies
+from spikewright.cost.routing import Routing
 
 #: Regions of the mover's tables that a selector writes.
 PLAN_TAPS, PLAN_MASKS = "plan taps", "plan masks"
-
-
-class LoweringError(PlainError):
-    """The network cannot be mapped to the engine; the text is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,10 @@ class Lowered:
     graph: Graph
     shape: Shape
     fraction_bits: int
+    leaks: bool  # neurons have leaks of their own
+    routing: Routing
     homes: Mapping[str, str]  # value → buffer
+    lies: Mapping[str, Lies]  # value → its grid and cells
     descriptors: list[DescriptorDraft] = field(default_factory=list)
     buffers: dict[str, Buffer] = field(default_factory=dict)
     table: TapTable = field(default_factory=TapTable)

@@ -32,13 +32,13 @@ LOWERINGS: Mapping[type[Op], Callable[[Context, Any], None]] = {
 }
 
 
-def lower(graph: Graph, shape: Shape, fraction_bits: int = 0) -> Lowered:
+def lower(graph: Graph, shape: Shape, fraction_bits: int = 0, *, leaks: bool = False) -> Lowered:
     """Map ``graph`` (intervals and planes filled in) to an engine of ``shape``.
 
-    fraction_bits: at least so many on the engine's membrane grid (that of a given structure). LoweringError where an op
-    cannot be mapped.
+    Of a given structure: fraction_bits: at least so many on the engine's membrane grid; leaks: its neurons have leaks
+    of their own.
     """
-    context = Context(graph, shape, fraction_bits)
+    context = Context(graph, shape, fraction_bits, leaks)
     lower_image(context)
     for op in graph.ops:
         LOWERINGS[type(op)](context, op)

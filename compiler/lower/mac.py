@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from spikewright.compiler.front.neuron import HALF
 from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.context import Context
 from spikewright.compiler.lower.layout import Layout
@@ -123,13 +124,13 @@ def append_walk(
 
 def _tail(context: Context, fields: Mapping[str, int]) -> int:
     """Cycles of the last sum in the LIF array and the write-back."""
-    steps, mode = context.shape.steps, fields["mode"]
+    mode, fold_groups = fields["mode"], fields["fold_groups"] if fields["fold"] else 0
+    lif = context.lif_cycles(fold_groups=fold_groups, shift=fields["shift"])
     if mode == Mode.HIDDEN:
-        return hidden_tail(steps, fields["shift"])
+        return hidden_tail(lif)
     if mode in (Mode.SCORE, Mode.HEAD):
-        return score_tail(steps, context.shape.tokens)
-    fold_groups = fields["fold_groups"] if fields["fold"] else 0
-    return spike_tail(steps, fold_groups=fold_groups, planes=fields["out_planes"])
+        return score_tail(lif, context.shape.tokens)
+    return spike_tail(lif, planes=fields["out_planes"])
 
 
 def outputs_into(
@@ -139,12 +140,13 @@ def outputs_into(
     threshold: np.ndarray,
     *,
     shift: int,
+    leak: np.ndarray | None = None,
     captures: Mapping[int, tuple[int, int]] | None = None,
 ) -> list[OutputSlot]:
     """Outputs that go to spike memory.
 
-    target: how they lie there; shift: from the layer's grid to the engine's; captures: channel → bank and offset of the
-    residual word that it is added to.
+    target: how they lie there; shift: from the layer's grid to the engine's; leak: of each channel, by half where not
+    given; captures: channel → bank and offset of the residual word that it is added to.
     """
     outputs = []
     for channel, by_bank in enumerate(lists):
@@ -160,6 +162,7 @@ def outputs_into(
                 int(threshold[channel]) << shift,
                 bank,
                 target.offset(row),
+                HALF if leak is None else int(leak[channel]),
             )
         )
     return outputs

@@ -1,88 +1,88 @@
-"""Layout plan: how every value lies, before any op is lowered. What cannot lie as its reader needs is refused."""
+"""Layout plan: how every value lies, before any op is lowered, and every copy that a reader needs."""
 
 from __future__ import annotations
 
-from spikewright.compiler.front import limits
+from spikewright.compiler.front.describe import described
 from spikewright.compiler.front.ir import Graph, Op, Value
-from spikewright.compiler.front.ops import Add, Attention, Conv
+from spikewright.compiler.front.ops import Attention
 from spikewright.compiler.lower.layout import Layout, Placement
-from spikewright.compiler.lower.lowered import LoweringError
 from spikewright.compiler.lower.placement import Reader, place
 from spikewright.compiler.target.structure import Shape
-from spikewright.cost.routing import IMAGE, HeadCopy, Node, Routing, route
+from spikewright.cost.cells import Cells
+from spikewright.cost.geometry import Lies
+from spikewright.cost.latency import best_on
+from spikewright.cost.routing import IMAGE, LayCopy, Node, Routing, route
 
 
-def routing_of(graph: Graph) -> Routing:
-    """Where the values of a graph go."""
+def routing_of(graph: Graph, cells: Cells | None = None) -> Routing:
+    """Where the values of a graph go; cells: of every grid, those of the smallest if not given."""
     nodes = [
         Node(op.name, "windows" if op.by_channel else op.kind, op.inputs, op.heads if isinstance(op, Attention) else 0)
         for op in graph.ops
     ]
-    return route(nodes, {name: value.grid for name, value in graph.values.items()})
+    return route(nodes, {name: value.grid for name, value in graph.values.items()}, cells)
 
 
 class LayoutPlan:
     """Homes and layouts of a graph's values on an engine of some shape.
 
-    homes: value → the buffer that it stands in, which has the name of the first value in it; layouts: by buffer.
-    LoweringError, with op, value and remedy, where a reader needs what the engine has no layout for.
+    homes: value → the buffer that it stands in, which has the name of the first value in it; layouts: by buffer, and of
+    the copies that readers need.
     """
 
     def __init__(self, graph: Graph, shape: Shape) -> None:
         self.graph, self.shape = graph, shape
-        self.routing = routing_of(graph)
-        self._check_grids()
+        self.routing = routing_of(graph, best_on(described(graph), shape)[0])
         self.groups = shape.groups(graph.steps)
         self.homes = {IMAGE: IMAGE}
-        self.head_copies = {copy.name: copy for copy in self.routing.copies.values()}
         for op in graph.ops[:-1]:
             if op.name not in self.routing.fused:
                 self.homes[op.name] = self.homes[op.inputs[0]] if op.name in self.routing.in_place else op.name
         self._placements: dict[str, Placement] = {}
         self.layouts = {name: self._layout(name) for name in dict.fromkeys(self.homes.values())}
-        self.layouts |= {name: self._by_head(copy) for name, copy in self.head_copies.items()}
 
-    def tile(self, value: Value) -> tuple[int, int]:
-        """Positions (rows, columns) that a token slot holds of a value."""
-        return self.routing.tile(value.grid)
+    def lies(self, value: Value) -> Lies:
+        """A value's grid and its cells; a row of tokens where it has none."""
+        return self.routing.lies(value.grid, value.tokens)
 
-    def slots(self, value: Value) -> int:
-        """Token slots in use: tokens of the token grid, or of the value once it has no grid."""
-        rows, columns = self.routing.token_grid
-        return value.tokens if value.grid is None else rows * columns
+    def copy_lies(self, copy: LayCopy) -> Lies:
+        """The grid of a copy and its cells."""
+        return self.routing.copy_lies(copy, self.lies(self.graph.values[copy.value]))
 
-    def _check_grids(self) -> None:
-        for op in self.graph.ops:
-            if isinstance(op, Conv | Add) or op.by_channel:
-                continue
-            for name in op.inputs:
-                grid = self.graph.values[name].grid
-                if grid is not None and self.routing.tile(grid) != (1, 1):
-                    token_grid = self.routing.token_grid
-                    smallest = next(value.name for value in self.graph.values.values() if value.grid == token_grid)
-                    refusal = limits.TOKEN_GRID.text(
-                        op=op.kind, value=name, grid=_words(grid), token_grid=_words(token_grid), smallest=smallest
-                    )
-                    raise LoweringError(f"{op.name}: {refusal}")
+    def slots(self, reader: str, name: str) -> int:
+        """Token slots in use of a value as an op reads it; in place of a wider one, its region has more."""
+        copy = self.routing.copies.get((reader, name))
+        lies = self.lies(self.graph.values[name]) if copy is None else self.copy_lies(copy)
+        return lies.cells[0] * lies.cells[1]
+
+    def copied(self, copy: LayCopy) -> Layout:
+        """How a copy lies that a reader needs."""
+        value, lies = self.graph.values[copy.value], self.copy_lies(copy)
+        placement = self._placement(self.routing.roots[copy.value])
+        if copy.heads:
+            placement = Placement.by_head(value.channels, copy.heads, self.shape.banks)
+        return self._laid(lies, placement, value.planes)
+
+    def _laid(self, lies: Lies, placement: Placement, planes: int, *, halo: bool = False) -> Layout:
+        tiles = self.shape.tiles(lies.cells[0] * lies.cells[1])
+        return Layout(placement, planes, lies.cells, tiles, self.groups, *lies.tile, halo)
 
     def _layout(self, buffer: str) -> Layout:
         value, shape = self.graph.values[buffer], self.shape
-        rows, columns = self.tile(value)
-        tiles = shape.tiles(self.slots(value))
-        halo = buffer in self.routing.halos
+        lies, halo = self.lies(value), buffer in self.routing.halos
         if buffer == IMAGE:
-            folded = columns % shape.steps == 0
+            rows, columns = lies.tile
+            still = not self.graph.image.frames
+            folded = still and not self.routing.mixed and columns % shape.steps == 0
             width = columns // shape.steps if folded else columns
+            tiles = shape.tiles(lies.cells[0] * lies.cells[1])
             placement = Placement.everywhere(value.channels)
-            return Layout(placement, value.planes, tiles, 1, rows, width, halo, folded, replicated=True)
+            groups = 1 if still else self.groups
+            return Layout(
+                placement, value.planes, lies.cells, tiles, groups, rows, width, halo, folded, replicated=True
+            )  # fmt: skip
         planes = max(self.graph.values[name].planes for name, home in self.homes.items() if home == buffer)
-        placement = self._placement(self.routing.roots[buffer])
-        return Layout(placement, planes, tiles, self.groups, rows, columns, halo)
-
-    def _by_head(self, copy: HeadCopy) -> Layout:
-        value = self.graph.values[copy.value]
-        placement = Placement.by_head(value.channels, copy.heads, self.shape.banks)
-        return Layout(placement, 1, self.shape.tiles(self.slots(value)), self.groups)
+        return self._laid(lies, self._placement(self.routing.roots[buffer]), planes, halo=halo)
 
     def _placement(self, root: str) -> Placement:
         """Placement of all values whose channels lie as those of ``root``."""
@@ -101,10 +101,12 @@ class LayoutPlan:
     def _lists(self, name: str) -> list[Reader]:
         """The layers whose lists depend on where the channels of a value lie."""
         value = self.graph.values[name]
-        rows, columns = self.tile(value)
-        repeats = rows * columns * self.shape.tiles(self.slots(value)) * self.groups
         readers = []
         for op in self._readers(name):
+            copy = self.routing.copies.get((op.name, name))
+            lies = self.lies(value) if copy is None else self.copy_lies(copy)
+            rows, columns = lies.tile
+            repeats = rows * columns * self.shape.tiles(self.slots(op.name, name)) * self.groups
             for weighted in op.weighted_sums(self.graph):
                 if weighted.source == name:
                     codes = weighted.weights.codes
@@ -114,7 +116,3 @@ class LayoutPlan:
 
     def _readers(self, name: str) -> list[Op]:
         return [op for op in self.graph.ops if name in op.inputs]
-
-
-def _words(grid: tuple[int, int]) -> str:
-    return f"{grid[0]}x{grid[1]}"

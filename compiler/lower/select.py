@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from spikewright.compiler.front.ir import Value
-from spikewright.compiler.front.limits import SELECTOR_SHIFT
 from spikewright.compiler.front.ops import Select
 from spikewright.compiler.lower.buffers import Buffer
 from spikewright.compiler.lower.context import Context
 from spikewright.compiler.lower.layout import Layout
 from spikewright.compiler.lower.lists import bank_lists
-from spikewright.compiler.lower.lowered import PLAN_MASKS, PLAN_TAPS, LoweringError
+from spikewright.compiler.lower.lowered import PLAN_MASKS, PLAN_TAPS
 from spikewright.compiler.lower.mac import append_mac, mac_fields, outputs_into, outputs_outside
 from spikewright.compiler.lower.placement import Reader, place
+from spikewright.compiler.lower.residual import read
 from spikewright.compiler.target.descriptors import Kind, Mode
 from spikewright.cost.cycles import HIDDEN_PLANES, compaction_taps, hidden_gap, move_cycles, score_gap, select_cycles
 from spikewright.models.package_schema import Scheme
@@ -21,7 +21,7 @@ from spikewright.models.package_schema import Scheme
 
 def lower_select(context: Context, op: Select) -> None:
     """Both layers of the selector's MLP, the ranking, and the compaction of ``op``."""
-    source_value, source = context.graph.values[op.inputs[0]], context.home(op.inputs[0])
+    source_value, source = context.graph.values[op.inputs[0]], read(context, op.name, op.inputs[0])
     hidden = _lower_hidden(context, op, source_value, source)
     _lower_score(context, op, source_value, hidden)
     target = context.make(op.name)
@@ -31,22 +31,19 @@ def lower_select(context: Context, op: Select) -> None:
 
 def _lower_hidden(context: Context, op: Select, value: Value, source: Buffer) -> Buffer:
     shape, fraction_bits = context.shape, context.lowered.fraction_bits
-    slots, channels = context.slots(value), op.hidden.codes.shape[0]
+    tiles, channels = shape.tiles(value.tokens), op.hidden.codes.shape[0]
     entries = (op.score.codes != 0).astype(np.int64)
-    placement = place(channels, shape.banks, [Reader(entries, HIDDEN_PLANES, shape.tiles(slots), 1)])
+    placement = place(channels, shape.banks, [Reader(entries, HIDDEN_PLANES, tiles, 1)])
     # no value has a name with a blank in it
-    hidden = context.add(f"{op.name} hidden", Layout(placement, HIDDEN_PLANES, shape.tiles(slots), groups=1))
+    hidden = context.add(f"{op.name} hidden", Layout(placement, HIDDEN_PLANES, (1, value.tokens), tiles, groups=1))
     shift = op.shift + fraction_bits - op.hidden_fraction_bits
-    if shift > 31:
-        refusal = SELECTOR_SHIFT.text(shift=op.shift, fraction_bits=fraction_bits, needed=shift)
-        raise LoweringError(f"{op.name}: {refusal}")
     fields = {
         "mode": Mode.HIDDEN,
         "pot": int(op.hidden.scheme is Scheme.POT),
         "in_planes": value.planes,
         "in_signed": int(value.signed),
         "out_planes": HIDDEN_PLANES,
-        "gap": hidden_gap(shape.steps, shift),
+        "gap": hidden_gap(context.lif_cycles(shift=shift)),
         "shift": shift,
         "out_group": 0,  # one word for all step groups
     }
@@ -55,7 +52,7 @@ def _lower_hidden(context: Context, op: Select, value: Value, source: Buffer) ->
     append_mac(
         context,
         f"{op.name}.hidden",
-        mac_fields(context, slots=slots, source=source.layout, target=hidden.layout, fields=fields),
+        mac_fields(context, slots=value.tokens, source=source.layout, target=hidden.layout, fields=fields),
         {"in_base": (source.name, source.layout.offset())},
         outputs_into(hidden.layout, lists, op.hidden_bias, none, shift=fraction_bits - op.hidden_fraction_bits),
         reads=[source],
@@ -71,7 +68,7 @@ def _lower_score(context: Context, op: Select, value: Value, hidden: Buffer) -> 
         "pot": int(op.score.scheme is Scheme.POT),
         "in_planes": HIDDEN_PLANES,
         "out_planes": 1,
-        "gap": score_gap(shape.steps, shape.tokens),
+        "gap": score_gap(context.lif_cycles(), shape.tokens),
         "in_group": 0,
         "groups": 1,
         "last_steps": 1,
@@ -81,7 +78,7 @@ def _lower_score(context: Context, op: Select, value: Value, hidden: Buffer) -> 
     append_mac(
         context,
         f"{op.name}.score",
-        mac_fields(context, slots=context.slots(value), source=hidden.layout, target=None, fields=fields),
+        mac_fields(context, slots=value.tokens, source=hidden.layout, target=None, fields=fields),
         {"in_base": (hidden.name, hidden.layout.offset())},
         outputs_outside(context, lists, op.score_bias, shift=shift),
         reads=[hidden],
@@ -92,13 +89,13 @@ def _lower_score(context: Context, op: Select, value: Value, hidden: Buffer) -> 
 def _plan(context: Context, op: Select, value: Value) -> tuple[int, int]:
     """Target tiles of the compaction, and taps for each."""
     slots = context.shape.tokens
-    taps = compaction_taps(slots=slots, keep=op.keep, tokens=context.slots(value))
+    taps = compaction_taps(slots=slots, keep=op.keep, tokens=value.tokens)
     return context.shape.tiles(op.keep), taps
 
 
 def _lower_ranking(context: Context, op: Select, value: Value, source: Layout, target: Layout) -> None:
     tiles, taps = _plan(context, op, value)
-    tokens, entries = context.slots(value), tiles * taps
+    tokens, entries = value.tokens, tiles * taps
     scores = op.score_accumulator
     assert scores is not None
     bits = scores.bits + int(not scores.signed) + context.lowered.fraction_bits - op.score_fraction_bits
@@ -138,6 +135,7 @@ def _lower_compaction(context: Context, op: Select, value: Value, source: Buffer
         "taps": taps,
         "planes": value.planes,
         "mask_tile": 0,
+        "counts": 0,
     }
     first = context.lowered.plan_entries - tiles * taps
     context.append(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spikewright.compiler.lower.layout import Layout
-from spikewright.cost.geometry import Grid, Windows, Word, halo, shifts
+from spikewright.cost.geometry import GatheredWord, Grid, Windows, Word, halo, shifts
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,25 @@ def window_words(table: TapTable, grid: Grid, windows: Windows, source: Layout, 
     """Target words that are each the OR of a window of source positions."""
     tiles = [(layout.tile_rows, layout.tile_columns) for layout in (source, target)]
     return [_taps(table, grid, word, source, target) for word in windows(*tiles)]
+
+
+def gathered_words(
+    table: TapTable, words: Sequence[GatheredWord], source: Layout, target: Layout, steps: int
+) -> list[list[Tap]]:
+    """Target words that are gathered position by position, of all tiles; steps: lanes of a token slot."""
+    slot = (1 << steps) - 1
+    return [
+        [
+            Tap(
+                tap.tile * source.tile_stride + source.offset(0, *tap.inner),
+                word.tile * target.tile_stride + target.offset(0, *word.inner),
+                tap.turn * steps,
+                table.mask((sum(slot << q * steps for q in range(tap.slots.bit_length()) if tap.slots >> q & 1),)),
+            )
+            for tap in word.taps
+        ]
+        for word in words
+    ]
 
 
 def same_words(table: TapTable, grid: Grid, source: Layout, target: Layout) -> list[list[Tap]]:

@@ -18,6 +18,8 @@ from spikewright.compiler.target.descriptors import Kind
 from spikewright.errors import CompilerFault
 
 Array = np.ndarray
+#: Fields of a PRODUCT that say how the values lie: rows of a head, strides of tiles and step groups.
+_VALUE_STRIDES = ("value_rows", "value_tile", "value_group")
 #: Banks and word offsets from a buffer's first word, of one shape.
 Words = tuple[Array, Array]
 
@@ -36,14 +38,14 @@ def verify_lowered(lowered: Lowered) -> None:
 
 
 def _check_heads(lowered: Lowered) -> None:
-    """What the attention unit reads lies by head, keys and values alike."""
+    """What the attention unit reads lies by head."""
     attentions = {op.name: op for op in lowered.graph.ops if isinstance(op, Attention)}
     for draft in lowered.descriptors:
         op = attentions.get(draft.layer)
         if op is None:
             continue
         layouts = [lowered.buffers[name].layout for name, _ in draft.addresses.values()]
-        if not all(layout.lies_by(op.heads, lowered.shape.banks) for layout in layouts) or len(set(layouts)) > 1:
+        if not all(layout.lies_by(op.heads, lowered.shape.banks) for layout in layouts):
             raise CompilerFault(f"{op.name}: what it reads does not lie by its {op.heads} heads")
 
 
@@ -89,13 +91,14 @@ class _Owners:
         if draft.kind is Kind.MOVE:
             yield self._moved(draft, "source")
         elif draft.kind is Kind.PRODUCT:
-            for side in ("key", "value"):
+            for side, names in (("key", ("rows", "tile_stride", "group_stride")), ("value", _VALUE_STRIDES)):
+                rows, *strides = names
                 buffer, start = self._place(draft, side)
-                yield buffer, self._heads(draft, buffer, start, _grid(fields, "tile_stride", "group_stride"))
+                yield buffer, self._heads(draft, buffer, start, fields[rows], _grid(fields, *strides))
         elif draft.kind is Kind.MAC:
             if fields["gate"]:
                 buffer, start = self._place(draft, "in_base")
-                yield buffer, self._heads(draft, buffer, start, _places(fields, "in"))
+                yield buffer, self._heads(draft, buffer, start, fields["head_rows"], _places(fields, "in"))
                 return
             for side in ("in", "capture"):
                 if f"{side}_base" in draft.addresses:
@@ -113,7 +116,9 @@ class _Owners:
             y, x = np.arange(fields["rows"])[:, None], np.arange(fields["columns"])
             inner = y * ((fields["columns"] - 1) * fields["x_step"] + fields["y_step"]) + x * fields["x_step"]
             tiles = np.arange(fields["tiles"]) * fields["tile_stride"]
-            offset = (channels[:, None, None] + inner.reshape(-1, 1) + tiles).reshape(-1) + start
+            groups = np.arange(fields["groups"]) * fields["group_stride"]
+            offset = (channels[:, None, None] + inner.reshape(-1, 1) + tiles).reshape(-1, 1) + groups
+            offset = offset.reshape(-1) + start
             yield buffer, _all(banks, np.zeros_like(banks), offset, np.arange(fields["planes"]))
         elif draft.kind is Kind.MOVE:
             yield self._moved(draft, "target")
@@ -128,9 +133,8 @@ class _Owners:
                 places = (places[:, None, None] + rows[:, None] + groups).reshape(-1)
             yield buffer, _all(bank, target, places, np.arange(fields["out_planes"]))
 
-    def _heads(self, draft: DescriptorDraft, buffer: Buffer, start: int, places: Array) -> Words:
-        """Words of the channels of the heads from ``start`` on; those that only fill a head's rows are not counted."""
-        rows = draft.fields["rows"] if draft.kind is Kind.PRODUCT else draft.fields["head_rows"]
+    def _heads(self, draft: DescriptorDraft, buffer: Buffer, start: int, rows: int, places: Array) -> Words:
+        """Words of the channels of the heads from ``start`` on, ``rows`` each; what only fills them is not counted."""
         outputs = draft.fields["heads"] if draft.kind is Kind.PRODUCT else _heads_of(draft)
         own = range(start, start + outputs * rows)
         slots = [(bank, row) for bank, row in buffer.layout.placement.slots if row in own]
@@ -149,7 +153,8 @@ class _Owners:
         tile, offset = np.array(sorted(self._taps(draft, side)), dtype=np.int64).reshape(-1, 2).T
         group = np.arange(fields["groups"]) * fields[f"{side}_group"]
         places = ((start + offset + tile * fields[f"{side}_tile"])[:, None] + group).reshape(-1)
-        return buffer, _all(bank, row * fields[f"{side}_row"], places, np.arange(fields["planes"]))
+        planes = 1 if side == "source" and fields["counts"] else fields["planes"]
+        return buffer, _all(bank, row * fields[f"{side}_row"], places, np.arange(planes))
 
     def _taps(self, draft: DescriptorDraft, side: str) -> set[tuple[int, int]]:
         """Tiles and offsets of the taps that bring lanes (source), or of the words that are made (target)."""
@@ -188,14 +193,14 @@ def _places(fields: Mapping[str, int], side: str) -> Array:
 
 
 def _entries(draft: DescriptorDraft, *, capture: bool) -> Words:
-    """Banks and offsets of all entries with a weight, or of those that name a word to capture; each once."""
+    """Banks and offsets of all entries of the layer's input, or of those of another value; each once."""
     words = {
         (bank, entry.offset)
         for row in draft.outputs
         for output in row
         for bank, entries in enumerate(output.lists)
         for entry in entries
-        if (entry.code == 0) == capture
+        if entry.weight != capture
     }
     pairs = np.array(sorted(words), dtype=np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]

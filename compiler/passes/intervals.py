@@ -2,7 +2,8 @@
 
 Intervals are kept per channel inside the pass and stored as their hull. Every term of a sum may be absent (padding, a
 silent spike, not yet added), so each term's interval holds 0: partial sums in any order stay inside too, and overflow
-is impossible by construction in any accumulator as wide as its interval. Each op bounds itself
+is impossible by construction in any accumulator as wide as its interval. A gain is one term: of its digits, which the
+hardware adds one by one, a partial sum may wrap around, their total comes out right. Each op bounds itself
 (``spikewright.compiler.front.ops``).
 """
 

@@ -19,7 +19,7 @@ class Kind(IntEnum):
 
     END = 0  # the image is done
     LOAD = 1  # pixels into spike memory
-    MOVE = 2  # halo copies, OR-pool, compaction
+    MOVE = 2  # halo copies, pools, compaction
     MAC = 3  # weight stream (or attention products) through the lanes
     PRODUCT = 4  # K^T V of some heads
     SELECT = 5  # rank the tokens, plan the compaction
@@ -48,6 +48,9 @@ LOOP = Width("loop", lambda s: s.loop_bits)
 TOKENS = Width("tokens", lambda s: bits_for(s.shape.tokens))
 STEPS = Width("steps", lambda s: bits_for(s.shape.steps))
 PLANES = Width("planes", lambda s: bits_for(s.planes))
+FRACTION = Width("fraction", lambda s: bits_for(s.fraction_bits))
+SHIFT = Width("shift", lambda s: s.shift_bits)
+RESIDUAL = Width("residual", lambda s: bits_for(s.residual_planes))
 PRODUCT = Width("product", lambda s: bits_for(s.product_depth - 1))
 TABLE = Width("table", lambda s: bits_for(s.table_depth - 1))
 MASK = Width("mask", lambda s: bits_for(s.mask_depth - 1))
@@ -85,7 +88,13 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
         ("pixel_column", PIXEL),  # buffer distance from one position to the next
         ("pixel_row", PIXEL),  # from one row of positions to the next
         ("planes", PLANES),
-        ("bytes", IMAGE_BYTES),  # of one image
+        ("bytes", IMAGE_BYTES),  # of one image, all its frames
+        ("framed", fixed(1)),  # every step has a frame: a pixel of each step a token slot
+        ("frame", PIXEL),  # buffer distance from one frame to the next
+        ("frame_group", PIXEL),  # from one step group to the next
+        ("groups", LOOP),  # step groups, the outermost loop
+        ("group_stride", ADDRESS),
+        ("last_steps", STEPS),  # steps in use in the last step group
     ),
     Kind.MOVE: (
         ("source", ADDRESS),
@@ -104,6 +113,7 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
         ("planes", PLANES),
         ("table", TABLE),  # first tap
         ("mask_tile", MASK),  # masks from one tile to the next
+        ("counts", fixed(1)),  # taps are counted, not OR-ed
     ),
     Kind.MAC: (
         ("mode", fixed(3)),
@@ -124,13 +134,13 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
         ("fold_groups", LOOP),  # step groups replayed from one folded sum
         ("last_steps", STEPS),  # steps in use in the last step group
         ("last_tokens", TOKENS),  # token slots in use in the last tile
-        ("shift", fixed(5)),
+        ("shift", SHIFT),
         ("in_base", ADDRESS),
         ("in_x", ADDRESS),
         ("in_y", ADDRESS),
         ("in_tile", ADDRESS),
         ("in_group", ADDRESS),
-        ("capture_planes", PLANES),  # residual: planes and place of the stream that is added to
+        ("capture_planes", PLANES),  # planes and place of the stream that is added to, or of the second value
         ("capture_base", ADDRESS),
         ("capture_x", ADDRESS),
         ("capture_y", ADDRESS),
@@ -148,6 +158,10 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
         ("product_output", PRODUCT),
         ("product_group", PRODUCT),
         ("product_head", PRODUCT),
+        ("second_pot", fixed(1)),  # codes of the second value are powers of two
+        ("second_signed", fixed(1)),
+        ("coarse", FRACTION),  # bits by which the layer's grid is coarser than the engine's
+        ("limit", RESIDUAL),  # planes of the greatest sum of a residual addition that saturates; 0: none
     ),
     Kind.PRODUCT: (
         ("key", ADDRESS),
@@ -156,9 +170,12 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
         ("group_stride", ADDRESS),
         ("heads", LOOP),
         ("rows", LOOP),  # key rows of one head in a bank
-        ("channels", LOOP),  # channels of one head
+        ("channels", LOOP),  # value channels of one head
         ("tiles", LOOP),
         ("groups", LOOP),
+        ("value_rows", ADDRESS),  # of the values, where they have other channels than the keys
+        ("value_tile", ADDRESS),
+        ("value_group", ADDRESS),
     ),
     Kind.SELECT: (
         ("tokens", RANK),
@@ -175,6 +192,41 @@ LAYOUTS: Mapping[Kind, tuple[tuple[str, Width], ...]] = {
 
 KIND_BITS = 3
 
+
+@dataclass(frozen=True)
+class Option:
+    """Fields of a kind that only structures with a flag have.
+
+    absent: field → what a descriptor does where the structure has not the field: as another field says, or a number.
+    """
+
+    kind: Kind
+    absent: Mapping[str, str | int]
+
+    def used(self, fields: Mapping[str, int]) -> bool:
+        """Whether a descriptor asks for more than a structure without the fields does."""
+        return any(fields[name] != self.without(name, fields) for name in self.absent)
+
+    def without(self, name: str, fields: Mapping[str, int]) -> int:
+        """What one of the fields is where the structure has it not."""
+        same = self.absent[name]
+        return fields[same] if isinstance(same, str) else same
+
+
+#: Flag of a structure → the fields that it brings.
+OPTIONS: Mapping[str, Option] = {
+    "leaks": Option(Kind.MAC, {"coarse": 0}),
+    "second": Option(Kind.MAC, {"second_pot": 0, "second_signed": 0}),
+    "limited": Option(Kind.MAC, {"limit": 0}),
+    "frames": Option(
+        Kind.LOAD, {"framed": 0, "frame": 0, "frame_group": 0, "groups": 1, "group_stride": 0, "last_steps": 0}
+    ),
+    "counting": Option(Kind.MOVE, {"counts": 0}),
+    "value_channels": Option(
+        Kind.PRODUCT, {"value_rows": "rows", "value_tile": "tile_stride", "value_group": "group_stride"}
+    ),
+}
+
 #: Strides of each kind, and the loops that take them: where these run once, nothing is added.
 STRIDES: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
     Kind.LOAD: {
@@ -185,6 +237,8 @@ STRIDES: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
         "pixel_x": ("slots",),
         "pixel_column": ("columns",),
         "pixel_row": ("rows",),
+        "group_stride": ("groups",),
+        "frame_group": ("groups",),
     },
     Kind.MOVE: {
         **{f"{side}_{loop}": (f"{loop}s",) for side in ("source", "target") for loop in ("row", "tile", "group")},
@@ -199,7 +253,12 @@ STRIDES: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
         "out_group": ("groups", "fold_groups"),
         "product_group": ("groups",),
     },
-    Kind.PRODUCT: {"tile_stride": ("tiles",), "group_stride": ("groups",)},
+    Kind.PRODUCT: {
+        "tile_stride": ("tiles",),
+        "group_stride": ("groups",),
+        "value_tile": ("tiles",),
+        "value_group": ("groups",),
+    },
 }
 
 
@@ -209,11 +268,19 @@ def without_idle_strides(kind: Kind, fields: Mapping[str, int]) -> dict[str, int
     return {name: 0 if name in idle else value for name, value in fields.items()}
 
 
+def absent(kind: Kind, structure: Structure) -> dict[str, Option]:
+    """The fields of a kind that a structure has not."""
+    missing = [option for flag, option in OPTIONS.items() if option.kind is kind and not getattr(structure, flag)]
+    return {name: option for option in missing for name in option.absent}
+
+
 def layout(kind: Kind, structure: Structure) -> dict[str, int]:
     """Field name → width in bits, lowest first, the kind included."""
+    missing = absent(kind, structure)
     fields = {"kind": KIND_BITS}
     for name, width in LAYOUTS[kind]:
-        fields[name] = width.bits(structure)
+        if name not in missing:
+            fields[name] = width.bits(structure)
     return fields
 
 
@@ -248,6 +315,9 @@ class Descriptor:
     def pack(self, structure: Structure) -> list[int]:
         """32-bit program words, lowest bits first. Raises ``ValueError`` where a field does not fit."""
         value, position = 0, 0
+        for name, option in absent(self.kind, structure).items():
+            if self.fields[name] != option.without(name, self.fields):
+                raise ValueError(f"{self.kind.name} of {self.layer}: the structure has no field {name}")
         for name, width in layout(self.kind, structure).items():
             number = int(self.kind) if name == "kind" else int(self.fields[name])
             if not 0 <= number < 1 << width:
@@ -265,6 +335,8 @@ def cover(structures: Iterable[Structure]) -> Structure:
         raise ValueError(f"structures of one shape are needed, not {len(shapes)} shapes")
     largest = {name: max(getattr(member, name) for member in members) for name in LARGEST}
     least = Structure(shape=members[0].shape, score_drop=min(member.score_drop for member in members), **largest)
+    if least.score_bits - least.score_drop > WORD_BITS:
+        least = dataclasses.replace(least, wide_scores=1)
     # wider fields make longer descriptors
     descriptors = max(member.program_depth // descriptor_words(member) for member in members)
     return dataclasses.replace(least, program_depth=descriptors * descriptor_words(least))

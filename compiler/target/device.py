@@ -19,6 +19,11 @@ class LutModel:
     neuron_bit: float  # one membrane bit of one token slot and stream
     lane_bit: float  # one accumulator bit of one lane and stream: drain and shift registers
     move_lane: float  # one lane of one bank: rotation, masks, write-back
+    leak_bit: float  # leaks: one membrane bit of one token slot and stream
+    second_walker: float  # a second value: one (stream, bank)
+    count_lane: float  # a counting pool: one lane of one bank
+    limit_lane: float  # a limited stream: one lane of one stream
+    frames: float  # frames: the loader
     share: float
     at_speed: int
 
@@ -47,10 +52,17 @@ class BlockRam:
 
 
 @dataclass(frozen=True)
+class Unlimited:
+    """No FPGA: anything fits. name: as a board's."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Device:
     """What a board's FPGA has.
 
-    name: of the board, for sentences; link_blocks: block RAMs of the serial link.
+    name: of the board, for sentences; answer_words: most words of an image's answer, by the serial link.
     """
 
     name: str
@@ -58,7 +70,7 @@ class Device:
     block_rams: int
     ram: BlockRam
     model: LutModel
-    link_blocks: int = 1
+    answer_words: int
 
     @property
     def usable_lut(self) -> float:

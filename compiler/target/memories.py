@@ -80,9 +80,14 @@ def score_buffer(s: Structure) -> Memory:
     return Memory("selector_scores", "selector_scores", s.membrane_bits, max(2, s.selector_tokens))
 
 
-def result_list(s: Structure, name: str) -> Memory:
-    """Words of an answer: class scores, or counters."""
-    return Memory(name, name, WORD_BITS, s.result_depth)
+def score_list(s: Structure) -> Memory:
+    """Class scores of an answer."""
+    return Memory("scores", "scores", WORD_BITS * s.score_words, s.result_depth)
+
+
+def counter_list(s: Structure) -> Memory:
+    """Counters of an answer."""
+    return Memory("counters", "counters", WORD_BITS, s.result_depth)
 
 
 def spike_bank(s: Structure, walker: int = 0) -> Memory:
@@ -115,8 +120,8 @@ def memories(s: Structure) -> list[Memory]:
         *with_contents(s),
         image_buffer(s),
         score_buffer(s),
-        result_list(s, "scores"),
-        result_list(s, "counters"),
+        score_list(s),
+        counter_list(s),
         *(spike_bank(s, w) for w in walkers),
         *(product_bank(s, w) for w in walkers),
         *silence,
@@ -124,8 +129,8 @@ def memories(s: Structure) -> list[Memory]:
 
 
 def block_ram(structure: Structure, ram: BlockRam) -> dict[str, int]:
-    """Block RAMs by use; memories that need none are left out."""
-    uses: dict[str, int] = {}
+    """Block RAMs of the accelerator behind its link, by use; memories that need none are left out."""
+    uses: dict[str, int] = {"link": ram.blocks(8, structure.pixel_depth)}  # a whole image, until its CRCs are known
     for memory in memories(structure):
         uses[memory.use] = uses.get(memory.use, 0) + ram.blocks(memory.width, memory.depth)
     return {use: count for use, count in uses.items() if count}

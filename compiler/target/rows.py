@@ -9,13 +9,18 @@ from spikewright.cost.rows import Row
 
 def entry_row(structure: Structure) -> Row:
     """One weight entry."""
-    return rows.entry_row(offset_bits=structure.offset_bits, code_bits=structure.code_bits)
+    return rows.entry_row(
+        offset_bits=structure.offset_bits, code_bits=structure.code_bits, second=bool(structure.second)
+    )
 
 
 def neuron_row(structure: Structure) -> Row:
     """Neuron parameters of one stream's output."""
     return rows.neuron_row(
-        parameter_bits=structure.parameter_bits, address_bits=structure.address_bits, banks=structure.shape.banks
+        parameter_bits=structure.parameter_bits,
+        address_bits=structure.address_bits,
+        banks=structure.shape.banks,
+        leaks=bool(structure.leaks),
     )
 
 

@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from spikewright.compress.methods.quantise import SHORTCUT_FORMAT, QuantFormat, QuantHead, Quantised, QuantShortcut
 from spikewright.compress.methods.selector_controls import FiringRateSelector
 from spikewright.compress.methods.tokens import HIDDEN_TOP, QuantSelector, TokenSelector
-from spikewright.cost.description import Description, Matrix
+from spikewright.cost.description import Description, Matrix, described_gains
 from spikewright.cost.rom import parameter_bits
 from spikewright.cost.shape import signed_bits
 from spikewright.cost.storage import Compression, compression
 from spikewright.cost.work import Layer
 from spikewright.cost.workload import Workload, workload
 from spikewright.models.graph import IMAGE, GraphOp, SpikingNetwork, graph_of
-from spikewright.models.neurons import LIF, PlasticLIF
+from spikewright.models.layers import Shortcut
+from spikewright.models.neurons import LIF
 
 
 class _Shapes:
@@ -52,7 +53,11 @@ class _Shapes:
         return self.matrix(op.module, folded.sign, _parameter_bits(folded.bias, folded.threshold))
 
     def shortcut(self, branch: nn.Module) -> Matrix:
-        """Its format is fixed."""
+        """Its format is fixed; of the identity a digit a channel, as long as its gains are not known."""
+        if branch.weight is None:
+            known = isinstance(branch, QuantShortcut)
+            gains = branch.whole_gain().long().tolist() if known else [1] * cast(Shortcut, branch).outputs
+            return described_gains(gains)
         if isinstance(branch, QuantShortcut) or self.formats is None:
             return self.matrix(branch)
         return _shape(cast(Tensor, branch.weight), SHORTCUT_FORMAT)
@@ -104,14 +109,13 @@ def _tell(description: Description, op: GraphOp, shapes: _Shapes, bound: dict[st
     """
     bound[op.name] = 1
     if op.kind == "conv":
-        description.conv(op.name, op.reads[0], shapes.layer(op))
-        if op.shortcut is not None and getattr(op.shortcut[1], "weight", None) is not None:
-            description.shortcut(f"{op.name}.shortcut", op.shortcut[0], shapes.shortcut(op.shortcut[1]))
+        shortcut = None if op.shortcut is None else (op.shortcut[0], shapes.shortcut(op.shortcut[1]))
+        description.conv(op.name, op.reads[0], shapes.layer(op), shortcut)
     elif op.kind == "linear":
         description.linear(op.name, op.reads[0], shapes.layer(op))
     elif op.kind == "pool":
         bound[op.name] = bound[op.reads[0]] * (4 if op.function == "count" else 1)
-        description.pool(op.name, op.reads[0], planes=bound[op.name].bit_length())
+        description.pool(op.name, op.reads[0], op.function, planes=bound[op.name].bit_length())
     elif op.kind == "add":
         total = sum(bound[name] for name in op.reads)
         bound[op.name] = total if op.limit is None else min(total, op.limit)
@@ -157,8 +161,9 @@ def workload_of(
     """
     size = network.size
     description = Description(
-        (size.height, size.width, size.channels), planes=input_bits, steps=size.steps, still=not frames
-    )
+        (size.height, size.width, size.channels), planes=input_bits, steps=size.steps, still=not frames,
+        leaks=any(_leaks(op.neuron) for op in graph_of(network).ops if op.neuron is not None),
+    )  # fmt: skip
     with torch.no_grad():
         shapes, bound = _Shapes(network, formats), {IMAGE: 2**input_bits - 1}
         for op in graph_of(network).ops:
@@ -166,17 +171,22 @@ def workload_of(
     return workload(description)
 
 
+def _leaks(neuron: nn.Module) -> bool:
+    """Whether a neuron leaks otherwise than by half, so far as that is known; an ANN's does not leak."""
+    if not isinstance(neuron, LIF):
+        return False
+    try:
+        return bool((neuron.sixteenths() != 8).any())
+    except ValueError:  # not on the grid yet
+        return True
+
+
 def compression_of(
     network: SpikingNetwork, dense: SpikingNetwork, input_bits: int = 8, *, frames: bool = False
 ) -> Compression:
     """How much smaller the network is than the dense one, in three numbers; arguments as in ``workload_of``."""
-    leaks = 0
-    for op in graph_of(network).ops:
-        if isinstance(op.neuron, PlasticLIF):
-            own = op.neuron.sixteenths()
-            leaks += 0 if bool((own == own[0]).all()) else len(own)
     total = sum(layer.weights for layer in layers_of(dense, input_bits, frames=frames))
-    return compression(layers_of(network, input_bits, frames=frames), total=total, leaks=leaks)
+    return compression(layers_of(network, input_bits, frames=frames), total=total)
 
 
 def layers_of(

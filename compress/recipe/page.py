@@ -50,10 +50,8 @@ A Spikformer that you trained elsewhere begins a recipe by `teacher: {checkpoint
 other network is `model: {factory: "mypkg.net:build", checkpoint: best.safetensors}`, on which `structure` and `tokens`
 do not work ([both](methods.md#your-own-network)). A vgg or resnet takes `masks.method` attention-guided or magnitude.
 
-Every recipe ends in a package that the golden model runs. The accelerator does
-[not take all of them](supported.md) yet: not the leaks of `neuron: {kind: slif}`
-(as above) and `leak`, a `stream_limit`, shares `qk` and `v` that differ, frames of events, vgg and resnet. With a
-`target`, `--dry-run` says so, and a run before it trains.
+Every recipe ends in a package that the golden model and the accelerator run, where [a board](supported.md) is large
+enough. With a `target`, `--dry-run` says whether it is, and a run before it trains.
 
 Constraints persist: each stage trains with all that came before it. Their order is fixed, whatever the file's:
 
@@ -68,7 +66,7 @@ Constraints persist: each stage trains with all that came before it. Their order
 A run folder ends with `package.safetensors`, `metrics.json`, `log.jsonl`, the resolved `recipe.yaml`, the checkpoints
 `dense.safetensors` and `quantised.safetensors`, those of every stage in `stages/`, and, where the recipe has a
 `target`, `tried.json` and `tried.svg`: accuracy, cycles and stored bits of every network on the way, by the compiler;
-where the accelerator does not take one, estimated and marked so. In `metrics.json`:
+where the board does not take one, estimated and marked so. In `metrics.json`:
 
 | key | meaning |
 |---|---|

@@ -33,7 +33,9 @@ class Recipe(Strict):
         description="of the network in the package",
         json_schema_extra={"default": "the recipe file's, without its suffix"},
     )
-    data: Source = Field(description="digits, clutter-digits or event-digits; NAME:k: its k-th fold; or a user's files")
+    data: Source = Field(
+        description="digits, clutter-digits, event-digits or mnist-5k; NAME:k: a fold of digits; or a user's files"
+    )
     seed: int = Field(default=1, ge=0, lt=2**31)
     threads: int = Field(
         default=1, ge=1, le=1024, description="CPU threads; another number may change last bits of float sums"

@@ -12,6 +12,7 @@ from spikewright.models.data.digits import FOLDS, digits
 from spikewright.models.data.event_digits import event_digits
 from spikewright.models.data.files import from_files
 from spikewright.models.data.fingerprint import by_content, fingerprint
+from spikewright.models.data.mnist import mnist_5k
 from spikewright.models.data.published import PUBLISHED
 from spikewright.models.data.source import PublishedSet, Source, UserFiles, UserPath
 from spikewright.models.data.types import DataError, Dataset, Images, Refresh, Split
@@ -37,15 +38,17 @@ __all__ = [
     "parse_name",
 ]
 
-_AT_HAND: dict[str, Callable[[str, int | None], Dataset]] = {
+#: Sets that may be split in FOLDS ways, and those that are split in one.
+_IN_FOLDS: dict[str, Callable[[str, int | None], Dataset]] = {
     "digits": digits,
     "clutter-digits": clutter_digits,
     "event-digits": event_digits,
 }
+_WHOLE: dict[str, Callable[[str], Dataset]] = {"mnist-5k": mnist_5k}
 
 
 #: Sets whose ``refresh`` does something else where it is jittered.
-_BENT = ("digits", "clutter-digits")
+_BENT = ("digits", "clutter-digits", "mnist-5k")
 
 
 def can_be_bent(source: str | UserFiles) -> bool:
@@ -60,8 +63,10 @@ def parse_name(name: str) -> tuple[str, int | None]:
         raise DataError(
             f"data {quoted(name)} is not at hand: name the folder of its files, {{set: {known}, folder: DIR}}"
         )
-    if known not in _AT_HAND:
-        raise DataError(unknown("data set", known, sorted(_AT_HAND)))
+    if known not in _IN_FOLDS and known not in _WHOLE:
+        raise DataError(unknown("data set", known, sorted(_IN_FOLDS | _WHOLE)))
+    if colon and known in _WHOLE:
+        raise DataError(f"data {quoted(name)} names a fold, but {known} has one split only: write {known}")
     if colon and (not fold.isdecimal() or int(fold) >= FOLDS):
         raise DataError(f"the fold in data {quoted(name)} must be from 0 to {FOLDS - 1}")
     return known, int(fold) if colon else None
@@ -77,4 +82,4 @@ def load(source: str | UserFiles) -> Dataset:
     if not isinstance(source, str):
         return from_files(source)
     known, fold = parse_name(source)
-    return _AT_HAND[known](source, fold)
+    return _WHOLE[known](source) if known in _WHOLE else _IN_FOLDS[known](source, fold)

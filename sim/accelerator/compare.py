@@ -51,13 +51,15 @@ def compare(
     images: Array,
     options: RunOptions | None = None,
     *,
-    progress: Callable[[int], None] = lambda images: None,
+    progress: Callable[[int], None] = lambda cycles: None,
 ) -> Comparison:
-    """Run uint8 images [B, H, W, C] through the accelerator and the golden model. Raises ``BenchError`` on a hang."""
+    """Run uint8 images [B, H, W, C], or frames, through the accelerator and the golden model.
+
+    progress: as of ``run_pieces``, which also says what is raised.
+    """
     comparison = Comparison(work=SpikeWork(network.package, network.trace_map))
-    for piece in run_pieces(network, built, images, options):
+    for piece in run_pieces(network, built, images, options, progress=progress):
         add_piece(comparison, piece, network.package, network.trace_map)
-        progress(comparison.images)
     return comparison
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -18,13 +18,15 @@ from spikewright.compiler.trace_map import TraceMap
 from spikewright.files import write_whole
 from spikewright.models.package import Package
 from spikewright.scratch import scratch
-from spikewright.sim.accelerator.simulator import Answers, RunOptions, image_memory, simulate, write_roms
+from spikewright.sim.accelerator.simulator import Answers, RunOptions, image_memory, simulate, simulated, write_roms
 from spikewright.sim.accelerator.sizes import images_of_a_piece
 from spikewright.sim.verilator.run import BenchError, Built
 
 Array = np.ndarray
 #: Beside the files of a BUILD: what the simulator said in the last run that failed.
 FAILED = "failed.log"
+#: Seconds between two looks at how far the simulator is.
+LOOK = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +60,18 @@ class Piece:
 
 
 def run_pieces(
-    network: SimulatedNetwork, built: Built, images: Array, options: RunOptions | None = None
+    network: SimulatedNetwork,
+    built: Built,
+    images: Array,
+    options: RunOptions | None = None,
+    *,
+    progress: Callable[[int], None] = lambda cycles: None,
 ) -> Iterator[Piece]:
-    """Answers to uint8 images [B, H, W, C], piece by piece. Raises ``BenchError`` where the accelerator hangs."""
+    """Answers to uint8 images [B, H, W, C], frames [B, T, H, W, C], piece by piece.
+
+    progress: is told how many cycles are simulated, of ``trace_map.predicted`` for each image. Raises ``BenchError``
+    where the accelerator hangs.
+    """
     options = options or RunOptions()
     size = options.piece or min(
         images_of_a_piece(network.trace_map), image_memory(prod(images.shape[1:])) // prod(images.shape[1:])
@@ -73,8 +84,12 @@ def run_pieces(
             return own.call(_simulate, network, built, images, first, size, folder, seeded)
 
         running = pool.submit(simulate_piece, *starts[0])
-        for following in [*starts[1:], None]:
+        for (_, first), following in zip(starts, [*starts[1:], None], strict=True):
+            predicted = network.trace_map.predicted
+            while wait([running], LOOK).not_done:
+                progress(first * predicted + min(simulated(folder), size * predicted))
             piece = running.result()
+            progress((first + len(piece.images)) * predicted)
             if following is not None:
                 running = pool.submit(simulate_piece, *following)
             yield piece

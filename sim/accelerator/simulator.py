@@ -24,6 +24,8 @@ BENCH = Path(benches.__file__).with_name("accelerator_bench.sv")
 
 #: Bytes of images that a simulator holds for one run, where one image is not larger.
 IMAGE_BYTES = 1 << 20
+#: Where a simulator tells how far it is, every 65 536 cycles.
+CYCLES = "cycles.txt"
 #: Wall seconds of a run: these, and one for so many cycles as the slowest machine simulates in it.
 START_SECONDS, SLOWEST = 600.0, 2000
 
@@ -105,6 +107,14 @@ def write_roms(program: Program, folder: Path) -> None:
         (folder / name).write_text(image.hex())
 
 
+def simulated(folder: Path) -> int:
+    """Cycles that the simulator at work in ``folder`` has told so far."""
+    try:
+        return int((folder / CYCLES).read_text())
+    except (OSError, ValueError):  # not there yet, or just being written
+        return 0
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How images are run.
@@ -138,7 +148,7 @@ def simulate(
     limit = 4 * trace_map.predicted + 8 * size + 10_000
     (folder / "images.hex").write_text("\n".join(f"{byte:02x}" for byte in images.reshape(-1).tolist()) + "\n")
     trace, results, counted = (folder / name for name in ("trace.bin", "results.hex", "records.hex"))
-    for file in (trace, results, counted):  # of the run before
+    for file in (trace, results, counted, folder / CYCLES):  # of the run before
         file.unlink(missing_ok=True)
     run = built.run(
         "spikewright.sim.benches.accelerator_test",
@@ -155,7 +165,8 @@ def simulate(
         timeout=START_SECONDS + count * limit / SLOWEST if options.timeout is None else options.timeout,
     )
     classes, descriptors = trace_map.classes, len(trace_map.descriptors)
-    words = classes + 3 * descriptors
+    scored = classes * trace_map.score_words
+    words = scored + 3 * descriptors
     rows = [line.split() for line in results.read_text().splitlines()] if results.is_file() else []
     ends = [i for i, row in enumerate(rows) if row[1:] == ["1"]]
     if ends != [words * (i + 1) - 1 for i in range(count)]:
@@ -166,9 +177,10 @@ def simulate(
     if options.tracing:
         _check_trace(trace, counted, trace_map.lanes)
     data = np.array([int(row[0], 16) for row in rows], np.int64).reshape(count, words)
-    scores = data[:, :classes]
-    scores = scores - ((scores >> (WORD_BITS - 1)) << WORD_BITS)
-    counters = data[:, classes:].reshape(count, descriptors, 3)
+    parts = data[:, :scored].reshape(count, classes, trace_map.score_words)
+    top = parts[..., -1] - ((parts[..., -1] >> (WORD_BITS - 1)) << WORD_BITS)
+    scores = top if trace_map.score_words == 1 else (top << WORD_BITS) | parts[..., 0]
+    counters = data[:, scored:].reshape(count, descriptors, 3)
     records = read_records(trace, trace_map.lanes) if options.tracing else None
     return Answers(scores, counters, records, int(counters[:, :, 0].sum()), run.seconds)
 

@@ -32,6 +32,6 @@ def bytes_of_image(trace_map: TraceMap) -> int:
 
 def _words(trace_map: TraceMap, shape: TracedShape) -> int:
     """Words of one plane of a value."""
-    slots = shape.tokens if shape.grid is None else prod(trace_map.token_grid)
+    slots = prod(shape.cells)
     tiles, groups = ceil(slots / trace_map.tokens), ceil(shape.steps / trace_map.steps)
     return ceil(shape.tokens / slots) * tiles * groups * shape.channels

@@ -3,7 +3,8 @@
 - dense: every weight of the unpruned network, for each stored bit-plane of its input, position (or kept token), step
 - weight_sparse: the non-zero weights only
 - dual_sparse: and only where the spike or plane bit is 1
-The first layer reads a still image: one step. Attention counts its K^T V elements as weights.
+A layer that reads a still image: one step. Attention counts its K^T V elements as weights, a shortcut by a gain its
+digits.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 
 from spikewright.compiler.trace_map import TraceMap
 from spikewright.cost.cycles import HIDDEN_PLANES
+from spikewright.cost.gains import digits
 from spikewright.models.package import IMAGE, AttentionOp, ConvOp, HeadOp, LinearOp, Op, Package, SelectOp, shapes
 from spikewright.sim.golden import Trace, hidden_activations, image_codes
 
@@ -43,16 +45,32 @@ class SpikeWork:
         network, tensors = self.package.network, self.package.tensors
         if isinstance(op, AttentionOp):
             shape = self.shapes[op.query]
-            elements = np.ones(shape.channels * shape.channels // op.heads, np.int8)
+            elements = np.ones(shape.channels * self.shapes[op.value].channels // op.heads, np.int8)
             return [(elements, shape.tokens * network.steps, 1)]
         if isinstance(op, SelectOp):
             tokens = self.shapes[op.input].tokens
             hidden, score = tensors[f"{op.name}.hidden.codes"], tensors[f"{op.name}.score.codes"]
             return [(hidden, tokens * network.steps, self.planes(op.input)), (score, tokens, HIDDEN_PLANES)]
         if isinstance(op, ConvOp | LinearOp | HeadOp):
-            steps = 1 if op.input == IMAGE else network.steps
-            return [(tensors[f"{op.name}.codes"], self.shapes[op.input].tokens * steps, self.planes(op.input))]
+            read = [(tensors[f"{op.name}.codes"], op.input)]
+            if isinstance(op, ConvOp) and op.shortcut is not None:
+                read.append((self._shortcut(op), op.shortcut.input))
+            return [(codes, self.shapes[x].tokens * self._steps(x), self.planes(x)) for codes, x in read]
         return []
+
+    def _steps(self, name: str) -> int:
+        """Steps at which a value is read: one of a still image."""
+        network = self.package.network
+        return 1 if name == IMAGE and not network.input.frames else network.steps
+
+    def _shortcut(self, op: ConvOp) -> Array:
+        """Entries of a shortcut, [outputs or digits, channels of what it joins]."""
+        tensors = self.package.tensors
+        assert op.shortcut is not None
+        if op.shortcut.weights is not None:
+            return tensors[f"{op.name}.shortcut.codes"]
+        counts = np.array([len(digits(gain)) for gain in tensors[f"{op.name}.shortcut.gain"].tolist()])
+        return np.asarray(np.arange(counts.max(initial=0))[:, None] < counts, np.int8)
 
     def add(self, golden: Trace, images: Array) -> None:
         """Count the additions of some images."""
@@ -65,14 +83,20 @@ class SpikeWork:
     def _active(self, op: Op, values: Mapping[str, Array]) -> int:
         tensors = self.package.tensors
         if isinstance(op, AttentionOp):
-            return int(values[op.query].sum(dtype=np.int64)) * (self.shapes[op.query].channels // op.heads)
+            return int(values[op.query].sum(dtype=np.int64)) * (self.shapes[op.value].channels // op.heads)
         if isinstance(op, SelectOp):
             x = torch.from_numpy(values[op.input].astype(np.int64))
             hidden = hidden_activations(self.package, op, x).numpy()
             count = _by_channel(values[op.input], self.planes(op.input)) @ _used(tensors[f"{op.name}.hidden.codes"])
             return int(count + _by_channel(hidden[:, None], HIDDEN_PLANES) @ _used(tensors[f"{op.name}.score.codes"]))
         if isinstance(op, ConvOp):
-            return self._conv(op, values[op.input])
+            joined = op.shortcut
+            more = (
+                0
+                if joined is None
+                else _by_channel(values[joined.input], self.planes(joined.input)) @ _used(self._shortcut(op))
+            )
+            return self._conv(op, values[op.input]) + int(more)
         if isinstance(op, LinearOp | HeadOp):
             return int(_by_channel(values[op.input], self.planes(op.input)) @ _used(tensors[f"{op.name}.codes"]))
         return 0

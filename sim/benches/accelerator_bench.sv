@@ -10,7 +10,7 @@ module accelerator_bench #(
     input bit go,            // start, once the numbers below stand
     input int image_bytes,   // bytes of one image
     input int images,        // images of the run
-    input int patience,      // cycles without an answer before the run is given up
+    input longint patience,      // cycles without an answer before the run is given up
     input int stall,         // stalls on both streams, in 256ths of the cycles
     input bit tracing,       // write trace.bin
     output bit done,
@@ -22,8 +22,8 @@ module accelerator_bench #(
     bit pixel_valid, result_ready;
     wire pixel_ready, result_valid, result_last;
     wire [31:0] result_data;
-    int sent, received, waited, results_file, trace_file, count_file;
-    longint records;
+    int sent, received, results_file, trace_file, count_file, cycles_file;
+    longint waited, records;
 
     wire [15:0] layer;
     wire [BANKS-1:0] write_en;
@@ -32,7 +32,7 @@ module accelerator_bench #(
     wire [STREAMS-1:0] word_en;
     wire [LANES*STREAMS-1:0] word;
     wire kept_en;
-    wire [15:0] kept;
+    wire [31:0] kept;
 
     accelerator dut (
         .clk(clk), .rst(rst),
@@ -62,6 +62,16 @@ module accelerator_bench #(
             count_file = $fopen("records.hex", "w");
             $fwrite(count_file, "%h\n", records);
             $fclose(count_file);
+        end
+    end
+
+    // for those who wait: how far it is, every 65 536 cycles
+    initial while (!done) begin
+        @(posedge clk);
+        if (cycles[15:0] == 16'hffff) begin
+            cycles_file = $fopen("cycles.txt", "w");
+            $fwrite(cycles_file, "%0d\n", cycles);
+            $fclose(cycles_file);
         end
     end
 
@@ -100,6 +110,6 @@ module accelerator_bench #(
                 32'(write_addr[b*ADDRESS +: ADDRESS]), 8'd0, 8'(b), layer});
         for (int s = 0; s < STREAMS; s++) if (word_en[s])
             $fwrite(trace_file, "%u", {(PIECES * 32)'(word[s*LANES +: LANES]), 32'd0, 8'd1, 8'(s), layer});
-        if (kept_en) $fwrite(trace_file, "%u", {(PIECES * 32)'(0), 32'(kept), 8'd2, 8'd0, layer});
+        if (kept_en) $fwrite(trace_file, "%u", {(PIECES * 32)'(0), kept, 8'd2, 8'd0, layer});
     end
 endmodule

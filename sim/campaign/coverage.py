@@ -10,7 +10,7 @@ from spikewright.sim.campaign.layout_facts import GROUPS, SHAPE_FACTS, copy_fact
 
 #: Op → the roles of the values that it reads.
 ROLES = {
-    "conv": ("conv",),
+    "conv": ("conv", "conv, shortcut"),
     "pool": ("pool",),
     "add": ("add, stream", "add, spikes"),
     "linear": ("linear",),
@@ -24,30 +24,35 @@ ALL_FACTS = tuple(f"{group}: {fact}" for group, facts in GROUPS.items() for fact
 MARK = " | "
 
 _SPIKES = ("pool", "add, spikes", "attention, query", "attention, key", "attention, value")
-_SLOTS = ("linear", "select", "head", "attention, query", "attention, key", "attention, value")
-_OTHERS = tuple(role for role in ALL_ROLES if not role.startswith("attention"))
+_CONV = ("conv", "conv, shortcut")
+_ATTENTION = ("attention, query", "attention, key", "attention, value")
+_BY_TOKEN = ("linear", "select", "add, stream", "add, spikes")
+
+
+def _but(*roles: str) -> tuple[str, ...]:
+    return tuple(role for role in ALL_ROLES if role not in roles)
+
+
 #: Fact → roles that never meet it, and why.
 _NEVER: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "made by: the image": (tuple(role for role in ALL_ROLES if role != "conv"), "only a conv reads the image"),
-    "image: folded": (tuple(role for role in ALL_ROLES if role != "conv"), "only a conv reads the image"),
-    "image: not folded": (tuple(role for role in ALL_ROLES if role != "conv"), "only a conv reads the image"),
+    "made by: the image": (_but(*_CONV), "only a conv reads the image"),
+    "image: folded": (_but(*_CONV), "only a conv reads the image"),
+    "image: not folded": (_but(*_CONV), "only a conv reads the image"),
+    "image: frames": (_but(*_CONV), "only a conv reads the image"),
     "made by: add": (_SPIKES, "reads spikes, an add makes integers"),
+    "made by: counting pool": (_SPIKES, "reads spikes"),
     "made by: linear": (("conv", "pool"), "a linear has no grid"),
     "made by: attention": (("conv", "pool", "add, spikes"), "attention has no grid, and is no branch of an add"),
     "made by: select": (("conv", "pool", "add, spikes"), "a select has no grid, and is no branch of an add"),
     "grid: no grid": (("conv", "pool"), "reads a grid"),
-    "grid: finer grid": (_SLOTS, "reads token slots"),
-    "grid: token grid": (("pool",), "a pool's result would be the token grid"),
-    "copy: as it lies": (_OTHERS, "only attention asks for a copy"),
-    "copy: moved copy": (_OTHERS, "only attention asks for a copy"),
-    "copy: copy through the lanes": (_OTHERS, "only attention asks for a copy"),
+    "copy: a copy by token": (_but(*_BY_TOKEN), "reads tiles as they lie, or a copy of another kind"),
+    "copy: a copy in tiles": (_but("conv, shortcut"), "only a shortcut joins a value without a grid to one in tiles"),
+    "copy: a copy by head": (_but(*_ATTENTION), "only attention reads by head"),
+    "copy: a copy through the lanes": (_but(*_ATTENTION), "only attention reads by head"),
     "halo: no halo": (("conv",), "a conv reads the halo"),
     "planes: planes": (_SPIKES, "reads spikes"),
-    "planes: signed planes": (tuple(role for role in ALL_ROLES if role != "conv"), "only the image is signed"),
-    "region: not stored": (
-        tuple(role for role in ALL_ROLES if role != "add, spikes"),
-        "only spikes that nothing but an add reads are not stored",
-    ),
+    "planes: signed planes": (_but(*_CONV), "only the image is signed"),
+    "region: not stored": (_but("add, spikes"), "only spikes that nothing but an add reads are not stored"),
     "region: in place": (
         ("conv", *_SPIKES),
         "neither what convs and attention read, nor what a conv, pool or linear makes, is made in place",
@@ -67,9 +72,8 @@ def coverage_of(program: Program) -> Counter[str]:
     groups = {fact: group for group, facts in GROUPS.items() for fact in facts}
     facts, shapes = facts_of(program), shape_facts(program)
     for op in program.lowered.graph.ops:
-        for role, name in zip(ROLES[op.kind], op.inputs, strict=True):
-            copied = (copy_fact(program, op.name, name),) if op.kind == "attention" else ()
-            for fact in (*facts[name], *copied):
+        for role, name in zip(ROLES[op.kind], op.inputs, strict=False):  # a conv may have no shortcut
+            for fact in (*facts[name], copy_fact(program, op.name, name)):
                 counted.update(MARK.join((role, f"{groups[fact]}: {fact}", shape)) for shape in shapes)
     return counted
 

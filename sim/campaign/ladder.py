@@ -14,7 +14,6 @@ from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.shrink import Case, shrink, size_of
 from spikewright.sim.campaign.tally import Tally
 from spikewright.sim.campaign.trial import Judgement, climb
-from spikewright.sim.stimulus.graph_profile import PROFILES
 from spikewright.sim.stimulus.random_graphs import random_graph
 from spikewright.sim.stimulus.random_shapes import random_shape
 
@@ -29,7 +28,7 @@ def ladder_part(part: Part) -> tuple[Tally, Files]:
     """The counts, and the files of what failed."""
     tally, files, kinds = Tally(), Files(), set[str]()
     for number in range(part.first, part.first + part.count):
-        count_climb(part, f"{part.seed}-{number}", graph_case(part.seed, part.profile, number), tally, files, kinds)
+        count_climb(part, f"{part.seed}-{number}", graph_case(part.seed, number), tally, files, kinds)
     return tally, files
 
 
@@ -51,9 +50,9 @@ def count_climb(part: Part, number: str, case: Case, tally: Tally, files: Files,
     return judgement
 
 
-def graph_case(seed: int, profile: str, number: int) -> Case:
+def graph_case(seed: int, number: int) -> Case:
     """Graph ``number`` of a campaign, and the shape that it is compiled for."""
-    graph = random_graph([seed, number], PROFILES[profile])
+    graph = random_graph([seed, number])
     return Case(graph.package, graph.images, random_shape(np.random.default_rng([number, seed, 1])))
 
 
@@ -66,7 +65,6 @@ def failure(number: str, part: Part, judgement: Judgement, case: Case) -> dict[s
     """What is told of a graph that failed."""
     return {
         "graph": number,
-        "profile": part.profile,
         "verdict": judgement.verdict.value,
         "kind": judgement.kind,
         "detail": judgement.detail,

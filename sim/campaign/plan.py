@@ -11,7 +11,6 @@ from typing import Any
 
 from spikewright.errors import PlainError
 from spikewright.sim import campaign
-from spikewright.sim.stimulus.graph_profile import PROFILES
 
 #: Graphs of one part, and networks of one structure on RTL.
 GRAPHS_A_PART, NETWORKS_A_STRUCTURE = 50, 25
@@ -25,20 +24,15 @@ class CampaignError(PlainError):
 class Plan:
     """A campaign.
 
-    graphs: so many on the ladder; rtl: so many networks on RTL; profile: a name of ``PROFILES``.
+    graphs: so many on the ladder; rtl: so many networks on RTL.
     """
 
     seed: int = 1
-    profile: str = "supported"
     graphs: int = 0
     rtl: int = 0
 
     def check(self) -> None:
         """``CampaignError`` where a number is not allowed."""
-        if self.profile not in PROFILES:
-            raise CampaignError(f"there is no profile {self.profile[:80]!r}: the profiles are {', '.join(PROFILES)}")
-        if self.rtl and self.profile != "supported":
-            raise CampaignError("networks on RTL are of the profile supported: of the whole format most are refused")
         if min(self.seed, self.graphs, self.rtl) < 0 or max(self.seed, self.graphs, self.rtl) >= 1 << 31:
             raise CampaignError("seed, graphs and rtl must be from 0 to 2147483647")
         if not self.graphs and not self.rtl:
@@ -47,11 +41,11 @@ class Plan:
     def parts(self) -> list[Part]:
         """All parts, those of RTL first: each takes minutes."""
         rtl = [
-            Part(self.seed, self.profile, "rtl", number, min(NETWORKS_A_STRUCTURE, self.rtl - first))
+            Part(self.seed, "rtl", number, min(NETWORKS_A_STRUCTURE, self.rtl - first))
             for number, first in enumerate(range(0, self.rtl, NETWORKS_A_STRUCTURE))
         ]
         return rtl + [
-            Part(self.seed, self.profile, "graphs", first, min(GRAPHS_A_PART, self.graphs - first))
+            Part(self.seed, "graphs", first, min(GRAPHS_A_PART, self.graphs - first))
             for first in range(0, self.graphs, GRAPHS_A_PART)
         ]
 
@@ -65,7 +59,6 @@ class Part:
     """Graphs ``first`` … of the ladder; or, on RTL, the networks of structure ``first``."""
 
     seed: int
-    profile: str
     kind: str
     first: int
     count: int

@@ -14,7 +14,7 @@ def page_of(report: Mapping[str, Any], hours: float) -> str:
     plan, graphs, layers = report["plan"], report["graphs"], report["layers"]
     share = "no layer" if layers["alive_share"] is None else f"{100 * layers['alive_share']:.1f} %"
     lines = [
-        f"# Campaign {plan['seed']}, profile {plan['profile']}",
+        f"# Campaign {plan['seed']}",
         "",
         f"{graphs['drawn']} graphs: {graphs['accepted']} accepted and equal on {' = '.join(report['rungs'])}, "
         f"{graphs['refused']} refused, {graphs['mismatch']} with a mismatch, {graphs['traceback']} with a traceback. "

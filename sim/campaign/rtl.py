@@ -15,7 +15,7 @@ from spikewright.compiler.compile import compile_package, planned_graph
 from spikewright.compiler.lower.lowering import lower
 from spikewright.compiler.program import Program, assemble
 from spikewright.compiler.target.descriptors import cover
-from spikewright.compiler.target.structure import Shape, Structure
+from spikewright.compiler.target.structure import FLAGS, Shape, Structure
 from spikewright.errors import PlainError
 from spikewright.models.package import Compare, Reset
 from spikewright.sim.accelerator.compare import Comparison, compare
@@ -28,7 +28,7 @@ from spikewright.sim.campaign.tally import Tally, silent
 from spikewright.sim.campaign.trial import Judgement, Verdict, error_kind, error_text
 from spikewright.sim.program.check import run_program
 from spikewright.sim.program.run import Answer
-from spikewright.sim.stimulus.graph_profile import PROFILES, Profile
+from spikewright.sim.stimulus.graph_profile import WHOLE, Liberty, Profile
 from spikewright.sim.stimulus.random_graphs import random_graph
 from spikewright.sim.stimulus.random_shapes import spread_shape
 from spikewright.sim.verilator.run import BenchError, Built
@@ -64,7 +64,7 @@ def rtl_part(part: Part, *, optimise: str = "-O1") -> tuple[Tally, Files]:
     if not members:
         return tally, files
     structure = cover(member.program.structure for member in members)
-    row |= {"soft_reset": structure.soft_reset, "strict_compare": structure.strict_compare}
+    row |= {flag: int(getattr(structure, flag)) for flag in FLAGS}
     built = build_simulator(structure, optimise=optimise)
     counts: Counter[str] = Counter(values=0, exact=0, predicted=0, pairs=0)
     for index, member in enumerate(members):
@@ -83,7 +83,7 @@ def rtl_part(part: Part, *, optimise: str = "-O1") -> tuple[Tally, Files]:
 
 def _members(part: Part, shape: Shape, tally: Tally, files: Files) -> list[Member]:
     """Lively networks that the shape takes at one membrane grid; all of them are counted on the ladder."""
-    profile = narrowed(PROFILES[part.profile], part.first)
+    profile = narrowed(WHOLE, part.first)
     members, kinds = list[Member](), set[str]()
     for index in range(part.count * DRAWS):
         if len(members) == part.count:
@@ -110,8 +110,13 @@ def _members(part: Part, shape: Shape, tally: Tally, files: Files) -> list[Membe
 
 
 def narrowed(profile: Profile, number: int) -> Profile:
-    """Of four structures one has no soft reset, one no strict compare, one neither."""
-    narrowed = replace(profile, most_fraction_bits=GRIDS[number % len(GRIDS)])
+    """Of four structures one has no soft reset, one no strict compare, one neither; each is denied half the liberties.
+
+    So that each feature's hardware is there in some and not in others.
+    """
+    rng = np.random.default_rng([number, 3])
+    liberties = tuple(liberty for liberty in Liberty if rng.integers(2))
+    narrowed = replace(profile, liberties=liberties, most_fraction_bits=GRIDS[number % len(GRIDS)])
     if number % 4 in (1, 3):
         narrowed = replace(narrowed, resets=(Reset.HARD,))
     if number % 4 in (2, 3):

@@ -58,7 +58,7 @@ def _write_report(plan: Plan, folder: Path, parts: list[dict[str, Any]]) -> dict
 
 def _same_campaign(plan: Plan, folder: Path) -> None:
     """Remember whose folder it is, or refuse."""
-    settings = {"seed": plan.seed, "profile": plan.profile, "sources": sources()}
+    settings = {"seed": plan.seed, "sources": sources()}
     file = folder / _SETTINGS
     if not file.is_file():
         if any(entry.name != _LOCK for entry in folder.iterdir()):
@@ -66,7 +66,7 @@ def _same_campaign(plan: Plan, folder: Path) -> None:
         _write_json(file, settings)
         return
     there = _read_json(file)
-    for name, word in (("seed", "seed"), ("profile", "profile"), ("sources", "sources of Spikewright")):
+    for name, word in (("seed", "seed"), ("sources", "sources of Spikewright")):
         if there.get(name) != settings[name]:
             raise CampaignError(
                 f"{folder}: holds a campaign of {word} {str(there.get(name))[:80]}, not {settings[name]}; name another "

@@ -49,10 +49,7 @@ def run(package: Package, images: np.ndarray | Tensor, batch: int = 32, keep_val
 
     batch: images at a time; keep_values: False leaves ``Trace.values`` empty, for accuracy over many images.
     """
-    image = package.network.input
-    pixels = torch.as_tensor(images)
-    frames = (package.network.steps,) if image.frames else ()
-    want = (*frames, image.height, image.width, image.channels)
+    pixels, want = torch.as_tensor(images), package.network.image_shape
     if pixels.dtype != torch.uint8 or tuple(pixels.shape[1:]) != want:
         raise GoldenError(
             f"images: {pixels.dtype} {list(pixels.shape)} do not fit; allowed is uint8 [B, {', '.join(map(str, want))}]"

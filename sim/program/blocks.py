@@ -59,7 +59,7 @@ class Blocks:
     @cached_property
     def pot(self) -> PotMultiplier:
         s = self.structure
-        return PotMultiplier(code_bits=s.code_bits, planes=s.planes, value_bits=s.value_bits)
+        return PotMultiplier(code_bits=s.code_bits, planes=s.planes, value_bits=s.value_bits, wide=bool(s.second))
 
     @cached_property
     def lanes(self) -> LaneArray:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from spikewright.compiler.target.descriptors import KIND_BITS, Kind, layout
+from spikewright.compiler.target.descriptors import KIND_BITS, Kind, absent, layout
 from spikewright.compiler.target.memories import (
     count_rom,
     mask_table,
@@ -31,9 +31,9 @@ Roms = Mapping[str, Sequence[int]]  #: file name → words
 class ProgramImage:
     """What the ROMs of an accelerator hold.
 
-    descriptors: kind and fields, in order, END last; offsets, codes: of each walker's entries; counts: entries of each
-    walker's list [rows, walkers]; neurons: field → [rows, streams]; taps: of the mover; masks: uint8 [masks, lanes];
-    table: codes of input bytes, unsigned [channels, 256].
+    descriptors: kind and fields, in order, END last; offsets, codes: of each walker's entries, a code with the bit of
+    the second value above it; counts: entries of each walker's list [rows, walkers]; neurons: field → [rows, streams];
+    taps: of the mover; masks: uint8 [masks, lanes]; table: codes of input bytes, unsigned [channels, 256].
     """
 
     structure: Structure
@@ -65,7 +65,10 @@ class ProgramImage:
             entry, rows = entry_row(s), words(weight_rom(s, *divmod(walker, shape.banks)).file)
             halves = [entry.unpack(rows, half * entry.bits) for half in range(ROW_ENTRIES)]
             offsets.append(np.stack([half["offset"] for half in halves], axis=-1).reshape(-1))
-            codes.append(np.stack([half["code"] for half in halves], axis=-1).reshape(-1))
+            code = np.stack([half["code"] for half in halves], axis=-1).reshape(-1)
+            if s.second:
+                code = code | np.stack([half["second"] for half in halves], axis=-1).reshape(-1) << s.code_bits
+            codes.append(code)
         count, lists = count_row(s), words(count_rom(s).file)
         counts = [count.unpack(lists, walker * count.bits)["entries"] for walker in range(shape.walkers)]
         neuron, outputs = neuron_row(s), words(neuron_rom(s).file)
@@ -98,6 +101,7 @@ def _descriptors(structure: Structure, words: Sequence[int]) -> list[tuple[Kind,
         for name, width in layout(kind, structure).items():
             fields[name] = packed >> position & (1 << width) - 1
             position += width
+        fields |= {name: option.without(name, fields) for name, option in absent(kind, structure).items()}
         descriptors.append((kind, fields))
         if kind is Kind.END:
             break

@@ -22,18 +22,25 @@ MOST_LANES = 1 << 24
 class Entries:
     """The entries of a descriptor's lists.
 
-    output: number of each entry's output, row of outputs · streams + stream; bank, offset, code: as the ROMs say.
+    output: number of each entry's output, row of outputs · streams + stream; bank, offset, code: as the ROMs say;
+    other: of the second value.
     """
 
     output: Array
     bank: Array
     offset: Array
     code: Array
+    other: Array
 
     @property
     def weights(self) -> Entries:
         """Those with a weight."""
-        return self.where(self.code != 0)
+        return self.where((self.code != 0) & ~self.other)
+
+    @property
+    def seconds(self) -> Entries:
+        """Those of the second value."""
+        return self.where(self.other)
 
     @property
     def captures(self) -> Entries:
@@ -41,7 +48,7 @@ class Entries:
         return self.where(self.code == 0)
 
     def where(self, mask: Array) -> Entries:
-        return Entries(self.output[mask], self.bank[mask], self.offset[mask], self.code[mask])
+        return Entries(*(column[mask] for column in (self.output, self.bank, self.offset, self.code, self.other)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +85,9 @@ class ListReader:
             if len(offset) != count.sum():
                 raise ProgramFault(f"reads beyond the weights of walker {walker}")
             output = np.repeat(np.arange(rows), count) * shape.streams + stream
-            parts.append((output, np.full_like(offset, bank), offset, code))
+            other = (code >> image.structure.code_bits).astype(bool)
+            code = code & (1 << image.structure.code_bits) - 1
+            parts.append((output, np.full_like(offset, bank), offset, code, other))
         self.pointers += counts.sum(axis=0)
         return Entries(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
@@ -117,7 +126,10 @@ class MacReader:
             if self.entries is None:
                 yield Sums(part, self._gated(part), [])
             else:
-                yield Sums(part, self._weighted(self.entries.weights, part), self._capture(self.entries.captures, part))
+                sums = self._weighted(self.entries.weights, part)
+                if self.entries.other.any():
+                    sums = sums + self._weighted(self.entries.seconds, part, second=True)
+                yield Sums(part, sums, self._capture(self.entries.captures, part))
 
     def _address(self, offset: Array, base: int, places: list[Place]) -> Array:
         """[places, offsets], modulo the address space."""
@@ -138,21 +150,25 @@ class MacReader:
         self.issued += (live * times).sum(axis=(1, 2))
         return np.asarray(words * live[..., None])
 
-    def _weighted(self, entries: Entries, part: slice) -> Array:
+    def _weighted(self, entries: Entries, part: slice, *, second: bool = False) -> Array:
+        """Sums of what the layer reads, or of the second value, times weights."""
         s, fields = self.structure, self.fields
-        planes = fields["in_planes"]
+        names = ("capture_planes", "capture_base", "second_pot", "second_signed") if second else (
+            "in_planes", "in_base", "pot", "in_signed")  # fmt: skip
+        planes, base, pot, signed = (fields[name] for name in names)
+        places = self.capture_places if second else self.places
         keys, at = np.unique(entries.bank << 32 | entries.offset, return_inverse=True)
         bank, offset = keys >> 32, keys & (1 << 32) - 1
-        values = self.image.blocks.pot.model(entries.code, 0, bool(fields["pot"]), False)
+        values = self.image.blocks.pot.model(entries.code, 0, bool(pot), False)
         if int(np.abs(values).max(initial=0)) << planes - 1 >= 1 << s.value_bits - 1:
             raise ProgramFault(f"a value does not fit {s.value_bits} bits")
         matrix = np.zeros((self.outputs, len(keys)), np.int64)
         np.add.at(matrix, (entries.output, at), values)
         times = np.bincount(at, minlength=len(keys))
-        address = self._address(offset, fields["in_base"], self.places[part])
+        address = self._address(offset, base, places[part])
         total: Array = np.zeros((), np.int32)
         for plane in range(planes):
-            sign = -1 if fields["in_signed"] and plane == planes - 1 else 1
+            sign = -1 if signed and plane == planes - 1 else 1
             total = total + self._plane(bank, address, plane, times) * np.int32(sign << plane)
         total = np.broadcast_to(total, (len(self.memories.words), *address.shape, s.shape.lanes))
         return self.image.blocks.lanes.model(total, matrix[..., None])

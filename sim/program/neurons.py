@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spikewright.compiler.target.descriptors import Mode
+from spikewright.cost.rows import LEAK_BITS
 from spikewright.hdl.nest import Place
 from spikewright.sim.program.image import Array, ProgramImage
 from spikewright.sim.program.mac import Sums
@@ -46,8 +47,11 @@ class Neurons:
         self.memories, self.fields = memories, fields
         rows = slice(first, first + fields["outputs"])
         neurons = {name: values[rows].reshape(-1) for name, values in image.neurons.items()}
-        self.bias, self.threshold = neurons["bias"][:, None], neurons["threshold"][:, None]
+        # numbers of more than 64 bits, before a leak is divided by 16, are Python's own
+        self.kind = np.dtype(np.int64 if max(s.membrane_bits, s.score_bits) + LEAK_BITS < 63 else object)
+        self.bias, self.threshold = (neurons[n][:, None].astype(self.kind) for n in ("bias", "threshold"))
         self.target, self.bank = neurons["target"], neurons["bank"]
+        self.leak: Array | int = neurons["leak"][:, None] if s.leaks else 8
         self.enabled = np.flatnonzero(neurons["enable"])
         self.blocks = image.blocks
         self.places = self.blocks.nest.places(fields, "out")
@@ -64,18 +68,19 @@ class Neurons:
         count, places, outputs, _ = sums.lanes.shape
         rows = sums.lanes.reshape(count, places // groups, groups, outputs, shape.tokens, shape.steps)
         numbers = np.arange(sums.places.start, sums.places.stop)
-        u = np.zeros((count, places // groups, outputs, shape.tokens), np.int64)
+        u = np.zeros((count, places // groups, outputs, shape.tokens), self.kind)
         word = np.zeros((*u.shape, shape.steps), np.uint8)
         for group in range(groups):
             step, first = 0, self.places[numbers[group]]
             captured = [planes[:, group::groups] for planes in sums.captured]
             for tick in self.blocks.control.ticks(fields, first):
                 if tick.valid:
-                    row = rows[:, :, group, :, :, step]
+                    row = rows[:, :, group, :, :, step].astype(self.kind, copy=False)
                     fires, u = self.blocks.lif.step_model(
                         u, row, bias=self.bias, threshold=self.threshold, soft=bool(fields["soft"] & s.soft_reset),
                         strict=bool(fields["strict"] & s.strict_compare), first=tick.first, add=tick.add,
-                        leak=tick.leak, fire=tick.fire,
+                        leak=(self.leak if tick.fire else 8) if tick.leak else 16,
+                        coarse=fields["coarse"], fire=tick.fire,
                     )  # fmt: skip
                     need_bits(u, s.membrane_bits, "a membrane")
                     word = np.concatenate((word[..., 1:], (fires & tick.spike)[..., None].astype(np.uint8)), axis=-1)
@@ -104,8 +109,9 @@ class Neurons:
         for tokens in set(in_use.tolist()):
             at = np.flatnonzero(in_use == tokens)
             planes = self.blocks.writer.model(
-                mode, tokens, spikes=spikes[:, at], membrane=u[:, at], residual=[plane[:, at] for plane in captured]
-            )
+                mode, tokens, spikes=spikes[:, at], membrane=u[:, at],
+                residual=[plane[:, at] for plane in captured], limit=fields["limit"],
+            )  # fmt: skip
             offsets = np.array([places[i].addr + extra for i in at])
             address = (offsets[:, None] + self.target[self.enabled]) % (1 << s.address_bits)
             bank = np.broadcast_to(self.bank[self.enabled], address.shape)

@@ -108,8 +108,9 @@ class _Run:
             totals = np.concatenate(finished.totals, axis=1).sum(axis=(1, 3))[:, neurons.enabled]
             structure = self.image.structure
             need_bits(totals, structure.score_bits, "a class score")
-            self.scores.append(totals >> structure.score_drop)
-            need_bits(self.scores[-1], WORD_BITS, "a class score that leaves")
+            leaving = totals >> structure.score_drop
+            need_bits(leaving, WORD_BITS * structure.score_words, "a class score that leaves")
+            self.scores.append(leaving.astype(np.int64))
         return finished, reader
 
 

@@ -205,7 +205,12 @@ def _spiking(draft: GraphDraft, op: ConvOp | LinearOp | AttentionOp, state: Stat
 def _shortcut(draft: GraphDraft, name: str, source: Source, channels: int) -> ShortcutFormat | None:
     if Liberty.SHORTCUT not in draft.liberties or not draft.chance(40):
         return None
-    candidates = [s for s in draft.readable() if s.shape.tokens == source.shape.tokens and _one_grid(s, source)]
+    if source is not draft.sources[0] and draft.on_tokens(source) and draft.chance(30):
+        draw_linear(draft, source)  # a value without a grid
+    readable = [draft.sources[0], *draft.readable()]
+    candidates = [s for s in readable if s.shape.tokens == source.shape.tokens and _one_grid(s, source)]
+    unlike = [s for s in candidates if s.shape.grid is None or s is draft.sources[0]]
+    candidates = unlike if unlike and draft.chance(40) else candidates
     gains = [s for s in candidates if s.shape.channels == channels]
     if gains and draft.chance(50):
         draft.tensors[f"{name}.shortcut.gain"] = draft.rng.integers(-9, 10, size=channels).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Profiles: what of the package format a random graph may hold."""
+"""What of the package format a random graph may hold, how large it grows, and what its neurons do."""
 
 from __future__ import annotations
 
@@ -34,23 +34,18 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Profile:
-    """What random graphs may hold.
+    """What random graphs may hold: by default all of docs/package.md.
 
     liberties: of which each graph draws some; resets, compares: of neurons.
     """
 
-    name: str
-    liberties: tuple[Liberty, ...] = ()
+    liberties: tuple[Liberty, ...] = tuple(Liberty)
     resets: tuple[Reset, ...] = tuple(Reset)
     compares: tuple[Compare, ...] = tuple(Compare)
     most_fraction_bits: int = 20
 
 
-#: ``supported``: what docs/supported.md says the accelerator takes; ``whole``: all of docs/package.md.
-PROFILES: Mapping[str, Profile] = {
-    "supported": Profile("supported"),
-    "whole": Profile("whole", tuple(Liberty)),
-}
+WHOLE = Profile()
 
 #: Of 100 layers, how many are drawn to be what.
 STATES: Mapping[State, int] = {State.ALIVE: 86, State.DEAD: 5, State.ALWAYS: 5, State.EMPTY: 4}

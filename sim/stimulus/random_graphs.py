@@ -13,13 +13,13 @@ import numpy as np
 from spikewright.models.package import ImageFormat, Network, Package, check
 from spikewright.sim.stimulus.graph_draft import GraphDraft, pick
 from spikewright.sim.stimulus.graph_ops import DRAWN, draw_conv, draw_head, draw_pool
-from spikewright.sim.stimulus.graph_profile import SIZES, GraphSize, Liberty, Profile
+from spikewright.sim.stimulus.graph_profile import SIZES, WHOLE, GraphSize, Liberty, Profile
 
 Array = np.ndarray
 Rng = np.random.Generator
 
 #: Of 100 graphs, how many draw each liberty that their profile has.
-_LIBERTY = 14
+_LIBERTY = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class RandomGraph:
     images: Array
 
 
-def random_graph(seed: int | list[int], profile: Profile) -> RandomGraph:
+def random_graph(seed: int | list[int], profile: Profile = WHOLE) -> RandomGraph:
     """The graph of a seed; of one seed there is one graph a profile, on any machine."""
     rng = np.random.default_rng(seed)
     draft = _begin(rng, profile)

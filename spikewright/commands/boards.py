@@ -10,10 +10,14 @@ def boards() -> None:
     Example: spikewright boards
     """
     from spikewright.boards.registry import board_names, load_board
+    from spikewright.boards.schema import Board
 
     table = new_table("board", "device", "LUT", "block RAM", "clock MHz", "what it is")
     for name in board_names():
         board = load_board(name)
+        if not isinstance(board, Board):
+            table.add_row(name, "-", "no limit", "no limit", "-", board.title)
+            continue
         resources = board.resources
         table.add_row(
             name,

@@ -14,9 +14,6 @@ def campaign(
     graphs: Annotated[int, typer.Option(help="Random graphs on the ladder.")] = 0,
     rtl: Annotated[int, typer.Option(help="Random networks on RTL, 25 on each of so many structures.")] = 0,
     seed: Annotated[int, typer.Option(help="Of everything: the same graphs on any machine.")] = 1,
-    profile: Annotated[
-        str, typer.Option(help="'supported': what docs/supported.md says is taken; 'whole': the whole package format.")
-    ] = "supported",
     workers: Annotated[int | None, typer.Option(help="Processes; one for each core if not given.")] = None,
     ray: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster instead, or 'local'; needs the extra 'distributed'.")
@@ -39,7 +36,7 @@ def campaign(
         raise UserError(f"--workers must be from 1 to 1024, not {workers}")
     if workers is not None and ray not in (None, "local"):
         raise UserError("--workers goes with processes, or with --ray local; a cluster has its own")
-    plan = Plan(seed, profile, graphs, rtl)
+    plan = Plan(seed, graphs, rtl)
     plan.check()
     team: Workers = Ray(ray, workers) if ray is not None else Processes(workers or len(os.sched_getaffinity(0)))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -93,14 +93,17 @@ def show(path: Path) -> str:
 
 
 @contextmanager
-def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, a line at the start elsewhere; yields the function that takes how many are done."""
+def progress(label: str, total: int | None, unit: str = "") -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, a line at the start elsewhere; yields the function that takes how many are done.
+
+    unit: what is counted.
+    """
     if not err.is_terminal:
         err.print(f"{label} ...")
         yield lambda done: None
         return
     columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
-    columns += [BarColumn(), MofNCompleteColumn()] if total else []
+    columns += [BarColumn(), MofNCompleteColumn(), TextColumn(unit)] if total else []
     with Progress(*columns, TimeElapsedColumn(), console=err) as bar:
         task = bar.add_task(printable(label), total=total)
         yield lambda done: bar.update(task, completed=done)

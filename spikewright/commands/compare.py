@@ -33,7 +33,7 @@ def run_compare(build: Path, images: int | None, file: Path | None, *, expected:
         with progress("build the simulator", None):
             built = opened.simulator()
         ready = time.monotonic()
-        with progress("compare", len(chosen.images)) as tell:
+        with progress("compare", len(chosen.images) * opened.trace_map.predicted, "cycles") as tell:
             comparison = compare_images(opened.network, built, chosen.images, progress=tell)
         end = time.monotonic()
         cycles = int(comparison.counters[:, 0].sum())

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from spikewright.boards.registry import load_board
-from spikewright.boards.schema import Board
+from spikewright.boards.schema import BuildTarget
 from spikewright.commands.common import heading, new_table, out
 from spikewright.commands.described import check_described
 from spikewright.compress.networks.account import compression_of, layers_of, workload_of
@@ -31,7 +31,7 @@ from spikewright.scratch import scratch
 USUAL_BOARD = "ulx3s-85f"
 
 
-def rehearse(path: Path, board: Board | None) -> None:
+def rehearse(path: Path, board: BuildTarget | None) -> None:
     """Print order, epochs, expected size, work and cycles, and an estimate of the time; nothing is written."""
     recipe, task = checked(path, check_described)
     plan = planned(recipe)
@@ -61,12 +61,12 @@ def rehearse(path: Path, board: Board | None) -> None:
     out.print(f"time: about {timedelta(seconds=round(seconds))} on this machine, {sum(plan.values())} epochs")
 
 
-def expected_cycles(package: Package, work: Workload, board: Board) -> str:
+def expected_cycles(package: Package, work: Workload, board: BuildTarget) -> str:
     """What the compiler says of a package on a board; or the cost model of its workload, where the compiler refuses."""
     cost = price(package, work, board)
     if cost.refused is not None:
         return (
-            f"expected cycles: about {cost.cycles} an image on {cost.shape}, by the cost model; the accelerator does "
-            f"not take this network yet: {cost.refused}"
+            f"expected cycles: about {cost.cycles} an image on {cost.shape}, by the cost model; "
+            f"{board.name} does not take the network: {cost.refused}"
         )
     return f"expected cycles: about {cost.cycles} an image on {board.name}, {cost.shape}"

@@ -22,7 +22,8 @@ Array = np.ndarray
 class Chosen:
     """The images that a command works on.
 
-    images: uint8 [B, H, W, C]; labels: int64 [B], or None where they are not known; source: in words.
+    images: uint8 [B, H, W, C], frames [B, T, H, W, C]; labels: int64 [B], or None where they are not known; source: in
+    words.
     """
 
     images: Array
@@ -40,8 +41,7 @@ def choose_images(package: Package, count: int | None, file: Path | None, *, usu
             raise UserError("give --images or --input, not both")
         return Chosen(from_file(package, file), None, str(file))
     dataset = _dataset_of_recipe(file) if file is not None else _dataset_at_hand(package.network.data)
-    test, image = dataset.test, package.network.input
-    want = (image.height, image.width, image.channels)
+    test, want = dataset.test, package.network.image_shape
     if test.images.shape[1:] != want:
         shape = list(test.images.shape[1:])
         raise UserError(f"{dataset.name}: its images are {shape}; allowed is {list(want)}, as the network reads")
@@ -74,17 +74,23 @@ def _dataset_at_hand(name: str | None) -> "Dataset":
 
 def from_file(package: Package, file: Path) -> Array:
     """Images of a .npy file, checked."""
-    image = package.network.input
-    want = (image.height, image.width, image.channels)
-    allowed = f"uint8 [{', '.join(map(str, want))}], or [N, {', '.join(map(str, want))}] for several"
+    want = package.network.image_shape
+    expected = f"uint8 [n, {', '.join(map(str, want))}]"
+    allowed = f"{expected}, n images, or one without n"
+    steps = package.network.steps
+    reads = (
+        f"frames, one at each of its {steps} steps"
+        if package.network.input.frames
+        else (f"one image at all of its {steps} steps, no frames")
+    )
     try:
         if not file.is_file() and file.exists():
             raise UserError(f"{file}: is no file; allowed is {allowed}")
         with file.open("rb") as stream:
             shape, dtype = _header(stream, file, allowed)
-            if dtype != np.uint8 or shape[-3:] != want or len(shape) not in (3, 4) or not prod(shape):
+            if dtype != np.uint8 or want not in (shape, shape[1:]) or not prod(shape):
                 told = short(f"{dtype} {list(shape)}")
-                raise UserError(f"{file}: {told} is no image of this network; allowed is {allowed}")
+                raise UserError(f"{file}: expected {expected}, got {told}: the network reads {reads}")
             there, here = file.stat().st_size - stream.tell(), prod(shape)
             if here > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
                 raise UserError(f"{file}: says that it holds more than fits into memory")

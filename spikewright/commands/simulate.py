@@ -17,7 +17,7 @@ def simulate(
     images: Annotated[int | None, typer.Option(help="So many test images of the package's data set [8].")] = None,
     input: Annotated[
         Path | None,
-        typer.Option(help="Those of a recipe (.yaml) instead, or a .npy, uint8 [H, W, C] or [N, H, W, C]."),
+        typer.Option(help="Those of a recipe (.yaml) instead, or a .npy, uint8 [N, H, W, C], frames [N, T, H, W, C]."),
     ] = None,
     waves: Annotated[bool, typer.Option(help="Write an FST of one image.")] = False,
     image: Annotated[int, typer.Option(help="The image that --waves shows.")] = 0,
@@ -28,6 +28,8 @@ def simulate(
     """
     import numpy as np
 
+    from spikewright.boards.schema import Board
+    from spikewright.commands.frames import drawn_frames, events_by_step
     from spikewright.commands.images import choose_images
     from spikewright.flow.build_folder import WAVES, reading
     from spikewright.sim.accelerator.run import classes_of, run_pieces, waves_of
@@ -49,27 +51,33 @@ def simulate(
             out.print(f"waves of image {image}: {show(file)}")
             return
         scores, cycles, seconds = [], [], 0.0
-        with progress("simulate", len(chosen.images)) as tell:
-            for piece in run_pieces(network, built, chosen.images, RunOptions(tracing=False)):
+        with progress("simulate", len(chosen.images) * opened.trace_map.predicted, "cycles") as tell:
+            for piece in run_pieces(network, built, chosen.images, RunOptions(tracing=False), progress=tell):
                 scores += (piece.answers.scores >> opened.trace_map.score_shift).tolist()
                 cycles += piece.answers.counters[:, :, 0].sum(axis=1).tolist()
                 seconds += piece.answers.seconds
-                tell(len(scores))
-        clock = opened.board.clock_mhz
+        board = opened.board
     answers = classes_of(np.array(scores))
-    table = new_table(
-        "image", "class", *(["true class"] if chosen.labels is not None else []), "cycles", title=chosen.source
-    )
+    framed = chosen.images.ndim == 5
+    if framed:
+        for line in drawn_frames(chosen.images[0]):
+            out.print(line, markup=False, highlight=False)
+    true = ["true class"] if chosen.labels is not None else []
+    table = new_table("image", "class", *true, "cycles", *(["events by step"] if framed else []), title=chosen.source)
     for i, (answer, count) in enumerate(zip(answers.tolist(), cycles, strict=True)):
         if i == ROWS:
             table.add_row("...")
             break
-        table.add_row(str(i), str(answer), *([str(chosen.labels[i])] if chosen.labels is not None else []), str(count))
+        labels = [str(chosen.labels[i])] if chosen.labels is not None else []
+        table.add_row(str(i), str(answer), *labels, str(count), *([events_by_step(chosen.images[i])] if framed else []))
     out.print(table)
     if chosen.labels is not None:
         out.print(f"{int((answers == chosen.labels).sum())} of {len(answers)} right")
     mean = sum(cycles) / len(cycles)
+    clock = ""
+    if isinstance(board, Board):
+        clock = f"; {board.clock_mhz * 1e6 / mean:.0f} images/s at {board.clock_mhz:g} MHz"
     out.print(
         f"{mean:.0f} cycles an image; {len(cycles) / seconds:.2f} images/s simulated ({sum(cycles) / seconds:.0f} "
-        f"cycles/s); {clock * 1e6 / mean:.0f} images/s at {clock:g} MHz"
+        f"cycles/s){clock}"
     )

@@ -17,6 +17,7 @@ def synthesize(
 
     Takes many minutes. Example: spikewright synthesize build/mine
     """
+    from spikewright.boards.registry import real
     from spikewright.flow.build_folder import reading
     from spikewright.flow.report import read_report
     from spikewright.flow.reporting import add_synthesis
@@ -25,6 +26,7 @@ def synthesize(
     if not 0 <= seed < 1 << 31:
         raise UserError(f"--seed must be from 0 to {(1 << 31) - 1}, not {seed}")
     with reading(build) as opened:
+        real(opened.board)  # told before anything is built
         with progress("synthesize", None):
             result = synthesize_build(opened, seed=seed, log=lambda line: err.print(f"  {line}"))
         add_synthesis(opened)

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from spikewright.boards.schema import Board
+from spikewright.boards.schema import BuildTarget
 from spikewright.commands.common import progress
 from spikewright.compress.run.artefacts import to_json
 from spikewright.compress.run.stages.run import Run
@@ -24,7 +24,7 @@ from spikewright.flow.fitting import price
 class Point:
     """A network: validation accuracy in percent; cycles an image, skipping off; stored bits of its ROMs.
 
-    estimated: cycles and bits are the cost model's, because the accelerator does not take the network; refused: why.
+    estimated: cycles and bits are the cost model's, because the board does not take the network; refused: why.
     best: no other whose figures come from the same source is at least as good in all three and better in one.
     """
 
@@ -65,7 +65,7 @@ def clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def draw(run: Run, folder: Path, board: Board) -> Path:
+def draw(run: Run, folder: Path, board: BuildTarget) -> Path:
     """Write ``FILES`` into the folder of a run that has ended; returns the plot's path."""
     points: list[Point] = []
     with determinism(run.recipe.threads), progress("what was tried", None):
@@ -77,7 +77,7 @@ def draw(run: Run, folder: Path, board: Board) -> Path:
     return plot
 
 
-def point_of(network: Tried, board: Board) -> Point:
+def point_of(network: Tried, board: BuildTarget) -> Point:
     """A network on a board, each in the shape of the engine that suits it."""
     cost = price(network.package, network.work, board)
     estimated = cost.refused is not None

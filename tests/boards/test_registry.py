@@ -11,24 +11,22 @@ from spikewright.boards.families.ecp5 import PllSettings
 from spikewright.boards.family import FamilyError
 from spikewright.boards.link.frame import markdown
 from spikewright.boards.link.uart import divisor_for
-from spikewright.boards.registry import FOLDER, BoardError, board_names, load_board, platform_for
+from spikewright.boards.registry import FOLDER, BoardError, board_names, load_board, platform_for, real_boards
 from spikewright.boards.schema import Board
 
 DOC = Path(__file__).parents[2] / "docs" / "boards.md"
 
 
-@pytest.mark.parametrize("name", board_names())
-def test_every_board_is_sound(name):
-    board = load_board(name)
+@pytest.mark.parametrize("board", real_boards(), ids=lambda board: board.name)
+def test_every_board_is_sound(board):
     platform = platform_for(board)
     assert platform.resources[board.oscillator.resource, 0].clock.frequency == board.oscillator.mhz * 1e6
     assert (board.uart.resource, board.uart.number) in platform.resources
     divisor_for(board.clock_mhz * 1e6, board.uart.baud)
 
 
-@pytest.mark.parametrize("name", [name for name in board_names() if load_board(name).family == "ecp5"])
-def test_an_ecp5_board_is_sound(name):
-    board = load_board(name)
+@pytest.mark.parametrize("board", [b for b in real_boards() if b.family == "ecp5"], ids=lambda board: board.name)
+def test_an_ecp5_board_is_sound(board):
     platform = platform_for(board)
     assert board.part.startswith(f"{platform.device}-{platform.speed}{platform.package}")
     pll = PllSettings.find(board.oscillator.mhz, board.clock_mhz)
@@ -87,8 +85,8 @@ def test_pll_refuses(source, target):
 def test_document_holds_the_frames_and_every_field():
     text = DOC.read_text()
     assert markdown() in text
-    assert "| IMAGE (to the board) | 0x01 | pixel bytes in raster order" in text
-    assert "| INFO (to the board) | 0x02 | no payload" in text
+    assert "| IMAGE (to the board) | 0x01 | a part of an image: tag (1), number of the part, from 0 (3)" in text
+    assert "| INFO (to the board) | 0x02 | tag (1);" in text
     assert "| BAD_CRC | 1 | the frame's CRC is wrong" in text
     for row in rows(Board, ""):
         assert row in text

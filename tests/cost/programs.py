@@ -17,7 +17,9 @@ from spikewright.models.package import Package, read_package
 from spikewright.sim.stimulus.random_networks import random_package, random_spec
 
 ROOT = Path(__file__).parents[2]
-COMMITTED = ("clutter-digits", "digits")
+#: Those whose trained networks are committed, too; and all.
+REFERENCE = ("clutter-digits", "digits")
+COMMITTED = tuple(sorted(path.parent.name for path in (ROOT / "packages").glob("*/package.safetensors")))
 RANDOM = (1, 3, 7, 12, 20)
 SHAPES = (
     Shape(),

@@ -1,6 +1,6 @@
 """Where values go: fused additions, values overwritten in place, halos, and copies for attention."""
 
-from spikewright.cost.routing import HeadCopy, Node, Routing, route
+from spikewright.cost.routing import LayCopy, Node, Routing, route
 
 GRID = (4, 4)
 
@@ -76,13 +76,14 @@ def test_what_the_mover_makes_lies_as_its_source_and_attention_lays_it_out_by_he
     assert routing.roots["p"] == "a"
     assert routing.heads == {"a": 2}
     assert not routing.copies
-    assert routing.token_grid == GRID
+    assert routing.cells == {GRID: GRID, (8, 8): GRID}
+    assert (routing.tile((8, 8)), routing.tile(GRID), routing.tile(None)) == ((2, 2), (1, 1), (1, 1))
 
 
 def test_attention_reads_a_copy_where_a_convolution_or_other_heads_want_the_value_otherwise() -> None:
     routing = routed(conv("a", "input"), attention("t", "a", 2), attention("u", "a", 3), conv("b", "a"))
     assert routing.halos == {"input", "a"}
-    assert routing.copies == {("t", "a"): HeadCopy("a", 2, moved=True), ("u", "a"): HeadCopy("a", 3, moved=False)}
+    assert routing.copies == {("t", "a"): LayCopy("a", heads=2), ("u", "a"): LayCopy("a", heads=3, moved=False)}
 
 
 def test_what_attention_makes_lies_by_its_own_heads_only() -> None:
@@ -90,4 +91,35 @@ def test_what_attention_makes_lies_by_its_own_heads_only() -> None:
     assert routed(*chain, attention("u", "t", 2)).heads == {"a": 2, "t": 2}
     other = routed(*chain, attention("u", "t", 3), attention("v", "t", 2))
     assert other.heads == {"a": 2, "t": 2}
-    assert other.copies == {("u", "t"): HeadCopy("t", 3, moved=False)}
+    assert other.copies == {("u", "t"): LayCopy("t", heads=3, moved=False)}
+
+
+def test_what_reads_token_by_token_gets_a_copy_of_what_lies_in_tiles() -> None:
+    nodes = (
+        conv("a", "input"),
+        conv("b", "a"),
+        linear("c", "a"),
+        Node("d", "select", ("a",)),
+        Node("p", "windows", ("b",)),
+    )
+    routing = routed(*nodes, fine=("input", "a", "b"), flat=("c", "d"))
+    assert routing.copies == {("c", "a"): LayCopy("a"), ("d", "a"): LayCopy("a")}
+    assert routed(*nodes, flat=("c", "d")).copies == {}
+    both = routed(*nodes, linear("e", "b"), add("s", "c", "b"), fine=("input", "a", "b"), flat=("c", "d", "e", "s"))
+    assert both.copies[("s", "b")] == LayCopy("b")
+    assert ("s", "c") not in both.copies
+
+
+def test_a_shortcut_gets_a_copy_in_tiles_of_what_has_no_grid() -> None:
+    nodes = (conv("a", "input"), linear("b", "a"), Node("c", "conv", ("a", "b")), Node("p", "windows", ("c",)))
+    routing = routed(*nodes, fine=("input", "a", "c"), flat=("b",))
+    assert routing.copies[("c", "b")] == LayCopy("b", (8, 8))
+    assert LayCopy("b", (8, 8)).name == "b on 8x8"
+    assert not routing.mixed
+    assert routed(*nodes, Node("d", "conv", ("input", "a")), fine=("input", "a", "c", "d"), flat=("b",)).mixed
+
+
+def test_a_convolution_with_a_shortcut_adds_to_no_stream() -> None:
+    joined = Node("c", "conv", ("b", "a"))
+    assert list(routed(conv("a", "input"), conv("b", "a"), conv("c", "b"), add("s", "a", "c")).fused) == ["c"]
+    assert not routed(conv("a", "input"), conv("b", "a"), joined, add("s", "a", "c")).fused

@@ -1,10 +1,11 @@
-"""docs/supported.md is what refuses: sentences of the compiler, and what it says of these networks on the boards."""
+"""docs/supported.md: the flags that there are, and what the compiler says of these networks on the boards."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from spikewright.compiler.front import limits
+from spikewright.compiler.target.structure import FLAGS
 from spikewright.flow import supported_page as drawn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,13 +18,12 @@ def at_the_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-def test_every_refusal_is_there():
-    assert TEXT.startswith(drawn.HEAD + drawn.limits_table() + drawn.BOARDS + drawn.boards_head()), RENEW
+def test_the_page_is_renewed():
+    assert TEXT.startswith(drawn.HEAD + drawn.boards_head()), RENEW
 
 
-def test_every_limit_is_listed():
-    named = [value for value in vars(limits).values() if isinstance(value, limits.Limit)]
-    assert tuple(named) == limits.LIMITS
+def test_every_flag_is_listed():
+    assert sorted(re.findall(r"`(\w+)`", drawn.HEAD.partition("| flag |")[2])) == sorted(FLAGS)
 
 
 def test_every_network_is_there():

@@ -37,8 +37,8 @@ def stored(package: Package, tmp_path: Path) -> Path:
 
 def test_a_test_image_where_the_data_set_is_at_hand_then_noise_black_and_white() -> None:
     digits = read_package(PACKAGES / "digits" / "package.safetensors")
-    images, source = usual_images(digits)
-    assert source == "a test image of digits, noise, black, white"
+    images, sources = usual_images(digits)
+    assert sources == ["a test image of digits", "noise", "black", "white"]
     assert (images[2] == 0).all()
     assert (images[3] == 255).all()
     again, _ = usual_images(digits)
@@ -46,8 +46,8 @@ def test_a_test_image_where_the_data_set_is_at_hand_then_noise_black_and_white()
 
 
 def test_two_of_noise_where_no_data_set_is_named(package: Package) -> None:
-    images, source = usual_images(package)
-    assert (len(images), source) == (4, "noise, black, white")
+    images, sources = usual_images(package)
+    assert (len(images), sources) == (4, ["noise", "more noise", "black", "white"])
     assert (images[0] != images[1]).any()
 
 

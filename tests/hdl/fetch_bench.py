@@ -13,6 +13,7 @@ from spikewright.hdl.entries import piece_layout, request_layout, row_layout
 from spikewright.hdl.fetch import WeightFetch
 from spikewright.hdl.issue import Issue
 from spikewright.hdl.nest import LoopNest
+from spikewright.hdl.second import SecondBase
 from spikewright.hdl.silence import LiveMemory, SilenceFilter
 from spikewright.sim.benches.stream_bench import given, seeded, start
 
@@ -61,13 +62,27 @@ def mac(rng, s, *, outputs, gate):
 
 
 @cocotb.test(**LIMIT)
+async def second_base(dut):
+    """Weights of both values, and words to capture."""
+    rng, s = seeded(), Structure.from_dict(given()["structure"])
+    await start(dut)
+    ports, unit = Ports(dut, "second"), SecondBase(structure=s)
+    for _ in range(300):
+        code = rng.choice((0, rng.getrandbits(s.code_bits))) | rng.randrange(1 + s.second) << s.code_bits
+        fields = {"code": code, "offset": rng.getrandbits(s.offset_bits)}
+        fields |= {name: rng.getrandbits(s.address_bits) for name in ("base", "second_base")}
+        await ports.cycle(**fields)
+        expect(ports.get("addr"), unit.model(**fields), f"{fields}")
+
+
+@cocotb.test(**LIMIT)
 async def weight_fetch(dut):
     """Descriptors one after the other, weights and products, under random holds; again after a rewind."""
     rng, s = seeded(), Structure.from_dict(given()["structure"])
     await start(dut)
     ports, fetch, layout = Ports(dut, "fetch"), WeightFetch(structure=s), row_layout(s)
     lists = weight_lists(s)
-    operand = (1 << s.code_bits) - 1
+    operand = (1 << s.code_bits + s.second) - 1
 
     for image, stall in enumerate((0.0, 0.3, 0.7)):
         done, pointers = 0, [0] * fetch.walkers

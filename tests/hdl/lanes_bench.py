@@ -6,10 +6,13 @@ from ports import Ports, expect, lanes_of, words_of
 
 from spikewright.compiler.target.descriptors import Mode
 from spikewright.compiler.target.structure import Structure
+from spikewright.hdl.count import CountingAdder
 from spikewright.hdl.lanes import LaneArray
+from spikewright.hdl.leak import LeakProduct
 from spikewright.hdl.lif import LifArray, step_layout
 from spikewright.hdl.neurons import place_layout
 from spikewright.hdl.pot import PotMultiplier
+from spikewright.hdl.saturation import Saturation
 from spikewright.hdl.writeback import ResidualCapture, WriteBack
 from spikewright.sim.benches.stream_bench import given, seeded, start
 
@@ -21,17 +24,17 @@ async def pot_multiplier(dut):
     """Every code with every plane and both schemes, then random ones; a value a cycle."""
     rng = seeded()
     await start(dut)
-    for code_bits, planes, value_bits in given()["multipliers"]:
+    for code_bits, planes, value_bits, wide in given()["multipliers"]:
         ports = Ports(dut, f"pot{code_bits}x{planes}")
-        unit = PotMultiplier(code_bits=code_bits, planes=planes, value_bits=value_bits)
+        unit = PotMultiplier(code_bits=code_bits, planes=planes, value_bits=value_bits, wide=wide)
         cases = [
             (code, plane, pot, negate)
             for code in range(1 << code_bits)
             for plane in range(planes)
             for pot in (0, 1)
             for negate in (0, 1)
-            # a power-of-two magnitude is at most 8
-            if not pot or code % (1 << code_bits - 1) <= 8
+            # a power-of-two magnitude is at most 8, but of a wide one
+            if not pot or wide or code % (1 << code_bits - 1) <= 8
         ]
         cases = rng.sample(cases, min(len(cases), 1500)) + rng.choices(cases, k=100)
         got = []
@@ -99,25 +102,27 @@ async def lif_array(dut):
             # often so that a first row can meet the threshold exactly
             meets = threshold % (1 << s.fraction_bits) + (rng.randint(-2, 2) << s.fraction_bits)
             bias = rng.choice((rng.randint(-20, 20), meets, meets))
-            ports.set(bias=bias, threshold=threshold)
+            leak = rng.randint(0, 16) if s.leaks else 8
+            ports.set(bias=bias, threshold=threshold, leak=leak)
             line = []
             for n in range(rng.randint(1, 12)):
                 flags = {name: int(rng.random() < 0.7) for name in nothing}
                 flags["first"] = int(n == 0 and (u[0] is None or drains > 0 or rng.random() < 0.5))
-                flags["valid"] = int(n == 0 or rng.random() < 0.8)
+                flags["valid"] = int(n % s.pace == 0 and (n == 0 or rng.random() < 0.8))
                 rows = [rng.randint(-limit, limit) for _ in range(shape.tokens)]
                 rows[rng.randrange(shape.tokens)] = (threshold - bias) >> s.fraction_bits
                 ports.set_array("row", rows)
                 await ports.cycle(step=layout.const(flags).as_bits())
                 line.append((flags, rows, [False] * shape.tokens))
-                check_lif(ports, s, u, fired, words, line, unit, bias, threshold, soft, strict)
+                check_lif(ports, s, u, fired, words, line, unit, (bias, threshold, leak), soft, strict)
             for _ in range(unit.latency):
                 ports.set_array("row", [rng.randint(-limit, limit) for _ in range(shape.tokens)])
                 # only the step's own cycle counts: the next output's parameters may stand there already
                 ports.set(bias=rng.getrandbits(s.parameter_bits), threshold=rng.getrandbits(s.parameter_bits))
+                ports.set(leak=rng.randint(0, 16))
                 await ports.cycle(step=layout.const(nothing).as_bits())
                 line.append((nothing, [], []))
-                check_lif(ports, s, u, fired, words, line, unit, bias, threshold, soft, strict)
+                check_lif(ports, s, u, fired, words, line, unit, (bias, threshold, leak), soft, strict)
             drains = rng.choice((0, 0, 1, shape.tokens - 1))
             for _ in range(drains):
                 await ports.cycle(drain=1)
@@ -135,9 +140,9 @@ def check_membranes(ports, s, u, fired, where):
             expect(found[p], u[p], f"membrane of token {p} {where}")
 
 
-def check_lif(ports, s, u, fired, words, line, unit, bias, threshold, soft, strict):
+def check_lif(ports, s, u, fired, words, line, unit, parameters, soft, strict):
     """Moves the model on by the steps that reach the outputs in the cycle that has ended, and compares."""
-    shape = s.shape
+    shape, (bias, threshold, leak) = s.shape, parameters
     if len(line) > unit.latency:
         flags, spikes = line[-1 - unit.latency][0], line[-1 - unit.latency][2]
         for p in range(shape.tokens if flags["valid"] else 0):
@@ -152,7 +157,8 @@ def check_lif(ports, s, u, fired, words, line, unit, bias, threshold, soft, stri
                 threshold=threshold,
                 soft=soft,
                 strict=strict,
-                **{name: bool(flags[name]) for name in ("first", "add", "leak", "fire")},
+                leak=(leak if flags["fire"] else 8) if flags["leak"] else 16,
+                **{name: bool(flags[name]) for name in ("first", "add", "fire")},
             )
             fired[p] = spikes[p] and not soft
     if u[0] is not None:
@@ -176,16 +182,22 @@ async def lif_neuron(dut):
         groups = rng.randint(1, 3)
         steps = groups * shape.steps
         rows = [[rng.randint(-6, 9) for _ in range(steps)] for _ in range(shape.tokens)]
-        want = [
-            unit.model(row, bias=bias, threshold=threshold, soft=bool(soft), strict=bool(strict))[0] for row in rows
-        ]
-        ports.set(bias=bias, threshold=threshold, soft=soft, strict=strict)
-        for t in range(steps + unit.latency):
-            flags = {"valid": int(t < steps), "first": int(t == 0), "add": 1, "leak": 1, "fire": 1, "spike": 1}
-            ports.set_array("row", [row[t] if t < steps else 99 for row in rows])
+        leak = rng.randint(0, 16) if s.leaks else 8
+        coarse = rng.randint(0, s.fraction_bits) if s.leaks else 0
+        bias, threshold = bias << coarse, threshold << coarse
+        kind = {"soft": bool(soft), "strict": bool(strict), "leak": leak, "coarse": coarse}
+        want = [unit.model(row, bias=bias, threshold=threshold, **kind)[0] for row in rows]
+        ports.set(bias=bias, threshold=threshold, soft=soft, strict=strict, leak=leak, coarse=coarse)
+        await ports.cycle(step=0)
+        for cycle in range(s.pace * (steps - 1) + 1 + unit.latency):
+            t, idle = divmod(cycle, s.pace)
+            flags = {"first": int(t == 0), "add": 1, "leak": 1, "fire": 1, "spike": 1}
+            flags["valid"] = int(t < steps and not idle)
+            ports.set_array("row", [row[t] if flags["valid"] else 99 for row in rows])
             await ports.cycle(step=layout.const(flags).as_bits())
-            done = t + 1 - unit.latency
-            if done > 0 and done % shape.steps == 0:
+            done, waits = divmod(cycle - unit.latency, s.pace)
+            done += 1
+            if done > 0 and not waits and done % shape.steps == 0:
                 spikes = ports.get("spikes")
                 for p in range(shape.tokens):
                     got = [spikes >> p * shape.steps + i & 1 for i in range(shape.steps)]
@@ -217,6 +229,59 @@ async def residual_capture(dut):
 
 
 @cocotb.test(**LIMIT)
+async def leak_product(dut):
+    """Every leak on membranes up to their width, both roundings."""
+    rng, s = seeded(), Structure.from_dict(given()["structure"])
+    await start(dut)
+    ports, most = Ports(dut, "leak"), 1 << s.membrane_bits - 1
+    want = None
+    for trial in range(400):
+        u = rng.choice((rng.randrange(-most, most), rng.randint(-40, 40), most - 1, -most))
+        leak, up, clear, coarse = trial % 17, rng.randrange(2), rng.random() < 0.1, rng.randint(0, s.fraction_bits)
+        u = u >> coarse << coarse
+        ceiling, fine = LeakProduct.rounding(bool(up), coarse)
+        await ports.cycle(membrane=u, leak=leak, ceiling=ceiling, fine=fine, clear=clear)
+        if want is not None:
+            expect(ports.get("kept", bits=s.membrane_bits), *want)
+        kept = 0 if clear else int(LeakProduct.model(np.array(u), leak, up=bool(up), coarse=coarse))
+        want = (kept, f"{leak}/16 of {u}, up {up}, coarse {coarse}")
+
+
+@cocotb.test(**LIMIT)
+async def saturation(dut):
+    """Sums of every size under every limit."""
+    rng, s = seeded(), Structure.from_dict(given()["structure"])
+    await start(dut)
+    ports, lanes, planes = Ports(dut, "saturation"), s.shape.lanes, s.residual_planes
+    unit = Saturation(lanes=lanes, planes=planes)
+    for trial in range(200):
+        words = [rng.getrandbits(lanes) & rng.getrandbits(lanes) for _ in range(planes + 1)]
+        limit = trial % (planes + 1)
+        ports.set_array("sum", words)
+        await ports.cycle(limit=limit)
+        want = words_of(unit.model(list(lanes_of(words, lanes)), limit))
+        expect(ports.array("result", planes), want, f"{words} limited to {limit} planes")
+
+
+@cocotb.test(**LIMIT)
+async def counting_adder(dut):
+    """Windows of one word and more, gaps in them, counts that overflow."""
+    rng, s = seeded(), Structure.from_dict(given()["structure"])
+    await start(dut)
+    ports, lanes, planes = Ports(dut, "counter"), s.shape.lanes, min(3, s.planes)
+    want = None
+    for _ in range(60):
+        words = []
+        for n in range(rng.randint(1, 10)):
+            word, valid = rng.getrandbits(lanes), n == 0 or rng.random() < 0.8
+            await ports.cycle(word=word, valid=valid, first=n == 0)
+            if want is not None:
+                expect(ports.array("count", planes), want, "the count a cycle later")
+            words += [word] if valid else []
+            want = words_of(CountingAdder.model(list(lanes_of(words, lanes)), planes))
+
+
+@cocotb.test(**LIMIT)
 async def write_back(dut):
     """Words of every mode, as close together as their planes allow; planes, silence bits, places, cycles."""
     rng, s = seeded(), Structure.from_dict(given()["structure"])
@@ -232,15 +297,19 @@ async def write_back(dut):
             "enable": rng.randrange(2),
         }
         tokens, spikes = rng.randint(1, shape.tokens), rng.getrandbits(shape.lanes)
-        # the compiler's plane count leaves room for the sum: the top plane of the residual is 0
-        residual = [rng.getrandbits(shape.lanes) for _ in range(s.residual_planes - 1)] + [0]
+        limit = rng.randint(0, s.residual_planes) if s.limited else 0
+        # the compiler's plane count leaves room for a sum without a limit: the top plane of the residual is 0
+        residual = [rng.getrandbits(shape.lanes) for _ in range(s.residual_planes)]
+        residual[-1] = residual[-1] if limit else 0
         membrane = [rng.choice((rng.randint(-300, 600), 255, 256, -1, 0)) for _ in range(shape.tokens)]
         planes = {Mode.SPIKE: 1, Mode.RESIDUAL: s.residual_planes, Mode.HIDDEN: min(8, s.planes)}[mode]
         ports.set_array("residual", residual)
         ports.set_array("membrane", membrane)
         if emit:
             words = lanes_of([spikes, *residual], shape.lanes)
-            values = unit.model(mode, tokens, spikes=words[0], membrane=np.array(membrane), residual=list(words[1:]))
+            values = unit.model(
+                mode, tokens, spikes=words[0], membrane=np.array(membrane), residual=list(words[1:]), limit=limit
+            )
             want = words_of(values)
             expect(any(want[planes:]), False, "planes past the last")
             free_at, last = now + planes, max(now + planes, now + 2)
@@ -252,6 +321,7 @@ async def write_back(dut):
         await ports.cycle(
             emit=emit,
             mode=mode,
+            limit=limit,
             out_planes=planes,
             tokens=tokens,
             spikes=spikes,

@@ -6,6 +6,7 @@ from structures import every_field, neuron_rows, packed
 
 from spikewright.compiler.target.descriptors import Kind, Mode
 from spikewright.compiler.target.structure import Structure
+from spikewright.cost.cycles import lif_cycles
 from spikewright.hdl.lif import step_layout
 from spikewright.hdl.neurons import NeuronControl, place_layout
 from spikewright.sim.benches.stream_bench import given, seeded, start
@@ -18,10 +19,10 @@ def descriptor(rng, s, mode, fold, outputs):
     fields |= {f"out_{n}": rng.getrandbits(s.address_bits) for n in ("x", "y", "tile", "group", "fold")}
     fields |= {"mode": int(mode), "fold": int(fold), "outputs": outputs, "last_steps": rng.randint(1, shape.steps)}
     fields |= {"groups": 1 if fold else rng.randint(1, 3), "fold_groups": rng.randint(1, 3) if fold else 1}
-    gap = shape.steps * (shape.steps * fields["fold_groups"] if fold else 1)
     if mode == Mode.HIDDEN:
         fields["shift"] = rng.choice((0, 1, 5))
-        gap += fields["shift"]
+    fold_groups = fields["fold_groups"] if fold else 0
+    gap = lif_cycles(shape.steps, pace=s.pace, fold_groups=fold_groups, shift=fields.get("shift", 0))
     if mode in (Mode.SCORE, Mode.HEAD):
         gap += shape.tokens
     return every_field(Kind.MAC, fields), gap
@@ -129,6 +130,8 @@ class Watch:
         for n, neuron in enumerate(parameters):
             expect(ports.get(f"bias__{n}", bits=s.parameter_bits), neuron["bias"], f"bias, {what}")
             expect(ports.get(f"threshold__{n}", bits=s.parameter_bits), neuron["threshold"], f"threshold, {what}")
+            if s.leaks:
+                expect(ports.get(f"leak__{n}"), neuron["leak"], f"leak, {what}")
 
     def compare(self):
         self.compare_step()

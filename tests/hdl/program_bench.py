@@ -58,7 +58,10 @@ async def results(dut):
     ports = Ports(dut, "results")
     for stall in (0.0, 0.3, 0.8, 0.5, 0.0):
         sizes = [rng.randint(1, s.result_depth) for _ in range(2)]
-        scores, counters = ([rng.getrandbits(WORD_BITS) for _ in range(size)] for size in sizes)
+        widths = (WORD_BITS * s.score_words, WORD_BITS)
+        scores, counters = (
+            [rng.getrandbits(bits) for _ in range(size)] for size, bits in zip(sizes, widths, strict=True)
+        )
         sent = [0, 0]
         while sent != sizes:
             pushes = [rng.random() < 0.6 and sent[i] < sizes[i] for i in range(2)]
@@ -69,7 +72,7 @@ async def results(dut):
         await ports.cycle(score_en=0, counter_en=0, send=1, o__ready=0)
         ports.set(send=0)
         sink = StreamSink(dut, "results__o", rng=rng, stall=stall, patience=200)
-        want = Results.model(scores, counters)
+        want = Results(structure=s).model(scores, counters)
         wait = await ports.until(lambda: ports.get("o__valid"), 10, "first word")
         expect(wait, Results.latency, "cycles from send to the first word")
         began = cocotb.simtime.get_sim_time("ns")

@@ -10,7 +10,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.compiler.target.descriptors import LAYOUTS, Descriptor, Kind
+from spikewright.compiler.target.descriptors import LAYOUTS, OPTIONS, Descriptor, Kind
 from spikewright.compiler.target.structure import Shape, Structure
 from spikewright.hdl.elaborate import elaborate, port_names
 from spikewright.hdl.views import neuron_view, tap_view
@@ -23,11 +23,12 @@ VERILOG = Path(__file__).parents[2] / "hdl" / "verilog"
 SHAPES = {
     "even": {"tokens": 4, "steps": 2, "banks": 2, "planes": 3, "residual_planes": 2},
     "odd": {"tokens": 5, "steps": 3, "banks": 3, "streams": 2, "planes": 5, "residual_planes": 4, "product_depth": 61}
-    | {"soft_reset": 0},
+    | {"soft_reset": 0, "limited": 1, "counting": 1, "leaks": 1, "frames": 1, "second": 1},
     "least": {"tokens": 2, "steps": 2, "banks": 1, "planes": 2, "residual_planes": 2, "skip": False}
     | {"soft_reset": 0, "strict_compare": 0},
     "large": {"tokens": 16, "steps": 4, "banks": 8, "streams": 2, "planes": 8, "residual_planes": 6, "bank_depth": 300}
-    | {"strict_compare": 0},
+    | {"strict_compare": 0, "value_channels": 1, "leaks": 1, "wide_scores": 1, "shift_bits": 6, "frames": 1}
+    | {"second": 1},
 }
 
 
@@ -49,6 +50,7 @@ def structure(name: str = "even", **overrides: object) -> Structure:
         "score_bits": 32,
         "score_drop": 0,
         "parameter_bits": 14,
+        "shift_bits": 5,
         "soft_reset": 1,
         "strict_compare": 1,
         "neurons": 24,
@@ -154,7 +156,7 @@ def weight_lists(s: Structure) -> list[list[list[tuple[int, int]]]]:
     return [
         [
             [
-                (rng.getrandbits(s.offset_bits), rng.getrandbits(s.code_bits))
+                (rng.getrandbits(s.offset_bits), rng.getrandbits(s.code_bits + s.second))
                 for _ in range(rng.choice((0, 0, 1, 2, 3, 7)))
             ]
             for _ in range(walkers)
@@ -178,8 +180,11 @@ def weight_roms(s: Structure) -> dict[str, str]:
 
 
 def every_field(kind: Kind, fields: Mapping[str, int]) -> dict[str, int]:
-    """The fields of a descriptor; those that are not given are 0."""
-    return dict.fromkeys((name for name, _ in LAYOUTS[kind]), 0) | fields
+    """The fields of a descriptor; those that are not given are 0, or what they are where a structure has them not."""
+    given = dict.fromkeys((name for name, _ in LAYOUTS[kind]), 0) | fields
+    options = [option for option in OPTIONS.values() if option.kind is kind]
+    idle = {name: option.without(name, given) for option in options for name in option.absent}
+    return given | idle | fields
 
 
 def packed(kind: Kind, s: Structure, fields: Mapping[str, int]) -> int:
@@ -199,6 +204,7 @@ def neuron_rows(s: Structure) -> list[list[dict[str, int]]]:
                 "target": rng.getrandbits(s.address_bits),
                 "bank": rng.randrange(s.shape.banks),
                 "enable": rng.randrange(2),
+                **({"leak": rng.randrange(17)} if s.leaks else {}),
             }
             for _ in range(s.shape.streams)
         ]

@@ -51,6 +51,9 @@ def made(component):
         "code_bits": 4,
         "planes": 3,
         "value_bits": 11,
+        "lanes": 6,
+        "most_coarse": 3,
+        "wide": False,
     }
     parameters = inspect.signature(component).parameters
     assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in parameters.values()), "arguments go by name"

@@ -7,23 +7,29 @@ import pytest
 from cases import ALL_SHAPES
 from structures import harness, neuron_roms, simulate, structure
 
+from spikewright.hdl.count import CountingAdder
 from spikewright.hdl.lanes import LaneArray
+from spikewright.hdl.leak import LeakProduct
 from spikewright.hdl.lif import LifArray
 from spikewright.hdl.neurons import NeuronControl
 from spikewright.hdl.pot import PotMultiplier
+from spikewright.hdl.saturation import Saturation
 from spikewright.hdl.writeback import ResidualCapture, WriteBack
 
 BENCH = Path(__file__).with_name("lanes_bench.py")
 CONTROL_BENCH = Path(__file__).with_name("neurons_bench.py")
 
-#: code bits, planes, value bits: just wide enough for 2^(planes - 1) times the greatest value
-MULTIPLIERS = [(2, 2, 3), (3, 5, 8), (4, 8, 15), (5, 3, 11), (8, 8, 16)]
-
+#: code bits, planes, value bits: just wide enough for 2^(planes - 1) times the greatest value; whether it is wide
+MULTIPLIERS = [(2, 2, 3, False), (3, 5, 8, False), (4, 8, 15, False), (5, 3, 11, False), (8, 8, 16, False)]
+MULTIPLIERS += [(6, 3, 34, True)]
 CASES = {
     "lane_array": BENCH,
     "lif_array": BENCH,
     "lif_neuron": BENCH,
     "residual_capture": BENCH,
+    "leak_product": BENCH,
+    "saturation": BENCH,
+    "counting_adder": BENCH,
     "write_back": BENCH,
     "neuron_control": CONTROL_BENCH,
 }
@@ -31,8 +37,8 @@ CASES = {
 
 def test_pot_multiplier(tmp_path):
     parts = {
-        f"pot{code_bits}x{planes}": PotMultiplier(code_bits=code_bits, planes=planes, value_bits=value_bits)
-        for code_bits, planes, value_bits in MULTIPLIERS
+        f"pot{code_bits}x{planes}": PotMultiplier(code_bits=code_bits, planes=planes, value_bits=value_bits, wide=wide)
+        for code_bits, planes, value_bits, wide in MULTIPLIERS
     }
     given = {"multipliers": MULTIPLIERS}
     simulate(harness(parts), BENCH, cwd=tmp_path, given=given, testcase="pot_multiplier")
@@ -51,6 +57,9 @@ def built(shape):
             "lanes": LaneArray(structure=s),
             "lif": LifArray(structure=s),
             "capture": ResidualCapture(structure=s, latency=capture_latency(shape)),
+            "leak": LeakProduct(width=s.membrane_bits, most_coarse=s.fraction_bits),
+            "saturation": Saturation(lanes=s.shape.lanes, planes=s.residual_planes),
+            "counter": CountingAdder(lanes=s.shape.lanes, planes=min(3, s.planes)),
             "writeback": WriteBack(structure=s),
             "neurons": NeuronControl(structure=s),
         }

@@ -8,6 +8,7 @@ from structures import built_for, contents, hex_text, mover_roms, pixel_roms, si
 
 from spikewright.compiler.target.structure import WORD_BITS
 from spikewright.hdl.attention import AttentionUnit
+from spikewright.hdl.frames import FramePlacement
 from spikewright.hdl.loader import PixelLoader
 from spikewright.hdl.mover import Mover
 from spikewright.hdl.program import ProgramMemory
@@ -21,6 +22,7 @@ CASES = {
     "attention_unit": UNITS,
     "mover": UNITS,
     "token_selector": UNITS,
+    "frame_placement": UNITS,
     "pixel_loader": UNITS,
     "program_memory": PROGRAM,
     "results": PROGRAM,
@@ -29,6 +31,7 @@ KINDS = {
     "attention": AttentionUnit,
     "mover": Mover,
     "selector": TokenSelector,
+    "frames": FramePlacement,
     "loader": PixelLoader,
     "program": ProgramMemory,
     "results": Results,

@@ -8,11 +8,12 @@ from ports import Delayed, Ports, expect, lanes_of, words_of
 from structures import every_field, mover_tables, packed, pixel_table
 
 from spikewright.compiler.target.descriptors import Kind
-from spikewright.compiler.target.structure import Structure
+from spikewright.compiler.target.structure import Structure, bits_for
 from spikewright.cost.cycles import load_cycles, move_cycles, product_cycles, select_cycles
 from spikewright.hdl.attention import AttentionUnit, ProductMemory
+from spikewright.hdl.frames import FramePlacement
 from spikewright.hdl.loader import PixelLoader
-from spikewright.hdl.mover import Mover
+from spikewright.hdl.mover import COUNT_PLANES, Mover
 from spikewright.hdl.selector import TokenSelector
 from spikewright.hdl.spikes import SpikeMemory
 from spikewright.hdl.views import tap_view
@@ -56,7 +57,10 @@ async def attention_unit(dut):
         fields = {name: rng.randint(1, 2) for name in ("heads", "groups", "tiles", "rows")}
         room = s.product_depth // (fields["heads"] * fields["groups"] * fields["rows"])
         fields["channels"] = rng.randint(3, min(7, room))
-        fields |= {name: rng.getrandbits(s.address_bits) for name in ("key", "value", "tile_stride", "group_stride")}
+        own = ("value_rows", "value_tile", "value_group") if s.value_channels else ()
+        names = ("key", "value", "tile_stride", "group_stride", *own)
+        fields |= {name: rng.getrandbits(s.address_bits) for name in names}
+        fields = every_field(Kind.PRODUCT, fields)
         want = unit.model(fields, memory.read)
         products, line = {}, Delayed(ProductMemory.latency)
         await ports.cycle(start=1, config=packed(Kind.PRODUCT, s, fields))
@@ -97,10 +101,12 @@ async def mover(dut):
     await start(dut)
     ports, unit, shape, layout = Ports(dut, "mover"), Mover(structure=s), s.shape, tap_view(s)
     taps, masks = mover_tables(s)
-    for trial in range(8):
+    for trial in range(12):
         memory = Words(rng, s)
         fields = {name: rng.randint(1, 2) for name in ("rows", "tiles", "groups", "words")}
-        fields |= {"planes": rng.randint(1, s.planes), "taps": rng.randint(1, 4)}
+        counts = int(s.counting and trial % 4 > 1)
+        planes = rng.randint(1, COUNT_PLANES if counts else s.planes)
+        fields |= {"planes": planes, "taps": rng.randint(1, 7), "counts": counts}
         for side in ("source", "target"):
             fields |= {f"{side}{n}": rng.getrandbits(s.address_bits) for n in ("", "_row", "_tile", "_group")}
         count = fields["words"] * fields["taps"]
@@ -243,6 +249,33 @@ def read_tiles(words, stride, lanes):
 
 
 @cocotb.test(**LIMIT)
+async def frame_placement(dut):
+    """Slot after slot in every step group, with pauses; again from the start."""
+    rng, s = seeded(), Structure.from_dict(given()["structure"])
+    await start(dut)
+    ports, unit, pixel = Ports(dut, "frames"), FramePlacement(structure=s), bits_for(s.pixel_depth - 1)
+    for _ in range(8):
+        groups, frame = rng.randint(1, 3), rng.randint(1, 9)
+        last_steps = rng.randint(1, s.shape.steps)
+        group = frame * s.shape.steps
+        ports.set(frame=frame, group=group, last_steps=last_steps, advance=0, next_group=0)
+        await ports.cycle(start=1)
+        ports.set(start=0)
+        for number, steps in enumerate(unit.model(frame=frame, groups=groups, last_steps=last_steps)):
+            ports.set(last_group=number == groups - 1)
+            for _slot in range(rng.randint(1, 3)):
+                for step, (offset, exists) in enumerate(steps):
+                    for advance in (*[0] * rng.choice((0, 0, 2)), 1):
+                        await ports.cycle(advance=advance)
+                        got = tuple(ports.get(name) for name in ("offset", "exists", "last"))
+                        expect(
+                            got, (offset % (1 << pixel), exists, step == len(steps) - 1), f"group {number}, step {step}"
+                        )
+            await ports.cycle(advance=0, next_group=1)
+            ports.set(next_group=0)
+
+
+@cocotb.test(**LIMIT)
 async def pixel_loader(dut):
     """Images with stalls; the next one is taken in early; folded and unfolded words; cycles as the cost model says."""
     rng, s = seeded(), Structure.from_dict(given()["structure"])
@@ -250,8 +283,9 @@ async def pixel_loader(dut):
     ports, unit, shape = Ports(dut, "loader"), PixelLoader(structure=s), s.shape
     table = pixel_table(s)
     source = StreamSource(dut, "loader__pixels", rng=random.Random(rng.random()), stall=0.3, patience=20_000)
-    for trial in range(6):
-        fields, size = load(rng, s, fold=trial % 2)
+    for trial in range(9):
+        framed = int(s.frames and trial % 3 == 2)
+        fields, size = load(rng, s, fold=trial % 2 and not framed, frames=rng.randint(1, 5) if framed else 0)
         await ports.cycle(size_en=1, size=size, channels=fields["channels"])
         ports.set(size_en=0)
         image = [rng.getrandbits(8) for _ in range(size)]
@@ -275,7 +309,7 @@ async def pixel_loader(dut):
                 lives.append((ports.get("live_addr"), ports.get("live_planes")))
             ended = ports.now if ports.get("finished") else 0
             assert ports.now - began < 20_000, "no end"
-        slots = shape.lanes if fields["fold"] else shape.tokens
+        slots = shape.lanes if fields["fold"] or fields["framed"] else shape.tokens
         cycles = load_cycles(words=len(want), slots=slots, planes=fields["planes"])
         expect(ended - began, len(want) * (slots + fields["planes"] + 2) + 1, "cycles from start to finished")
         # an image's first descriptor is counted from its own start on: nothing came before it
@@ -290,12 +324,12 @@ async def pixel_loader(dut):
         expect(lives, silence, f"trial {trial}, silence bits")
 
 
-def load(rng, s, *, fold):
-    """A random LOAD descriptor whose pixels lie inside the image, and the image's bytes."""
+def load(rng, s, *, fold, frames):
+    """A random LOAD descriptor whose pixels lie inside the image, and the image's bytes; frames: 0 without."""
     shape, space = s.shape, 1 << s.address_bits
     lanes = shape.lanes if fold else shape.tokens
     channels, rows, columns = rng.randint(1, s.image_channels), rng.randint(1, 2), rng.randint(1, 2)
-    most = s.pixel_depth // (channels * rows * columns)
+    most = s.pixel_depth // (channels * rows * columns * max(1, frames))
     slots = rng.randint(1, min(5, most))
     lines = rng.randint(1, min(4, most // slots))
     width = slots * columns  # of the image, in pixels
@@ -313,6 +347,18 @@ def load(rng, s, *, fold):
         "pixel_column": channels,
         "pixel_row": channels * width,
         "planes": rng.randint(1, min(s.image_bits, s.planes)),
-        "bytes": channels * width * rows * lines,
+        "bytes": channels * width * rows * lines * max(1, frames),
     }
+    if frames:
+        frame = channels * width * rows * lines
+        groups = shape.groups(frames)
+        fields |= {
+            "framed": 1,
+            "frame": frame,
+            "frame_group": frame * shape.steps if groups > 1 else 0,
+            "groups": groups,
+            "group_stride": rng.randrange(space),
+            "last_steps": frames - (groups - 1) * shape.steps,
+        }
+    fields = every_field(Kind.LOAD, fields)
     return fields, fields["bytes"]

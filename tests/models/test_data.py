@@ -5,6 +5,7 @@ import pytest
 
 from spikewright.models.data import DataError, Dataset, can_be_bent, count_table, encode, input_table, load
 from spikewright.models.data.digits import jitter, split_indices
+from spikewright.models.data.mnist import mnist_split
 
 NAMES = ("digits", "clutter-digits")
 
@@ -38,10 +39,17 @@ def test_folds_are_contiguous_and_every_digit_is_tested_once() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("mnist", "unknown data set 'mnist'; must be one of clutter-digits, digits, event-digits"),
-        ("digit:1", "unknown data set 'digit'; did you mean 'digits'? All are clutter-digits, digits, event-digits"),
+        (
+            "mnist",
+            "unknown data set 'mnist'; did you mean 'mnist-5k'? All are clutter-digits, digits, event-digits, mnist-5k",
+        ),
+        (
+            "digit:1",
+            "unknown data set 'digit'; did you mean 'digits'? All are clutter-digits, digits, event-digits, mnist-5k",
+        ),
         ("digits:5", "the fold in data 'digits:5' must be from 0 to 4"),
         ("digits:", "the fold in data 'digits:' must be from 0 to 4"),
+        ("mnist-5k:0", "data 'mnist-5k:0' names a fold, but mnist-5k has one split only: write mnist-5k"),
         ("digits:x", "the fold in data 'digits:x' must be from 0 to 4"),
     ],
 )
@@ -141,3 +149,26 @@ def test_table_maps_the_mean_to_zero_and_encodes_channels_first() -> None:
 def test_unknown_data_lists_what_exists() -> None:
     with pytest.raises(ValueError, match="clutter-digits, digits"):
         load("mnist")
+
+
+def test_mnist_is_split_once_by_class_and_shuffled() -> None:
+    train, validation, test = mnist_split()
+    assert (len(train), len(validation), len(test)) == (3500, 500, 1000)
+    assert sorted(np.concatenate([train, validation, test])) == list(range(5000))
+    data = load("mnist-5k")
+    for split in (data.train, data.validation, data.test):
+        assert split.images.shape == (len(split), 28, 28, 1)
+        assert np.bincount(split.labels).tolist() == [len(split) // 10] * 10
+        assert len(set(split.labels[:20].tolist())) > 5
+    assert data.test.images.max() == 255
+    assert can_be_bent("mnist-5k")
+
+
+def test_mnist_is_bent_and_moved_and_keeps_its_labels() -> None:
+    data = load("mnist-5k")
+    plain, bent = (data.refresh(np.random.default_rng(7), jittered) for jittered in (False, True))
+    assert np.array_equal(plain.labels, data.train.labels)
+    assert not np.array_equal(plain.images, bent.images)
+    shares = bent.images.sum((1, 2, 3), dtype=np.int64) / data.train.images.sum((1, 2, 3), dtype=np.int64)
+    assert shares.min() > 0.5
+    assert shares.max() < 1.6

@@ -59,12 +59,9 @@ def test_a_failure_is_the_end(run, made, monkeypatch, tmp_path):
     ("words", "sentence"),
     [
         ([], "nothing to do: ask for graphs or for networks on rtl"),
-        (["--graphs", 1, "--profile", "[x]"], "there is no profile '[x]': the profiles are supported, whole"),
         (["--graphs", 1, "--workers", 0], "--workers must be from 1 to 1024, not 0"),
         (["--graphs", 1, "--workers", 2, "--ray", "auto"], "--workers goes with processes, or with --ray local; a "
          "cluster has its own"),
-        (["--rtl", 1, "--profile", "whole"], "networks on RTL are of the profile supported: of the whole format most "
-         "are refused"),
     ],
 )  # fmt: skip
 def test_refused(refused, words, sentence, tmp_path):

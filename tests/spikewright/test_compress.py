@@ -23,7 +23,7 @@ from spikewright.compress.run.stages import guided
 from spikewright.compress.run.stages.run import Run
 from spikewright.compress.run.tried import tried
 from spikewright.cost.estimate import estimate_rom_bits
-from spikewright.cost.latency import descriptor_cycles
+from spikewright.cost.latency import best_on, descriptor_cycles
 from spikewright.cost.shape import Shape
 from spikewright.cost.work import dense_macs
 from spikewright.flow.fitting import fitted
@@ -152,7 +152,7 @@ def test_the_best_are_those_that_none_beats_in_everything():
     slower = dataclasses.replace(better, cycles=1001)
     assert is_best(a, [a, slower])
     assert is_best(slower, [a, slower])
-    estimated = dataclasses.replace(better, estimated=True, refused="a pool that counts spikes is not built yet")
+    estimated = dataclasses.replace(better, estimated=True, refused="the network is too large")
     assert is_best(a, [a, estimated])  # of another engine: neither says anything about the other
     assert is_best(estimated, [better, faster, estimated])
     assert not is_best(estimated, [estimated, dataclasses.replace(estimated, cycles=900)])
@@ -174,22 +174,22 @@ def test_a_plot_is_the_same_each_time_and_stands_without_points():
             assert (label in svg) == any(point.estimated == estimated for point in shown)
 
 
-def test_what_the_accelerator_does_not_take_is_estimated(tmp_path, run):
-    """Of a vgg nothing is dropped: cycles and bits are those that --dry-run would tell, and say so."""
-    (tmp_path / "vgg.yaml").write_text(CONVERTED)
+def test_what_does_not_fit_the_board_is_estimated(tmp_path, run):
+    """Nothing is dropped: cycles and bits are those that --dry-run would tell, and say so."""
+    (tmp_path / "vgg.yaml").write_text(CONVERTED.replace("width_factor: 0.05", "width_factor: 0.25"))
     result = run("compress", tmp_path / "vgg.yaml", "-o", tmp_path / "run")
     assert result.exit_code == 0, result.output
     points = [Point(**point) for point in json.loads((tmp_path / "run" / "tried.json").read_text())]
     assert [point.stage for point in points] == ["masks-snn", "grid"]
-    assert all(point.estimated and "not built yet" in point.refused for point in points)
+    assert all(point.estimated and "too large" in point.refused for point in points)
     first, *_ = " ".join(result.stderr.split()).split(" teacher 1 loss ")
     note = "what ulx3s-25f takes ... note: ulx3s-25f is not expected to take the network: "
-    assert re.fullmatch(re.escape(note) + r"\S+: .* is not built yet; .*", first)
+    assert first.startswith(f"{note}the network is too large for ulx3s-25f: ")
     loaded = load_recipe(tmp_path / "vgg.yaml")
     networks = list(tried(Run.start(loaded, Checkpoints(tmp_path / "run" / "stages", loaded))))
     for point, network in zip(points, networks, strict=True):
         assert point.cycles == sum(cycles for _, cycles in descriptor_cycles(network.work, Shape()))
-        assert point.bits == estimate_rom_bits(network.work.layers, Shape()).total
+        assert point.bits == estimate_rom_bits(best_on(network.work.description, Shape())[1].layers, Shape()).total
         forecast = expected_cycles(network.package, network.work, load_board("ulx3s-25f"))
         assert forecast.startswith(
             f"expected cycles: about {point.cycles} an image on 64 lanes (16 tokens x 4 steps), 4 banks, 1 stream, "
@@ -214,11 +214,9 @@ def test_an_ann_that_cannot_become_an_snn_is_a_sentence(tmp_path, run, monkeypat
     assert result.stderr.splitlines()[-1] == text
 
 
-def test_what_the_accelerator_does_not_take_is_a_sentence():
+def test_what_does_not_fit_a_board_is_a_sentence():
     spec = NetworkSpec(height=4, width=4, dim=8, heads=2, depth=1, pools=(False,) * 4)
     board = load_board("ulx3s-25f")
-    leaky = random_package(3, dataclasses.replace(spec, leak=12))
-    assert fitted(leaky, board) == "sps0: leak 12/16 is not built yet; train all neurons with leak 8/16"
     large = random_package(3, dataclasses.replace(spec, dim=256, sparsity=0.0))
     assert str(fitted(large, board)).startswith("the network is too large for ulx3s-25f")
     assert fitted(random_package(3, spec), board).shape.lanes

@@ -1,15 +1,18 @@
-"""The demo of every committed package that the accelerator takes, on a few test images."""
+"""The demo of every committed package, on a few test images."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from spikewright.models.package import read_package
 
+NAMES = sorted(path.parent.name for path in Path("packages").glob("*/package.safetensors"))
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("name", ["clutter-digits", "spikformer"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_demo_of_a_committed_package_is_bit_exact(name, run, tmp_path):
     result = run("demo", name, "--images", 4, "-o", tmp_path / "demo")
     assert result.exit_code == 0, result.output

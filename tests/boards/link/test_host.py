@@ -6,26 +6,33 @@ from hypothesis import strategies as st
 
 from spikewright.boards.link import host
 from spikewright.boards.link.frame import BOARD_MAGIC, HOST_MAGIC, ErrorCode, Reply, Request, info_payload
-from spikewright.boards.link.host import Decoder, Host, Info, LinkError, encode, open_serial
+from spikewright.boards.link.host import Decoder, Host, Info, LinkError, encode, image_parts, open_serial
 
 
 class PlayedBoard:
-    """A transport whose other end answers each request from a script."""
+    """A transport whose other end answers each frame from a script: with bytes, or by what makes them of the tag."""
 
     def __init__(self, *answers):
         self.answers, self.sent, self.pending = list(answers), [], b""
 
     def write(self, data):
-        self.sent += list(Decoder(HOST_MAGIC).feed(data))
-        self.pending += self.answers.pop(0) if self.answers else b""
+        ((kind, payload),) = Decoder(HOST_MAGIC).feed(data)
+        self.sent.append((kind, payload[1:]))
+        said = self.answers.pop(0) if self.answers else b""
+        self.pending += said if isinstance(said, bytes) else said(payload[:1])
 
     def read(self, size=1):
         data, self.pending = self.pending[:size], self.pending[size:]
         return data
 
 
-def answer(kind, payload=b""):
-    return encode(kind, payload, magic=BOARD_MAGIC)
+def answer(kind, payload=b"", before=b"", older=0):
+    """A reply with the tag of the frame, or of the request so many before it."""
+
+    def made(tag):
+        return before + encode(kind, bytes([(tag[0] - older) % 256]) + payload, magic=BOARD_MAGIC)
+
+    return made
 
 
 @given(
@@ -50,12 +57,48 @@ def test_a_broken_frame_does_not_take_the_next_one_along():
 def test_info_and_run():
     board = PlayedBoard(
         answer(Reply.INFO, info_payload(0xDEADBEEF, 256, 12)),
-        b"noise" + answer(Reply.RESULT, bytes.fromhex("01000000 ffffffff")),
+        answer(Reply.RESULT, bytes.fromhex("01000000 ffffffff"), before=b"noise"),
     )
     talk = Host(board)
-    assert talk.info() == Info(1, 0xDEADBEEF, 256, 12)
+    assert talk.info() == Info(2, 0xDEADBEEF, 256, 12)
     assert talk.run(b"\x05\x06") == [1, 0xFFFFFFFF]
-    assert board.sent == [(Request.INFO, b""), (Request.IMAGE, b"\x05\x06")]
+    assert board.sent == [(Request.INFO, b""), (Request.IMAGE, b"\0\0\0\x05\x06")]
+
+
+@pytest.mark.parametrize(("size", "steps", "parts"), [(5, 1, [5]), (6, 3, [2, 2, 2]), (140_000, 2, [65_531, 4469] * 2)])
+def test_an_image_goes_in_parts(size, steps, parts):
+    image = bytes(range(250)) * (size // 250 + 1)
+    payloads = image_parts(image[:size], steps)
+    assert [int.from_bytes(payload[:3], "little") for payload in payloads] == list(range(len(parts)))
+    assert [len(payload) - 3 for payload in payloads] == parts
+    assert b"".join(payload[3:] for payload in payloads) == image[:size]
+    board = PlayedBoard(*[b""] * (len(parts) - 1), answer(Reply.RESULT, bytes(4)))
+    assert Host(board).run(image[:size], steps) == [0]
+    assert [payload for _, payload in board.sent] == payloads
+
+
+def test_what_comes_late_is_not_taken_for_another_answer():
+    """Three errors of one image and the result of another that was given up, then the right one."""
+    bad = bytes([ErrorCode.BAD_PART])
+    board = PlayedBoard(
+        answer(Reply.ERROR, bytes([ErrorCode.BAD_CRC])), answer(Reply.ERROR, bad), answer(Reply.ERROR, bad),
+        b"",
+        lambda tag: answer(Reply.RESULT, bytes(4), older=1)(tag) + answer(Reply.RESULT, b"\x07\0\0\0")(tag),
+        lambda tag: answer(Reply.INFO, info_payload(1, 2, 3), older=255)(tag),
+    )  # fmt: skip
+    talk = Host(board)
+    with pytest.raises(LinkError, match="error BAD_CRC"):
+        talk.run(bytes(6), steps=3)
+    with pytest.raises(LinkError, match="no answer to IMAGE"):
+        talk.run(b"lost")
+    assert talk.run(b"good") == [7]
+    with pytest.raises(LinkError, match="no answer to INFO"):
+        talk.info()
+
+
+def test_frames_that_do_not_fit_an_image():
+    with pytest.raises(ValueError, match="an image of 7 bytes does not consist of 2 frames of one size"):
+        image_parts(bytes(7), 2)
 
 
 def test_faults_are_named():
@@ -66,10 +109,11 @@ def test_faults_are_named():
         Host(PlayedBoard(answer(Reply.ERROR, b"\x63"))).run(b"x")
     with pytest.raises(LinkError, match="no answer to INFO"):
         Host(PlayedBoard()).info()
-    with pytest.raises(LinkError, match="INFO has 2 bytes instead of 9"):
-        Host(PlayedBoard(answer(Reply.INFO, b"\x01\x02"))).info()
-    with pytest.raises(LinkError, match="the board speaks protocol 9, this host 1"):
-        Host(PlayedBoard(answer(Reply.INFO, b"\x09" + bytes(8)))).info()
+    with pytest.raises(LinkError, match="INFO has 2 bytes instead of 11"):
+        Host(PlayedBoard(answer(Reply.INFO, b"\x02\x02"))).info()
+    for other in (b"\x09" + bytes(10), b"\x09"):
+        with pytest.raises(LinkError, match="the board speaks protocol 9, this host 2"):
+            Host(PlayedBoard(answer(Reply.INFO, other))).info()
     with pytest.raises(ValueError, match="a payload has at most 65535 bytes, not 65536"):
         encode(1, bytes(65536))
 

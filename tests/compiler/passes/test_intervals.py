@@ -91,7 +91,7 @@ def test_sums_are_tight(data):
     steps=st.integers(1, 4),
 )
 def test_membranes_hold_all_and_spikes_are_tight(reset, compare, low, span, leak, threshold, bias, steps):
-    neuron = Neuron(leak, reset, compare, 0, np.array([threshold]), np.array([bias]))
+    neuron = Neuron(np.array([leak]), reset, compare, 0, np.array([threshold]), np.array([bias]))
     bounds, spikes = neuron.bounds(Bounds(np.array([low]), np.array([low + span])), steps)
     states, seen, fired_ever = {0}, {0}, set()
     for _ in range(steps):

@@ -14,7 +14,9 @@ from spikewright.compress.networks.account import compression_of, layers_of
 from spikewright.compress.networks.build import layer_names, load_quantised, quantise
 from spikewright.compress.networks.export import export_network, weight_statistics
 from spikewright.compress.recipe.reading import load_recipe
-from spikewright.cost.storage import LEAK_BITS
+from spikewright.cost.estimate import neuron_rows
+from spikewright.cost.rows import LEAK_BITS
+from spikewright.cost.shape import Shape
 from spikewright.cost.work import dense_macs
 from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
 from spikewright.models.data import load
@@ -124,7 +126,7 @@ def test_what_is_counted_is_what_the_package_stores(name: str) -> None:
 
 
 def test_leaks_are_counted_as_they_are_stored() -> None:
-    """One for a layer whose channels all have the same sixteenth, else one a channel."""
+    """None as long as all are a half, else one with every neuron of the program."""
     torch.manual_seed(0)
     network = Spikformer(SpikformerConfig(dim=16, depth=1, heads=2, mlp_ratio=2))
     dense = compression_of(network, network).stored
@@ -135,8 +137,9 @@ def test_leaks_are_counted_as_they_are_stored() -> None:
                 module.leak.add_(torch.empty_like(module.leak).uniform_(-0.01, 0.01))
         assert compression_of(network, network).stored == dense
         cast(PlasticLIF, network.block[0].mlp.fc1_lif).leak[3] = 0.75
-    bits = 32 * sum(layer.weights for layer in layers_of(network))
-    assert bits / compression_of(network, network).stored == pytest.approx(bits / dense + 32 * LEAK_BITS)
+    layers = layers_of(network)
+    bits, neurons = 32 * sum(layer.weights for layer in layers), sum(neuron_rows(layer, Shape()) for layer in layers)
+    assert bits / compression_of(network, network).stored == pytest.approx(bits / dense + LEAK_BITS * neurons)
 
 
 def test_image_codes_have_the_recipes_bits_and_frames_are_no_still_image() -> None:

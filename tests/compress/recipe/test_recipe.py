@@ -43,7 +43,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         (
             "data: digits",
             "data: mnist",
-            "data: unknown data set 'mnist'; must be one of clutter-digits, digits, event-",
+            "data: unknown data set 'mnist'; did you mean 'mnist-5k'? All are clutter-digits, digits, event-",
         ),
         (
             "data: digits",

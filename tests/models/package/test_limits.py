@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 import tracemalloc
 
@@ -129,31 +130,42 @@ def tensors_of(net):
 
 def test_numbers_stay_below_their_bound():
     raw = image(height=4, width=8) | {"steps": 64}
-    raw["ops"][0]["neuron"] |= {"fraction_bits": 20}
+    raw["ops"][0]["neuron"] |= {"fraction_bits": 20, "leak": 16}
     raw["ops"][0]["shortcut"] = {"input": "input", "through": "gain", "weights": None}
     net = parse_network(json.dumps(raw))
     tensors = tensors_of(net)
     tensors["input.table"][:] = 127
-    # the membrane is at most 64 · (127 · gain · 2^20 + bias + 1)
-    most = (2**58 // 64 - 1) // (127 << 20)
-    tensors["gained.shortcut.gain"][:] = -most
-    tensors["gained.bias"][:] = (2**58 - 1) // 64 - 1 - (most * 127 << 20)
+    # the greatest membrane is 64 · (127 · gain · 2^20 + bias)
+    most = 2**52 // (127 << 20)
+    tensors["gained.shortcut.gain"][:] = most
+    tensors["gained.bias"][:] = 2**52 - 1 - (most * 127 << 20)
     check(net, tensors)
     tensors["gained.bias"] += 1
-    text = r"^op 'gained': its membrane could reach 2\^58; allowed is below 2\^58: give it fewer fraction bits"
-    with pytest.raises(PackageError, match=text):
+    text = (
+        "op 'gained': its membrane, times 16, needs 64 bits, at most 63: give it fewer fraction bits, smaller biases "
+        "or fewer steps"
+    )
+    with pytest.raises(PackageError, match=f"^{re.escape(text)}$"):
+        check(net, tensors)
+    tensors["gained.shortcut.gain"] *= -1
+    tensors["gained.bias"] *= -1  # the least one is as far below 0, and one further is allowed there
+    check(net, tensors)
+    tensors["gained.bias"] -= 1
+    with pytest.raises(PackageError, match=f"^{re.escape(text)}$"):
         check(net, tensors)
 
 
 def test_what_a_class_score_and_a_selector_may_reach():
     raw = image(height=2048, width=2048) | {"steps": 64}
-    raw["ops"][1]["fraction_bits"] = 20
+    raw["ops"][0]["channels"] = 64
+    raw["ops"].insert(1, {"kind": "add", "name": "twice", "inputs": ["gained", "gained"]})
+    raw["ops"][2] |= {"fraction_bits": 20, "input": "twice"}
     net = parse_network(json.dumps(raw))
     tensors = tensors_of(net)
-    tensors["head.codes"][:] = 127  # 2^22 tokens · 2^6 steps · 2^20 · 127
+    tensors["head.codes"][:] = -127  # 2^22 tokens · 2^6 steps · 2^20 · 64 channels of 0 to 2 · 127
     check(net, tensors)
     tensors["head.bias"][:] = -(2**31)
-    with pytest.raises(PackageError, match=r"^op 'head': its class score could reach 2\^59; "):
+    with pytest.raises(PackageError, match=r"^op 'head': its class score needs 64 bits, at most 63: "):
         check(net, tensors)
     raw = every_op()
     raw["ops"][9]["hidden"] |= {"fraction_bits": 20, "channels": 1}

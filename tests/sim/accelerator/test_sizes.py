@@ -10,9 +10,9 @@ from spikewright.sim.accelerator.sizes import PIECE_BYTES, PIECE_CYCLES, bytes_o
 
 HOME = Home(0, 0, 1, 1, 1, 1, 1, 1, False, tuple((0, row) for row in range(8)))
 SMALL = TraceMap(
-    tokens=16, steps=4, banks=1, streams=1, bank_depth=64, image=(8, 8, 1), classes=10, score_shift=0,
-    token_grid=(4, 4), descriptors=(TracedDescriptor("MAC", "a", 1000),),
-    shapes={"a": TracedShape(4, 64, 8, (8, 8))}, planes={"a": 1}, homes={"a": HOME}, words={},
+    tokens=16, steps=4, banks=1, streams=1, bank_depth=64, image=(8, 8, 1), classes=10, score_words=1, score_shift=0,
+    descriptors=(TracedDescriptor("MAC", "a", 1000),),
+    shapes={"a": TracedShape(4, 64, 8, (8, 8), (4, 4))}, planes={"a": 1}, homes={"a": HOME}, words={},
 )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def test_what_an_image_takes():
 @pytest.mark.parametrize("side", [8, 64, 512, 4096, 1 << 20])
 def test_a_piece_takes_what_it_may(side):
     """Whatever the size of an image; one image is simulated in any case."""
-    large = replace(SMALL, image=(side, side, 1), shapes={"a": TracedShape(4, side * side, 8, (side, side))})
+    large = replace(SMALL, image=(side, side, 1), shapes={"a": TracedShape(4, side * side, 8, (side, side), (4, 4))})
     count = images_of_a_piece(large)
     assert count >= 1
     assert count == 1 or count * bytes_of_image(large) <= PIECE_BYTES

@@ -12,7 +12,7 @@ from spikewright.sim.campaign import rtl
 from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.rtl import rtl_part, run_member
 from spikewright.sim.campaign.shrink import Case
-from spikewright.sim.stimulus.graph_profile import PROFILES
+from spikewright.sim.stimulus.graph_profile import WHOLE, Liberty
 
 
 def member(group, index):
@@ -67,7 +67,7 @@ def test_wrong_counters_are_told(what, more, monkeypatch):
 @pytest.mark.parametrize("number", [0, 1, 3])
 def test_random_graphs_are_exact(number):
     """Four graphs that are no Spikformer on each of three structures: skipping off and on, one and two streams."""
-    tally, _ = rtl_part(Part(1, "supported", "rtl", number, 4), optimise="-O0")
+    tally, _ = rtl_part(Part(1, "rtl", number, 4), optimise="-O0")
     (structure,) = tally.structures
     assert not tally.failures
     assert (structure["networks"], structure["exact"]) == (4, 4)
@@ -75,12 +75,14 @@ def test_random_graphs_are_exact(number):
 
 
 def test_structures_differ_in_their_neurons():
-    profiles = [rtl.narrowed(PROFILES["supported"], number) for number in range(8)]
+    profiles = [rtl.narrowed(WHOLE, number) for number in range(8)]
     assert len({(profile.resets, profile.compares) for profile in profiles}) == 4
+    for liberty in Liberty:
+        assert {liberty in profile.liberties for profile in profiles} == {True, False}
 
 
 def test_a_part_without_networks(monkeypatch):
     monkeypatch.setattr(rtl, "DRAWS", 0)
-    tally, files = rtl_part(Part(1, "supported", "rtl", 0, 2))
+    tally, files = rtl_part(Part(1, "rtl", 0, 2))
     assert tally.structures[0]["networks"] == 0
     assert not files

@@ -107,7 +107,6 @@ def test_more_graphs_are_added_to_those_there(whole, tmp_path):
     ("plan", "sentence"),
     [
         (Plan(seed=SEED + 1, graphs=12), f"holds a campaign of seed {SEED}, not {SEED + 1}; name another folder"),
-        (Plan(seed=SEED, profile="whole", graphs=12), "holds a campaign of profile supported, not whole; name another"),
     ],
 )
 def test_another_campaign_is_refused(whole, plan, sentence):
@@ -144,8 +143,6 @@ def test_two_campaigns_in_one_folder(tmp_path):
     ("plan", "sentence"),
     [
         (Plan(), "nothing to do: ask for graphs or for networks on rtl"),
-        (Plan(profile="all", graphs=1), "there is no profile 'all': the profiles are supported, whole"),
-        (Plan(profile="whole", rtl=1), "networks on RTL are of the profile supported"),
         (Plan(seed=-1, graphs=1), "seed, graphs and rtl must be from 0 to 2147483647"),
     ],
 )
@@ -177,14 +174,14 @@ def test_the_report(whole):
     )
     assert json.loads((whole / "timing.json").read_text())["processor_hours"] > 0
     page = (whole / "report.md").read_text()
-    assert page.startswith(f"# Campaign {SEED}, profile supported\n\n12 graphs: {graphs['accepted']} accepted")
+    assert page.startswith(f"# Campaign {SEED}\n\n12 graphs: {graphs['accepted']} accepted")
     assert all(role in page for role in ALL_ROLES)
 
 
 def test_failures_are_written(tmp_path):
     from spikewright.sim.campaign.ladder import graph_case
 
-    package = graph_case(1, "supported", 1).package
+    package = graph_case(1, 1).package
 
     class Failing(Here):
         def run(self, parts):
@@ -222,7 +219,7 @@ class Deadly(Part):
 def test_a_part_that_kills_its_workers_is_told(monkeypatch):
     monkeypatch.setattr(team, "ATTEMPTS", 2)
     with pytest.raises(CampaignError, match=r"^the worker of part graphs-0000003-2 died 2 times; what is done is"):
-        list(Processes(1).run([Deadly(1, "supported", "graphs", 3, 2)]))
+        list(Processes(1).run([Deadly(1, "graphs", 3, 2)]))
 
 
 # a shell that runs the tests in the background would have it ignore SIGINT
@@ -233,7 +230,7 @@ from spikewright.locks import BusyError
 from spikewright.sim.campaign.plan import Part
 from spikewright.sim.campaign.workers import Processes
 print("begun", flush=True)
-list(Processes(2).run([Part(1, "supported", "graphs", first, 100000) for first in (0, 100000)]))
+list(Processes(2).run([Part(1, "graphs", first, 100000) for first in (0, 100000)]))
 """
 
 

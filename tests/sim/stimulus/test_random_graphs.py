@@ -5,13 +5,11 @@ from collections import Counter
 from functools import cache
 
 import numpy as np
-import pytest
 
 from spikewright.models.package import AttentionOp, ConvOp, Scheme, SelectOp, shapes, write_package
 from spikewright.sim import golden
 from spikewright.sim.campaign.tally import layers_of
 from spikewright.sim.stimulus.graph_images import graph_images
-from spikewright.sim.stimulus.graph_profile import PROFILES
 from spikewright.sim.stimulus.random_graphs import random_graph
 from spikewright.sim.stimulus.random_shapes import random_shape, spread_shape
 
@@ -19,18 +17,17 @@ COUNT = 150
 
 
 @cache
-def graphs(profile):
-    return [random_graph([5, number], PROFILES[profile]) for number in range(COUNT)]
+def graphs():
+    return [random_graph([5, number]) for number in range(COUNT)]
 
 
-def ops(profile, kind=None):
-    return [op for graph in graphs(profile) for op in graph.package.network.ops if kind is None or isinstance(op, kind)]
+def ops(kind=None):
+    return [op for graph in graphs() for op in graph.package.network.ops if kind is None or isinstance(op, kind)]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_alive(profile):
+def test_alive():
     layers = Counter()
-    for graph in graphs(profile)[:70]:
+    for graph in graphs()[:70]:
         layers += layers_of(graph.package, golden.run(graph.package, graph.images))
     assert layers["alive"] >= 0.85 * layers.total(), layers
     assert layers["dead"] >= 0.02 * layers.total()
@@ -39,7 +36,7 @@ def test_alive(profile):
 
 def test_same_seed_same_bytes(tmp_path):
     for name, seed in (("a", [1, 8]), ("b", [1, 8]), ("c", [1, 9])):
-        write_package(random_graph(seed, PROFILES["whole"]).package, tmp_path / name)
+        write_package(random_graph(seed).package, tmp_path / name)
     a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
     assert a == b != c
 
@@ -48,15 +45,15 @@ def test_a_graph_is_the_same_on_any_machine(tmp_path):
     """Seeds of failures are handed on: what they draw changes only on purpose."""
     digest = hashlib.sha256()
     for number in range(8):
-        graph = random_graph([1, number], PROFILES["whole"])
+        graph = random_graph([1, number])
         write_package(graph.package, tmp_path / "package")
         digest.update((tmp_path / "package").read_bytes() + graph.images.tobytes())
-    assert digest.hexdigest()[:16] == "a2ead0dea82a20fc"
+    assert digest.hexdigest()[:16] == "360d48793e8e4e7a"
 
 
 def test_what_is_read_where():
     read = Counter()
-    for graph in graphs("supported"):
+    for graph in graphs():
         network = graph.package.network
         kinds = {"input": "input"} | {op.name: op.kind for op in network.ops}
         counts = Counter(name for op in network.ops for name in op.reads)
@@ -85,7 +82,7 @@ def test_what_is_read_where():
 
 
 def test_numbers_reach_their_ends():
-    networks = [graph.package.network for graph in graphs("supported") + graphs("whole")]
+    networks = [graph.package.network for graph in graphs()]
     values = [shape for network in networks for shape in shapes(network).values()]
     assert {(network.input.bits, network.input.signed) for network in networks} == {
         (bits, signed) for bits in range(1, 9) for signed in (True, False)
@@ -97,32 +94,28 @@ def test_numbers_reach_their_ends():
     assert max(shape.tokens for shape in values) > 64
     assert any(network.input.height == network.input.width == 1 for network in networks)
     assert any(network.input.height != network.input.width for network in networks)
-    assert {op.heads for op in ops("supported", AttentionOp)} >= set(range(1, 6))
-    forms = {(op.weights.scheme, op.weights.bits) for op in ops("supported", ConvOp)}
+    assert {op.heads for op in ops(AttentionOp)} >= set(range(1, 6))
+    forms = {(op.weights.scheme, op.weights.bits) for op in ops(ConvOp)}
     assert forms == {*((Scheme.POT, bits) for bits in (3, 4)), *((Scheme.UNIFORM, bits) for bits in range(2, 9))}
-    assert {op.keep == 1 for op in ops("supported", SelectOp)} == {True, False}
-    thresholds = [t for graph in graphs("supported") for n, t in graph.package.tensors.items() if "threshold" in n]
+    assert {op.keep == 1 for op in ops(SelectOp)} == {True, False}
+    thresholds = [t for graph in graphs() for n, t in graph.package.tensors.items() if "threshold" in n]
     assert any((t == (1 << 31) - 1).any() for t in thresholds)
-    biases = [t for graph in graphs("supported") for n, t in graph.package.tensors.items() if n.endswith(".bias")]
+    biases = [t for graph in graphs() for n, t in graph.package.tensors.items() if n.endswith(".bias")]
     assert any((t == -(1 << 31)).any() for t in biases)
 
 
-def test_profiles():
-    neurons = [op.neuron for op in ops("supported") if hasattr(op, "neuron")]
-    assert {neuron.leak for neuron in neurons} == {8}
+def test_everything_that_a_package_may_hold():
+    neurons = [op.neuron for op in ops() if hasattr(op, "neuron")]
     assert len({(neuron.reset, neuron.compare) for neuron in neurons}) == 4
-    assert not any(graph.package.network.input.frames for graph in graphs("supported"))
-    assert not any(op.shortcut for op in ops("supported", ConvOp))
-    whole = [op.neuron.leak for op in ops("whole") if hasattr(op, "neuron")]
-    assert {None, 0, 16} <= set(whole)
-    assert any(graph.package.network.input.frames for graph in graphs("whole"))
-    assert {op.shortcut.through for op in ops("whole", ConvOp) if op.shortcut} == {"matrix", "gain"}
-    assert any(op.kind == "pool" and op.function == "count" for op in ops("whole"))
-    assert any(op.kind == "add" and op.limit for op in ops("whole"))
+    assert {neuron.leak for neuron in neurons} >= {None, *range(17)} - {15}
+    assert {graph.package.network.input.frames for graph in graphs()} == {True, False}
+    assert {op.shortcut.through for op in ops(ConvOp) if op.shortcut} == {"matrix", "gain"}
+    assert any(op.kind == "pool" and op.function == "count" for op in ops())
+    assert any(op.kind == "add" and op.limit for op in ops())
 
 
 def test_images_fit():
-    for graph in graphs("whole")[:40]:
+    for graph in graphs()[:40]:
         form, steps = graph.package.network.input, graph.package.network.steps
         frames = (steps,) if form.frames else ()
         assert graph.images.shape == (3, *frames, form.height, form.width, form.channels)
