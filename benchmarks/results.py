@@ -8,6 +8,8 @@ from typing import Any
 
 from benchmarks.common import ROOT
 from benchmarks.compression.plots import curves
+from benchmarks.package_table import PAGE as PACKAGES
+from benchmarks.package_table import drawn
 from benchmarks.page import draw
 from benchmarks.quotes import PAGES, requoted
 
@@ -41,14 +43,14 @@ def load() -> dict[str, dict[str, Any]]:
 
 
 def merge(rows: list[Row]) -> None:
-    """Put rows in place of those of the same id, and draw the table, the curves, and the figures that prose quotes."""
+    """Put rows in place of those of the same id, and draw the tables, the curves, and the figures that prose quotes."""
     known = load() | {row.id: asdict(row) for row in rows}
     JSON.write_text(json.dumps([known[key] for key in sorted(known)], indent=1) + "\n")
     picture = curves(known)
     if picture is not None:
         PLOT.write_bytes(picture)
     TEXT.write_text(draw(known, f"![Points lost over what is gone]({PLOT.name})" if picture else ""))
-    for page in PAGES:
+    for page, renewed in [*((page, requoted) for page in PAGES), (PACKAGES, drawn)]:
         text = page.read_text()
-        if (drawn := requoted(text, known)) != text:
-            page.write_text(drawn)
+        if (new := renewed(text, known)) != text:
+            page.write_text(new)

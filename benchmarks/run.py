@@ -40,6 +40,19 @@ GROUPS = {
     "networks": Group("hardware.random_networks", "fifty random networks, bit-exact (slow)", slow=True),
     "flips": Group("hardware.rom_flips", "200 flipped ROM bits (slow)", slow=True),
     "synthesis": Group("hardware.synthesis", "LUT, block RAM, Fmax on the board (slow)", slow=True),
+    "convnets": Group("hardware.convnets", "the committed VGG and ResNet, placed and routed (slow)", slow=True),
+    "features": Group(
+        "hardware.features.rows", "LUT and cycles of each feature of the accelerator (20 minutes, slow)", slow=True
+    ),
+    "packages": Group(
+        "hardware.packages", "every committed package on all its test images (20 minutes, slow)", slow=True
+    ),
+    "methods": Group(
+        "hardware.methods", "cycles of all methods together, of a clipped stream, of leaks by channel (slow)", slow=True
+    ),
+    "full-size": Group(
+        "hardware.full_size.rows", "networks of published sizes through RTL, by the commands (an hour, slow)", slow=True
+    ),
     "house": Group(
         "house.rows", "that the plan of the house changed nothing that is computed; its sizes (slow)", slow=True
     ),

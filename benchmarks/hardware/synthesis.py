@@ -26,10 +26,11 @@ def rows() -> list[Row]:
     ]
 
 
-def rows_of(stem: str, build: BuildFolder, *, bar: bool = True) -> list[Row]:
+def rows_of(stem: str, build: BuildFolder, *, again: str = COMMAND, bar: bool = True) -> list[Row]:
     """The rows of one shape.
 
     stem: how their ids begin, behind ``hw.``
+    again: the command that measures them
     bar: whether its clock has one: the reference shape is what ``generate`` chooses for the board, a wider one it
     gives only to who asks
     """
@@ -44,13 +45,13 @@ def rows_of(stem: str, build: BuildFolder, *, bar: bool = True) -> list[Row]:
     seed, shape = str(placed["seed"]), build.structure.shape
     name = f"{shape.lanes} lanes, {shape.banks} banks, {shape.streams} stream{'s' if shape.streams > 1 else ''}"
     return [
-        Row(f"hw.{stem}-lut", COMMAND, placed["lut"]["used"], "LUT", f"fits {BOARD}", fits, seed, name),
-        Row(f"hw.{stem}-block-ram", COMMAND, placed["block_ram"]["used"], "block RAMs", f"fits {BOARD}", fits, seed,
+        Row(f"hw.{stem}-lut", again, placed["lut"]["used"], "LUT", f"fits {BOARD}", fits, seed, name),
+        Row(f"hw.{stem}-block-ram", again, placed["block_ram"]["used"], "block RAMs", f"fits {BOARD}", fits, seed,
             f"{words(build.program['needs'])} estimated"),
-        Row(f"hw.{stem}-dsp", COMMAND, placed["dsp"]["used"], "DSP", "0", placed["dsp"]["used"] == 0, seed),
-        Row(f"hw.{stem}-fmax", COMMAND, placed["fmax_mhz"], "MHz", clock_bar, clock_met,
+        Row(f"hw.{stem}-dsp", again, placed["dsp"]["used"], "DSP", "0", placed["dsp"]["used"] == 0, seed),
+        Row(f"hw.{stem}-fmax", again, placed["fmax_mhz"], "MHz", clock_bar, clock_met,
             seed, f"critical path {path.get('start')} to {path.get('end')}"),
-        Row(f"hw.{stem}-images-per-second", COMMAND, rates.images_per_second, "images/s at Fmax", note=name),
-        Row(f"hw.{stem}-images-per-second-per-klut", COMMAND, rates.images_per_second_per_klut,
+        Row(f"hw.{stem}-images-per-second", again, rates.images_per_second, "images/s at Fmax", note=name),
+        Row(f"hw.{stem}-images-per-second-per-klut", again, rates.images_per_second_per_klut,
             "images/s per kLUT", note=name),
     ]  # fmt: skip
