@@ -8,6 +8,7 @@ from benchmarks.common import command
 from benchmarks.compression.engine_cells import CLIP
 from benchmarks.compression.lottery_cells import BASE
 from benchmarks.compression.protocol import recipe_of
+from benchmarks.hardware.features.variants import with_neurons
 from benchmarks.hardware.packages import FOLDER
 from benchmarks.hardware.reference_build import BANKS, LANES, STREAMS, WORK
 from benchmarks.results import Row
@@ -44,11 +45,8 @@ def rows() -> list[Row]:
 
 def halved(package: Package) -> Package:
     """The package with every leak 8/16."""
-    ops = tuple(
-        op.model_copy(update={"neuron": op.neuron.model_copy(update={"leak": HALF})}) if hasattr(op, "neuron") else op
-        for op in package.network.ops
-    )
-    tensors = {name: tensor for name, tensor in package.tensors.items() if not name.endswith(".leak")}
+    _, ops, tensors = with_neurons(package, leak=HALF)
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith(".leak")}
     return Package(package.network.model_copy(update={"ops": ops}), tensors)
 
 

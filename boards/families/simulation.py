@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from amaranth.hdl import Module, Signal
@@ -16,7 +17,7 @@ class Simulation(Family):
 
     name = "simulation"
     tools = ()
-    cells = {}  # noqa: RUF012
+    cells: Mapping[str, str] = {}
     models = CellModels(folders=(), files=(), own={})
 
     def device(self, target: BuildTarget) -> Unlimited:

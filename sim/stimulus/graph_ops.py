@@ -23,7 +23,7 @@ from spikewright.models.package import (
 from spikewright.models.package_schema import ShortcutFormat
 from spikewright.sim.golden import sums
 from spikewright.sim.golden.exact import linear
-from spikewright.sim.stimulus.graph_draft import GraphDraft, Source
+from spikewright.sim.stimulus.graph_draft import GraphDraft, Source, pick
 from spikewright.sim.stimulus.graph_profile import Liberty, State
 from spikewright.sim.stimulus.graph_tuning import extreme_values, tune
 
@@ -202,6 +202,10 @@ def _spiking(draft: GraphDraft, op: ConvOp | LinearOp | AttentionOp, state: Stat
     return draft.put(op, tuned.spikes)
 
 
+#: Greatest gain of a shortcut, and how often; with 0 none of its channels is joined.
+_GAINS = {9: 8, 0: 1, 1 << 20: 1}
+
+
 def _shortcut(draft: GraphDraft, name: str, source: Source, channels: int) -> ShortcutFormat | None:
     if Liberty.SHORTCUT not in draft.liberties or not draft.chance(40):
         return None
@@ -213,12 +217,15 @@ def _shortcut(draft: GraphDraft, name: str, source: Source, channels: int) -> Sh
     candidates = unlike if unlike and draft.chance(40) else candidates
     gains = [s for s in candidates if s.shape.channels == channels]
     if gains and draft.chance(50):
-        draft.tensors[f"{name}.shortcut.gain"] = draft.rng.integers(-9, 10, size=channels).astype(np.int32)
+        most = pick(draft.rng, _GAINS)
+        draft.tensors[f"{name}.shortcut.gain"] = draft.rng.integers(-most, most + 1, size=channels).astype(np.int32)
         return ShortcutFormat(input=draft.choose(gains).name, through="gain")
     if not candidates:
         return None
     chosen = draft.choose(candidates)
     form = draft.weights(f"{name}.shortcut", (channels, chosen.shape.channels))
+    if draft.chance(10):  # pruned whole
+        draft.tensors[f"{name}.shortcut.codes"][:] = 0
     return ShortcutFormat(input=chosen.name, through="matrix", weights=form)
 
 

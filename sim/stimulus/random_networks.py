@@ -23,7 +23,15 @@ from spikewright.models.package import (
 from spikewright.sim.golden import evaluate, hidden_activations, image_codes, sums
 from spikewright.sim.stimulus.random_draft import NetworkSpec, draft_package
 
-__all__ = ["NetworkSpec", "random_images", "random_package", "random_spec", "spikformer_384", "spikformer_384_spec"]
+__all__ = [
+    "NetworkSpec",
+    "random_images",
+    "random_package",
+    "random_spec",
+    "spikformer_384",
+    "spikformer_384_spec",
+    "unsaturated",
+]
 
 Array = np.ndarray
 Rng = np.random.Generator
@@ -96,7 +104,7 @@ def random_package(seed: int, spec: NetworkSpec, samples: int = 4) -> Package:
             values[op.name] = _tune(rng, package, tensors, op, values)
         else:
             if isinstance(op, SelectOp):
-                op = _tune_selector(package, op, values[op.input])
+                op = unsaturated(package, op, values[op.input])
             values[op.name], _ = evaluate(package, op, values)
         ops.append(op)
     network = draft.network.model_copy(update={"ops": tuple(ops)})
@@ -192,7 +200,7 @@ def _tune(
     return spikes
 
 
-def _tune_selector(package: Package, op: SelectOp, x: torch.Tensor) -> SelectOp:
+def unsaturated(package: Package, op: SelectOp, x: torch.Tensor) -> SelectOp:
     """The selector with the least shift that lets at most a few percent of its hidden sums saturate at 255."""
     for shift in range(32):
         op = op.model_copy(update={"hidden": op.hidden.model_copy(update={"shift": shift})})

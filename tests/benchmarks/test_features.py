@@ -1,5 +1,7 @@
 """What the features' figures stand on: the leak product's control is right, and each variant has its feature."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
@@ -21,7 +23,7 @@ def test_one_bit_a_cycle_divides_as_the_tree_does() -> None:
         (int(rng.integers(-2048, 2048)), int(leak), int(up)) for leak in range(17) for up in (0, 1) for _ in range(4)
     ]
 
-    async def bench(context) -> None:  # type: ignore[no-untyped-def]
+    async def bench(context: Any) -> None:
         for membrane, leak, up in cases:
             for signal, value in ((unit.membrane, membrane), (unit.leak, leak), (unit.up, up), (unit.start, 1)):
                 context.set(signal, value)

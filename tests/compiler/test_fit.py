@@ -91,6 +91,22 @@ def test_estimates_grow_with_the_shape(graph):
     assert sum(block_ram(structure, FAMILY.ram).values()) == needs[2].blocks
 
 
+def test_what_a_network_can_do_beyond_the_plain_engine_counts(graph):
+    structure = measure(lower(graph, Shape(4, 4, 2, 1)))
+    plain = estimate_lut(structure, FAMILY.lut_model)
+    for flag, least in {"leaks": 500, "second": 100, "counting": 200, "limited": 40, "frames": 150}.items():
+        assert estimate_lut(replace(structure, **{flag: 1}), FAMILY.lut_model) - plain >= least
+
+
+def test_an_answer_beyond_the_serial_link_is_refused(graph):
+    few = replace(FAMILY.device(BOARD), answer_words=60)
+    match = (
+        r"^head: an answer of \d+ words, 1 for each of 10 classes and 3 for each of \d+ descriptors, does not fit the "
+    )
+    with pytest.raises(FitError, match=match + "serial link of .*, at most 60; .* or take --board simulation$"):
+        choose(graph, few)
+
+
 def test_nobody_is_given_a_shape_that_may_miss_the_clock_unasked(graph):
     roomy = device("roomy", 200_000, 500)
     choice = choose(graph, roomy)

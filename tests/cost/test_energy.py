@@ -33,6 +33,17 @@ def test_a_weight_is_read_once_a_tile_and_step_group_and_a_spike_word_with_it() 
     assert energy.bits_pj == pytest.approx(energy.add_pj + energy.weight_pj + energy.spike_pj)
 
 
+def test_a_shortcut_by_a_gain_reads_its_digits_and_one_through_a_matrix_is_a_layer_of_its_own() -> None:
+    by_gain = replace(LAYER, joined=11, gains=11, gain_bits=4, walk=replace(LAYER.walk, captured=3))
+    by_matrix = replace(by_gain, gains=0)
+    rates = Activity((0.3, 0.1), 0.35)
+    plain, gain, matrix = (layer_energy(layer, rates, Shape(), WIDTHS) for layer in (LAYER, by_gain, by_matrix))
+    assert gain.weight_pj - plain.weight_pj == pytest.approx(11 * 4 * 9 * ACCESS_PJ_A_BIT)
+    assert gain.spike_pj - plain.spike_pj == pytest.approx(11 * 3 * 4 * 64 * ACCESS_PJ_A_BIT)
+    assert gain.add_pj - plain.add_pj == pytest.approx(11 * 3 * 32 * 8 * 0.2 * adder_bits(LAYER) * ADD_PJ_A_BIT)
+    assert matrix == plain
+
+
 def test_more_steps_in_a_group_halve_the_reads_of_weights_and_change_no_addition() -> None:
     four, eight = (layer_energy(LAYER, 0.2, Shape(steps=steps), replace(WIDTHS, count=1)) for steps in (4, 8))
     assert four.add_pj == eight.add_pj

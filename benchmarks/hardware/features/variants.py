@@ -26,7 +26,8 @@ def with_feature(package: Package, flag: str) -> Package:
     return Package(network, tensors)
 
 
-def _neurons(package: Package, **update: Any) -> Parts:
+def with_neurons(package: Package, **update: Any) -> Parts:
+    """Fields of the neurons of every op as given."""
     ops = tuple(
         op.model_copy(update={"neuron": op.neuron.model_copy(update=update)}) if hasattr(op, "neuron") else op
         for op in package.network.ops
@@ -35,7 +36,7 @@ def _neurons(package: Package, **update: Any) -> Parts:
 
 
 def _leaks(package: Package) -> Parts:
-    image, ops, tensors = _neurons(package, leak=None)
+    image, ops, tensors = with_neurons(package, leak=None)
     rng = np.random.default_rng(1)
     for op in ops:
         if hasattr(op, "neuron"):
@@ -62,8 +63,8 @@ def _frames(package: Package) -> Parts:
 
 
 VARIANTS: dict[str, Edit] = {
-    "soft_reset": lambda package: _neurons(package, reset=Reset.SOFT),
-    "strict_compare": lambda package: _neurons(package, compare=Compare.GT),
+    "soft_reset": lambda package: with_neurons(package, reset=Reset.SOFT),
+    "strict_compare": lambda package: with_neurons(package, compare=Compare.GT),
     "leaks": _leaks,
     "second": _shortcut,
     "limited": lambda package: _ops(package, AddOp, limit=3),

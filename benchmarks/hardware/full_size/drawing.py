@@ -13,9 +13,10 @@ from spikewright.compress.networks.export import export_package
 from spikewright.compress.recipe.reading import parse_recipe
 from spikewright.compress.run.rehearsal import rehearse
 from spikewright.models.data.types import Dataset, Split
-from spikewright.models.package import AttentionOp, ConvOp, LinearOp, Op, Package, SelectOp, check
+from spikewright.models.package import AttentionOp, ConvOp, LinearOp, Package, SelectOp, check
 from spikewright.models.task import Task
-from spikewright.sim.golden import evaluate, hidden_activations, image_codes, sums
+from spikewright.sim.golden import evaluate, image_codes, sums
+from spikewright.sim.stimulus.random_networks import unsaturated
 
 #: Bounds of a layer's firing rate, and what is aimed at.
 LEAST_RATE, MOST_RATE = 0.05, 0.20
@@ -45,7 +46,7 @@ def _calibrated(package: Package, images: Images) -> Package:
         if isinstance(op, ConvOp | LinearOp | AttentionOp):
             values[op.name] = _fired(package, op, values)
         else:
-            op = _shifted(package, op, values[op.input]) if isinstance(op, SelectOp) else op
+            op = unsaturated(package, op, values[op.input]) if isinstance(op, SelectOp) else op
             values[op.name], _ = evaluate(package, op, values)
         ops.append(op)
         values = {name: value for name, value in values.items() if last.get(name, -1) > number}
@@ -76,12 +77,3 @@ def _fired(package: Package, op: ConvOp | LinearOp | AttentionOp, values: dict[s
     if not LEAST_RATE <= rate <= MOST_RATE:
         raise ValueError(f"{op.name} fires at {rate:.3f}, whatever its thresholds")
     return spikes
-
-
-def _shifted(package: Package, op: SelectOp, stream: Tensor) -> Op:
-    """The selector with the least shift that lets at most a few percent of its hidden sums saturate."""
-    for shift in range(32):
-        op = op.model_copy(update={"hidden": op.hidden.model_copy(update={"shift": shift})})
-        if float((hidden_activations(package, op, stream) == 255).double().mean()) < 0.05:
-            break
-    return op
