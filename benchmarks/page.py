@@ -29,6 +29,25 @@ class Section:
 
 SECTIONS = (
     Section(
+        "Committed packages",
+        "Each through the board's engine on all its test images, with skipping; right answers are those of the golden "
+        "model and of the quantised network. [packages](../packages/README.md) says what they are.",
+        ("hw.package-",),
+    ),
+    Section(
+        "Networks of published size",
+        "Untrained, with the sizes, masks, formats and leaks of their recipes, by the commands alone on "
+        "`--board simulation`. generate: with its check. build: `simulate` of one image, which compiles the "
+        "simulator. image: `compare` of all images, for each. gib: of the largest process.",
+        ("hw.full-size-",),
+    ),
+    Section(
+        "What a feature costs",
+        "LUT more with its flag set, on a small engine; cycles more of the reference package with the feature in it. "
+        "Expected is what was foreseen: [M] measured on a prototype, [E] estimated.",
+        ("hw.feature-", "hw.leak-"),
+    ),
+    Section(
         "The accelerator",
         "The reference package `clutter-digits` on the board ulx3s-85f, unless a note says otherwise.",
         ("hw.",),

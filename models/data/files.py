@@ -50,7 +50,8 @@ def _published(source: PublishedSet) -> Dataset:
         train, test = published.read(source.folder)
     else:
         assert source.frames is not None, "checked by the source"
-        train, test = load_frames(published.read(source.folder), source.frames, by=source.by, shrink=source.shrink)
+        listed = published.read(source.folder)
+        train, test = load_frames(listed, source.frames, by=source.by, shrink=source.shrink, sort=source.sort)
     flip = published.flip if source.flip is None else source.flip
     shift = published.shift if source.shift is None else source.shift
     return _dataset(source.set, train, test, counts=not isinstance(published, Pictures), flip=flip, shift=shift)

@@ -79,13 +79,14 @@ class PublishedSet(_Files):
     """A published set; of an event camera's also the number of frames, and how recordings are cut into them."""
 
     TAG: ClassVar[str] = "published"
-    OF_EVENTS: ClassVar[tuple[str, ...]] = ("frames", "by", "shrink")
+    OF_EVENTS: ClassVar[tuple[str, ...]] = ("frames", "by", "shrink", "sort")
 
     set: str
     folder: UserPath = Field(description="of its files, as the archive unpacks, or the folder that holds that one")
     frames: int | None = Field(default=None, ge=1, le=64, description="T: each step has a frame of its own")
     by: Literal["time", "count"] = Field(default="time", description="frames of equal time, or of equally many events")
     shrink: int = Field(default=1, ge=1, description="a pixel counts the events of so many sensor pixels a side")
+    sort: bool = Field(default=False, description="put events in order; else a recording whose times fall is refused")
 
     @field_validator("set")
     @classmethod

@@ -55,10 +55,15 @@ def read_aedat2(path: Path | str) -> Events:
     if foreign.size:
         fault = f"the address is 0x{address[foreign[0]]:08x}; allowed are those of a DVS128, 16 bits"
         raise FormatError.at(path, fault, start + int(foreign[0]) * _EVENT)
+    time = records[:, 1].astype(np.uint32).view(np.int32)
+    negative = np.flatnonzero(pixel & (time < 0))
+    if negative.size:
+        fault = f"the time is {time[negative[0]]} µs; allowed are times from 0"
+        raise FormatError.at(path, fault, start + int(negative[0]) * _EVENT + 4)
     address = address[pixel]
     x = (SIDE - 1 - (address >> 8 & 0x7F)).astype(np.uint16)
     y = (SIDE - 1 - (address >> 1 & 0x7F)).astype(np.uint16)
-    return _events(path, data, records[pixel, 1].astype(np.int64), x, y, address & 1 == 0)
+    return _events(path, data, time[pixel].astype(np.int64), x, y, address & 1 == 0)
 
 
 def read_aedat31(path: Path | str) -> Events:

@@ -133,22 +133,25 @@ def _split(classes: Sequence[Sequence[Path]]) -> tuple[tuple[Sample, ...], tuple
 
 
 def load_frames(
-    listed: EventSet, steps: int, *, by: Literal["time", "count"] = "time", shrink: int = 1
+    listed: EventSet, steps: int, *, by: Literal["time", "count"] = "time", shrink: int = 1, sort: bool = False
 ) -> tuple[Labelled, Labelled]:
-    """Train and test as counts of events, uint8 ``[n, steps, H, W, 2]``; the arguments are those of ``to_frames``."""
-    train, test = (_frames(listed, part, steps, by, shrink) for part in (listed.train, listed.test))
+    """Train and test as counts of events, uint8 ``[n, steps, H, W, 2]``; the arguments are those of ``to_frames``.
+
+    sort: put the events of a recording in order where its times fall; else FormatError.
+    """
+    train, test = (_frames(listed, part, steps, by, shrink, sort) for part in (listed.train, listed.test))
     return train, test
 
 
 def _frames(
-    listed: EventSet, samples: Sequence[Sample], steps: int, by: Literal["time", "count"], shrink: int
+    listed: EventSet, samples: Sequence[Sample], steps: int, by: Literal["time", "count"], shrink: int, sort: bool
 ) -> Labelled:
     shape = frames_shape(listed.width, listed.height, steps, by=by, shrink=shrink)
     frames = np.empty((len(samples), *shape), np.uint8)
     path, recording = None, None
     for number, sample in enumerate(samples):
         if recording is None or path != sample.path:  # the slices of one recording follow each other
-            path, recording = sample.path, listed.read(sample.path)
+            path, recording = sample.path, _in_order(sample.path, listed.read(sample.path), sort)
         events = recording
         if sample.start is not None and sample.end is not None:
             events = recording.between(sample.start, sample.end)
@@ -157,3 +160,12 @@ def _frames(
                 raise FormatError.at(sample.path, fault)
         frames[number] = to_frames(events, steps, by=by, shrink=shrink)
     return Labelled(frames, np.array([sample.label for sample in samples], np.int64), listed.classes)
+
+
+def _in_order(path: Path, recording: Events, sort: bool) -> Events:
+    if recording.fall is None:
+        return recording
+    if not sort:
+        fault = f"{recording.fall}; allowed are times that do not fall, or 'sort: true', which puts events in order"
+        raise FormatError.at(path, fault)
+    return recording.in_order()

@@ -17,8 +17,8 @@ class Events:
     """Changes of brightness, in the order of the file.
 
     t: in µs, int64; x, y: column from the left and row from the top, uint16; polarity: bool, ON (brighter) or OFF; all
-    ``[n]``; width, height: of the sensor, in pixels. Recordings exist whose t falls now and then; nothing is sorted.
-    ValueError for arrays of other types, and for pixels beside the sensor.
+    ``[n]``; width, height: of the sensor, in pixels. Recordings exist whose t falls now and then: see ``fall``.
+    ValueError for arrays of other types, for pixels beside the sensor and for negative times.
     """
 
     t: NDArray[np.int64]
@@ -38,16 +38,31 @@ class Events:
         for name, limit in (("x", self.width), ("y", self.height)):
             if len(self) and getattr(self, name).max() >= limit:
                 raise ValueError(f"{name} must be below {limit}, not {getattr(self, name).max()}")
+        if len(self) and self.t.min() < 0:
+            raise ValueError(f"t must not be negative, not {self.t.min()}")
 
     def __len__(self) -> int:
         return len(self.t)
 
+    @property
+    def fall(self) -> str | None:
+        """The first event that lies before the one above it, in words; None where no time falls."""
+        falls = np.flatnonzero(self.t[1:] < self.t[:-1])
+        if not falls.size:
+            return None
+        event = int(falls[0]) + 1
+        return f"event {event} is at {self.t[event]} µs, after one at {self.t[event - 1]} µs"
+
+    def in_order(self) -> Self:
+        """The events by time; those of one µs keep the order that they have."""
+        return self._chosen(np.argsort(self.t, kind="stable"))
+
     def between(self, start: int, end: int) -> Self:
         """The events with start ≤ t < end, in µs."""
-        chosen = (self.t >= start) & (self.t < end)
-        return type(self)(
-            self.t[chosen], self.x[chosen], self.y[chosen], self.polarity[chosen], self.width, self.height
-        )
+        return self._chosen((self.t >= start) & (self.t < end))
+
+    def _chosen(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
+        return type(self)(self.t[which], self.x[which], self.y[which], self.polarity[which], self.width, self.height)
 
 
 def frames_shape(width: int, height: int, steps: int, *, by: str, shrink: int) -> tuple[int, int, int, int]:
@@ -69,11 +84,13 @@ def to_frames(
     by: "time" cuts the span from the first to the last event, in µs and both included, into equal slices; slice k holds
     the events with ⌊(t − first) · steps / span⌋ = k. "count" puts event i of n into slice ⌊i · steps / n⌋, so that two
     slices differ by one event at most. shrink: a pixel of the frames counts a square of that many sensor pixels a side.
-    No events give zeros.
+    No events give zeros. ValueError where a time falls: slices would hold events of other times than they say.
     """
     shape = frames_shape(events.width, events.height, steps, by=by, shrink=shrink)
     if not len(events):
         return np.zeros(shape, np.uint8)
+    if events.fall is not None:
+        raise ValueError(f"events must be in order of time, but {events.fall}")
     if by == "time":
         first, last = int(events.t.min()), int(events.t.max())
         # the first µs of each slice, ⌈k · span / steps⌉, in Python's integers: long recordings overflow 64 bits

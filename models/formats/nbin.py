@@ -53,15 +53,15 @@ def write_nbin(events: Events, path: Path | str) -> None:
     """Write events in the order they have, with the overflows that times above 23 bits need; equal events, equal bytes.
 
     ValueError where the format cannot hold them: no events, more than 256×240 pixels, a time that falls or lies
-    outside 0…2³¹−1 µs.
+    above 2³¹−1 µs.
     """
     path = Path(path)
     if not len(events):
         raise ValueError("events must be one or more")
     if events.width > 256 or events.height > OVERFLOW_ROW:
         raise ValueError(f"events must be of 256×{OVERFLOW_ROW} pixels at most, not {events.width}×{events.height}")
-    if events.t.min() < 0 or events.t.max() > LAST_TIME or (np.diff(events.t) < 0).any():
-        raise ValueError(f"the times of events must rise, from 0 to {LAST_TIME} µs")
+    if events.t.max() > LAST_TIME or events.fall is not None:
+        raise ValueError(f"the times of events must not fall and end at {LAST_TIME} µs at most")
     overflows = np.maximum(-((_TIMES - 1 - events.t) // OVERFLOW_TIME), 0)
     rows = np.zeros((len(events) + int(overflows[-1]), SIZE), np.uint8)
     rows[:, 1] = OVERFLOW_ROW

@@ -12,11 +12,23 @@ def row(value: Any = 1, command: str = "python benchmarks/run.py reference", **m
 def test_rows_stand_once_under_the_heading_of_their_method() -> None:
     rows = {
         key: row()
-        for key in ("compress.dsp-25", "hw.flips", "compress.lottery-round-05", "compress.search-digits", "else")
+        for key in (
+            "compress.dsp-25",
+            "hw.flips",
+            "hw.full-size-a",
+            "hw.leak-product",
+            "hw.package-digits",
+            "compress.lottery-round-05",
+            "compress.search-digits",
+            "else",
+        )
     }
     lines = draw(rows).splitlines()
     heads = [line for line in lines if line.startswith(("## ", "| hw.", "| compress.", "| else"))]
     assert [head.split(" | ")[0] for head in heads] == [
+        "## Committed packages", "| hw.package-digits",
+        "## Networks of published size", "| hw.full-size-a",
+        "## What a feature costs", "| hw.leak-product",
         "## The accelerator", "| hw.flips",
         "## Lottery tickets and token selection (paper 1)", "| compress.lottery-round-05",
         "## Searched formats (paper 2)", "| compress.search-digits",

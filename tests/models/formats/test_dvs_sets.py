@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -116,6 +117,18 @@ def test_cifar10_dvs_frames(tmp_path: Path) -> None:
     for label in range(10):
         assert np.argwhere(test.images[label]).tolist() == [[0, 2, label, 1], [3, 127, 127, 0]]
     assert test.classes == CIFAR10_CLASSES
+
+
+@pytest.mark.parametrize("by", ["time", "count"])
+def test_falling_times_are_refused_or_sorted(tmp_path: Path, by: Literal["time", "count"]) -> None:
+    put_cifar10_dvs(tmp_path, 2)
+    name = CIFAR10_CLASSES[0]
+    path = put(tmp_path / name / f"cifar10_{name}_0.aedat", aedat2([(9, 127, 127, 0), (0, 5, 3, 1)]))
+    listed = cifar10_dvs(tmp_path)
+    told = "event 1 is at 0 µs, after one at 9 µs; allowed are times that do not fall, or 'sort: true'"
+    refused(lambda: load_frames(listed, 2, by=by), path, told)
+    train, _ = load_frames(listed, 2, by=by, sort=True)
+    assert np.argwhere(train.images[0]).tolist() == [[0, 3, 5, 1], [1, 127, 127, 0]]
 
 
 def test_cifar10_dvs_faults(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def counted(rows: list[Event], steps: int, by: str, shrink: int) -> np.ndarray:
 )
 @settings(max_examples=200, deadline=None)
 def test_frames_are_the_counts(rows: list[Event], steps: int, by: str, shrink: int) -> None:
+    rows = sorted(rows, key=lambda row: row[0])
     frames = to_frames(events(rows), steps, by=by, shrink=shrink)  # type: ignore[arg-type]
     assert frames.dtype == np.uint8
     assert np.array_equal(frames, counted(rows, steps, by, shrink))
@@ -54,7 +55,7 @@ def test_slices_of_time_and_of_count() -> None:
 
 
 def test_counts_stop_at_255() -> None:
-    rows = [(t, 1, 1, 0) for t in range(300)] + [(0, 2, 1, 1)] * 255
+    rows = [(0, 2, 1, 1)] * 255 + [(t, 1, 1, 0) for t in range(300)]
     frames = to_frames(events(rows), 1)
     assert frames[0, 1, 1, OFF] == 255
     assert frames[0, 1, 2, ON] == 255
@@ -63,6 +64,17 @@ def test_counts_stop_at_255() -> None:
 def test_no_events_give_zeros() -> None:
     assert not to_frames(events([]), 3).any()
     assert to_frames(events([]), 3, shrink=2).shape == (3, 3, 2, 2)
+
+
+def test_frames_need_events_in_order() -> None:
+    rows = [(5, 0, 0, 1), (9, 1, 1, 0), (7, 2, 2, 1), (7, 3, 3, 1)]
+    for by in ("time", "count"):
+        with pytest.raises(ValueError, match="in order of time, but event 2 is at 7 µs, after one at 9 µs"):
+            to_frames(events(rows), 2, by=by)  # type: ignore[arg-type]
+    in_order = events(rows).in_order()
+    assert in_order.fall is None
+    assert in_order.x.tolist() == [0, 2, 3, 1]
+    assert np.array_equal(to_frames(in_order, 2), to_frames(events(sorted(rows, key=lambda row: row[0])), 2))
 
 
 def test_between_is_half_open() -> None:
@@ -98,3 +110,5 @@ def test_events_are_checked() -> None:
         Events(good.t, good.t, good.y, good.polarity, 4, 6)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"y must be uint16 \[1\], not uint16 \[0\]"):
         Events(good.t, good.x, good.y[:0], good.polarity, 4, 6)
+    with pytest.raises(ValueError, match="t must not be negative, not -1"):
+        Events(good.t - 1, good.x, good.y, good.polarity, 4, 6)

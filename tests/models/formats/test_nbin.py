@@ -82,10 +82,8 @@ def test_events_outside(tmp_path: Path, x: int, y: int) -> None:
         ([], (34, 34), "events must be one or more"),
         ([(0, 0, 0, 0)], (257, 10), "256×240 pixels at most, not 257×10"),
         ([(0, 0, 0, 0)], (10, 241), "256×240 pixels at most, not 10×241"),
-        ([(5, 0, 0, 0), (4, 0, 0, 0)], (34, 34), "must rise, from 0"),
-        ([(-1, 0, 0, 0)], (34, 34), "must rise, from 0"),
-        ([(5, 0, 0, 0), (-(2**63), 0, 0, 0)], (34, 34), "must rise, from 0"),
-        ([(2**31, 0, 0, 0)], (34, 34), "to 2147483647 µs"),
+        ([(5, 0, 0, 0), (4, 0, 0, 0)], (34, 34), "must not fall"),
+        ([(2**31, 0, 0, 0)], (34, 34), "end at 2147483647 µs"),
     ],
 )
 def test_what_the_format_cannot_hold(tmp_path: Path, rows: list[Event], size: tuple[int, int], text: str) -> None:
