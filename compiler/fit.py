@@ -6,13 +6,11 @@ lowering really needs, is taken. Block RAM is counted memory by memory; LUT come
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from spikewright.compiler.front.ir import Graph, Value
-from spikewright.compiler.front.ops import Add
+from spikewright.compiler.front.ir import Graph
+from spikewright.compiler.least import least_bits, least_structure
 from spikewright.compiler.lower.lowered import Lowered
 from spikewright.compiler.lower.lowering import lower
 from spikewright.compiler.measure import measure
@@ -34,9 +32,6 @@ FEW = 16
 
 #: A smaller engine is preferred if it is at most so much slower than the fastest that fits.
 TOLERANCE = 0.10
-
-#: A first look at a shape is trusted to skip it only where it is over the limit by this factor.
-ROUGH = 1.3
 
 #: Result words of a descriptor: cycles, issued pairs, skipped pairs.
 COUNTERS = 3
@@ -181,9 +176,9 @@ def choose(graph: Graph, device: Device, request: ShapeRequest | None = None) ->
     work = workload_of(graph)
     candidates = [Candidate(shape, rough_cycles(graph, work, shape)) for shape in shapes]
     candidates.sort(key=lambda candidate: (candidate.estimate, candidate.shape.slot_lanes))
-    best, least = _search(graph, device, request, candidates)
+    best = _search(graph, device, request, candidates)
     if best is None:
-        raise TooLargeError(_too_large(device, *least))
+        raise TooLargeError(_too_large(device, _nearest(graph, device, candidates)))
     candidate, lowered = best
     _refuse_answer(lowered, device)
     candidate.verdict = "chosen"
@@ -199,12 +194,11 @@ def choose(graph: Graph, device: Device, request: ShapeRequest | None = None) ->
 
 def _search(
     graph: Graph, device: Device, request: ShapeRequest, candidates: list[Candidate]
-) -> tuple[tuple[Candidate, Lowered] | None, tuple[Needs, Shape]]:
-    """The candidate to take and its network, if one fits; the needs that are the least beyond the device."""
+) -> tuple[Candidate, Lowered] | None:
+    """The candidate to take and its network, if one fits; None leaves the needs of every candidate."""
     best: tuple[Candidate, Lowered] | None = None
     slow: tuple[Candidate, Lowered] | None = None
     fastest: int | None = None
-    least: tuple[Needs, Shape] | None = None
     known: Structure | None = None
     for candidate in candidates:
         shape = candidate.shape
@@ -214,60 +208,61 @@ def _search(
                 candidate.verdict = "slower" if slower else "not smaller by enough"
                 continue
         if known is not None:
-            rough = needs_of(_rescaled(known, shape), device)
-            if rough.excess(device) > ROUGH:
-                candidate.needs, candidate.verdict = rough, "too large (estimated)"
-                least = _less(least, rough, shape, device)
+            least = needs_of(least_structure(graph, shape, known), device)
+            if least.excess(device) > 1:
+                candidate.needs, candidate.verdict = least, "too large (at least)"
                 continue
-        lowered = lower(graph, shape)
-        known = measure(lowered)
-        needs = candidate.needs = needs_of(known, device)
-        candidate.cycles = sum(draft.cycles for draft in with_waits(lowered, known).descriptors)
-        least = _less(least, needs, shape, device)
-        if needs.excess(device) > 1:
+        lowered, known = _lower(graph, device, candidate)
+        assert candidate.needs is not None
+        if candidate.needs.excess(device) > 1:
             candidate.verdict = "too large"
-        elif needs.lut > device.model.at_speed and request.streams is None:
+        elif candidate.needs.lut > device.model.at_speed and request.streams is None:
             candidate.verdict = "may miss the clock"
             slow = slow or (candidate, lowered)
         else:
             candidate.verdict = "fits"
             fastest = candidate.estimate if fastest is None else fastest
             best = (candidate, lowered)
-    assert least is not None
-    return best or slow, least
+    return best or slow
 
 
-def _less(least: tuple[Needs, Shape] | None, needs: Needs, shape: Shape, device: Device) -> tuple[Needs, Shape]:
-    return (needs, shape) if least is None or needs.excess(device) < least[0].excess(device) else least
+def _lower(graph: Graph, device: Device, candidate: Candidate) -> tuple[Lowered, Structure]:
+    """The network in a candidate's shape, which then has its needs and cycles."""
+    lowered = lower(graph, candidate.shape)
+    structure = measure(lowered)
+    candidate.needs = needs_of(structure, device)
+    candidate.cycles = sum(draft.cycles for draft in with_waits(lowered, structure).descriptors)
+    return lowered, structure
 
 
-def _too_large(device: Device, needs: Needs, shape: Shape) -> str:
+def _nearest(graph: Graph, device: Device, candidates: list[Candidate]) -> Candidate:
+    """Of candidates none of which fits, the one that is the least beyond the device: by what it needs, not at least."""
+
+    def excess(candidate: Candidate) -> float:
+        assert candidate.needs is not None
+        return candidate.needs.excess(device)
+
+    while (nearest := min(candidates, key=excess)).cycles is None:
+        _lower(graph, device, nearest)
+        nearest.verdict = "too large"
+    return nearest
+
+
+def _too_large(device: Device, nearest: Candidate) -> str:
+    needs = nearest.needs
+    assert needs is not None
     lines = []
     if needs.blocks > device.block_rams:
         lines.append(f"{needs.blocks} block RAMs of {device.ram.words} where there are {device.block_rams}")
     if needs.lut > device.usable_lut:
         lines.append(f"about {needs.lut} LUT where {round(device.usable_lut)} of {device.lut} can be used")
     needed = " and ".join(lines)
-    return f"the network is too large for {device.name}: the nearest shape, {shape}, needs {needed}; {SMALLER}"
+    return f"the network is too large for {device.name}: the nearest shape, {nearest.shape}, needs {needed}; {SMALLER}"
 
 
 def _refuse_early(graph: Graph, device: Device, steps: int) -> None:
-    """Before any lowering: the weights alone, each with its code and an index of its channel; the values of an op.
-
-    steps: of a word.
-    """
-    bits = 0
-    for weighted in (weighted for op in graph.ops for weighted in op.weighted_sums(graph)):
-        weights = weighted.weights
-        index = max(1, (weights.codes[0].size - 1).bit_length() - 4)  # of one bank, at most sixteen banks
-        bits += int(np.count_nonzero(weights.codes)) * (weights.bits + index)
-    needs = {"its weights": bits}
-    added = {op.inputs[1] for op in graph.ops if isinstance(op, Add)}  # an add may be done as its spikes are made
-    for op in graph.ops:
-        # all of what these read is there until all that they make is
-        if op.kind in ("conv", "pool", "linear"):
-            stored = {*op.inputs, op.name} - {*added, graph.ops[-1].name}
-            needs[f"what {op.name} reads and makes"] = sum(_least_bits(graph.values[name], steps) for name in stored)
+    """Before any lowering: the weights alone, or the values of an op. steps: of a word."""
+    needs = least_bits(graph, steps)
     largest = max(needs, key=lambda what: needs[what])
     blocks = -(-needs[largest] // device.ram.bits)
     if blocks > device.block_rams:
@@ -289,20 +284,6 @@ def _refuse_answer(lowered: Lowered, device: Device) -> None:
             f"each of {len(lowered.descriptors) - 1} descriptors, does not fit the serial link of {device.name}, at "
             f"most {device.answer_words}; give the network fewer classes, or take --board simulation"
         )
-
-
-def _least_bits(value: Value, steps: int) -> int:
-    """Bits of a value in spike memory, at the least: the timesteps of its last word may be empty."""
-    timesteps = value.steps if value.name == "input" else -(-value.steps // steps) * steps
-    return timesteps * value.tokens * value.channels * value.planes
-
-
-def _rescaled(known: Structure, shape: Shape) -> Structure:
-    """A guess at the structure of another shape: the same bits, spread over other banks and words."""
-    old = known.shape
-    spikes = known.bank_depth * old.banks * old.tokens / (shape.banks * shape.tokens)
-    entries = known.rom_depth * old.walkers / shape.walkers
-    return replace(known, shape=shape, bank_depth=max(2, round(spikes)), rom_depth=max(2, round(entries)))
 
 
 def rough_cycles(graph: Graph, work: Workload, shape: Shape) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +91,17 @@ def generate(
 def _larger(package: Package, board: BuildTarget, request: ShapeRequest | None) -> str:
     """Which board takes a network that is too large for this one."""
     graph = planned_graph(package)
+    would: list[Board] = []
     for larger in sorted(real_boards(), key=lambda other: (other.resources.lut, other.name)):
         if isinstance(board, Board) and larger.resources.lut <= board.resources.lut:
             continue
-        try:
+        if would and larger.resources.lut > would[0].resources.lut:
+            break
+        with suppress(FitError):
             chosen(graph, family_of(larger).device(larger), request)
-        except FitError:
-            continue
-        return f"{larger.name} would do"
+            would.append(larger)
+    if would:
+        return f"{' or '.join(larger.name for larger in would)} would do"
     return f"none of the list would do, --board {SIMULATION} has no limits"
 
 

@@ -70,8 +70,9 @@ def summary(report: Report) -> Iterator[Line]:
         f"{smaller.bits:.1f}x / {smaller.weights:.1f}x / {smaller.stored:.1f}x",
         "smaller than float: by bits of a code, by weights kept, by all bits that are stored",
     )
-    tokens = " to ".join(map(str, [report.tokens.initial, *report.tokens.kept]))
-    yield Line("tokens", tokens, "image patches that enter, and that each selector keeps")
+    tokens = [report.tokens.initial, *report.tokens.kept]
+    if tokens != [1]:  # networks without attention end on a map of one place
+        yield Line("tokens", " to ".join(map(str, tokens)), "image patches that enter, and that each selector keeps")
     cycles = report.cycles
     gain = f"{cycles.predicted} predicted without skipping of silent words: {cycles.gain or 0:.2f}x"
     yield Line("cycles an image", f"{cycles.per_image:.0f}", gain)

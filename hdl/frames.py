@@ -49,9 +49,9 @@ class FramePlacement(wiring.Component):
             }
         )
 
-    def model(self, *, frame: int, groups: int, last_steps: int) -> Iterator[list[tuple[int, bool]]]:
-        """For each step group, offset of each step, and whether it exists."""
-        steps = self.structure.shape.steps
+    @staticmethod
+    def model(steps: int, *, frame: int, groups: int, last_steps: int) -> Iterator[list[tuple[int, bool]]]:
+        """For each group of ``steps`` steps, offset of each step, and whether it exists."""
         for group in range(groups):
             exist = last_steps if group == groups - 1 else steps
             yield [((group * steps + step) * frame, step < exist) for step in range(steps)]

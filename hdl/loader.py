@@ -78,7 +78,7 @@ class PixelLoader(wiring.Component):
         frames = [[(0, True)]]
         if config["framed"]:
             walk = {name: config[name] for name in ("frame", "groups", "last_steps")}
-            frames, copies = list(FramePlacement(structure=self.structure).model(**walk)), 1
+            frames, copies = list(FramePlacement.model(shape.steps, **walk)), 1
         wrap = config["pixel_wrap"] + (config["slots"] - 1) * config["pixel_x"]
         words = []
         loops = (range(config[name]) for name in ("groups", "channels", "rows", "columns", "tiles"))

@@ -28,10 +28,12 @@ class LayoutPlan:
 
     homes: value → the buffer that it stands in, which has the name of the first value in it; layouts: by buffer, and of
     the copies that readers need.
+
+    even: channels lie in the banks so that lists are even, which takes time; else one after the other, in as many words
     """
 
-    def __init__(self, graph: Graph, shape: Shape) -> None:
-        self.graph, self.shape = graph, shape
+    def __init__(self, graph: Graph, shape: Shape, *, even: bool = True) -> None:
+        self.graph, self.shape, self.even = graph, shape, even
         self.routing = routing_of(graph, best_on(described(graph), shape)[0])
         self.groups = shape.groups(graph.steps)
         self.homes = {IMAGE: IMAGE}
@@ -94,7 +96,7 @@ class LayoutPlan:
                 # outputs are paired as the products come: neighbours must not share a bank
                 self._placements[root] = Placement.interleaved(value.channels, banks)
             else:
-                alike = [name for name, source in self.routing.roots.items() if source == root]
+                alike = [name for name, source in self.routing.roots.items() if source == root and self.even]
                 self._placements[root] = place(value.channels, banks, [r for name in alike for r in self._lists(name)])
         return self._placements[root]
 

@@ -71,7 +71,7 @@ def compare(
     ] = None,
     input: Annotated[
         Path | None,
-        typer.Option(help="Those of a recipe (.yaml) instead, or a .npy, uint8 [H, W, C] or [N, H, W, C]."),
+        typer.Option(help="Those of a recipe (.yaml) instead, or a .npy, uint8 [N, H, W, C], frames [N, T, H, W, C]."),
     ] = None,
 ) -> None:
     """Compare the accelerator with the golden model: every layer, step, token and channel.
@@ -82,7 +82,7 @@ def compare(
     if not report.bit_exact:
         fail(f"{mismatch_sentence(report)} (report {show(build / 'report.json')})")
     out.print(
-        f"bit-exact: {report.images} images, {report.values_compared} values; "
+        f"bit-exact: {report.images} image{'s' if report.images > 1 else ''}, {report.values_compared} values; "
         f"{report.cycles.per_image:.0f} cycles an image ({report.cycles.predicted} predicted without skipping)"
     )
     if report.silent_layers:

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spikewright.boards.registry import load_board
-from spikewright.commands.common import UserError, err, fail, new_table, out, plain_errors, show
+from spikewright.commands.common import err, fail, new_table, out, plain_errors, show
 from spikewright.commands.compare import mismatch_sentence, run_compare
 from spikewright.commands.generate import run_generate
-from spikewright.echo import quoted
+from spikewright.commands.packages import find_package
 
 if TYPE_CHECKING:
     from spikewright.flow.report import Report
 
-PACKAGES = Path("packages")
 DEFAULT = "clutter-digits"
 
 
 @plain_errors
 def demo(
-    model: Annotated[str, typer.Argument(help="Package file, or the name of a committed one.")] = DEFAULT,
+    model: Annotated[str, typer.Argument(help="Package, or the name of a committed one.")] = DEFAULT,
     board: Annotated[str, typer.Option(help="Board to build for.")] = "ulx3s-85f",
     images: Annotated[int | None, typer.Option(help="So many test images (all, if not given).")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="BUILD folder to write.")] = Path("build/demo"),
@@ -41,15 +40,6 @@ def demo(
     out.print(f"report: {show(output / 'report.json')} ({time.monotonic() - start:.0f} s)")
     if not report.bit_exact:
         fail(mismatch_sentence(report))
-
-
-def find_package(model: str) -> Path:
-    """The file, or the committed package of that name."""
-    for path in (Path(model), PACKAGES / model / "package.safetensors", PACKAGES / f"{model}.safetensors"):
-        if path.is_file():
-            return path
-    known = sorted(path.parent.name for path in PACKAGES.glob("*/package.safetensors"))
-    raise UserError(f"there is no package {quoted(model)}: the committed ones are {', '.join(known) or '(none here)'}")
 
 
 def show_report(report: "Report") -> None:

@@ -10,8 +10,8 @@ _SHADES = " ░▒▓█"
 _WIDTH, _LINE = 16, 76
 
 
-def events_by_step(frames: np.ndarray) -> str:
-    """Events of each step of ``[T, H, W, C]``."""
+def sum_by_step(frames: np.ndarray) -> str:
+    """Sum of each step's frame, of ``[T, H, W, C]``: of an event camera's, how many events."""
     return " ".join(map(str, frames.reshape(len(frames), -1).sum(axis=1, dtype=np.int64).tolist()))
 
 

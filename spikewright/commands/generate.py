@@ -7,6 +7,7 @@ import typer
 
 from spikewright.boards.registry import load_board
 from spikewright.commands.common import UserError, out, plain_errors, progress, show
+from spikewright.commands.packages import package_file
 
 if TYPE_CHECKING:
     from spikewright.compiler.fit import ShapeRequest
@@ -38,7 +39,7 @@ def run_generate(
 
 @plain_errors
 def generate(
-    package: Annotated[Path, typer.Argument(help="Model package (.safetensors).")],
+    package: Annotated[Path, typer.Argument(help="Model package (.safetensors), or its folder.")],
     board: Annotated[str, typer.Option(help="Board to build for; 'spikewright boards' lists them.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="BUILD folder to write.")],
     lanes: Annotated[int | None, typer.Option(help="Lanes of a word: 2 to 256 tokens x 4 time steps.")] = None,
@@ -58,4 +59,4 @@ def generate(
     from spikewright.compiler.fit import ShapeRequest
 
     request = ShapeRequest(lanes, banks, streams, skip=skip)
-    run_generate(package, board, output, request, checked=check, check_images=check_images)
+    run_generate(package_file(package), board, output, request, checked=check, check_images=check_images)

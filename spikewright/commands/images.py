@@ -40,7 +40,7 @@ def choose_images(package: Package, count: int | None, file: Path | None, *, usu
         if count is not None:
             raise UserError("give --images or --input, not both")
         return Chosen(from_file(package, file), None, str(file))
-    dataset = _dataset_of_recipe(file) if file is not None else _dataset_at_hand(package.network.data)
+    dataset = _dataset_of_recipe(file) if file is not None else _dataset_at_hand(package)
     test, want = dataset.test, package.network.image_shape
     if test.images.shape[1:] != want:
         shape = list(test.images.shape[1:])
@@ -58,24 +58,29 @@ def _dataset_of_recipe(file: Path) -> "Dataset":
     return load(load_recipe(file).data)
 
 
-def _dataset_at_hand(name: str | None) -> "Dataset":
+def _dataset_at_hand(package: Package) -> "Dataset":
     from spikewright.models.data import DataError, load
 
+    name = package.network.data
     if name is None:
-        raise UserError("the package names no data set: give images with --input X.npy")
+        raise UserError(f"the package names no data set: give images with --input X.npy, {_expected(package)}")
     try:
         return load(name)
     except DataError:
         raise UserError(
             f"the package's data set {quoted(name)} is not at hand: give its recipe or images, --input RECIPE.yaml or "
-            "X.npy"
+            f"X.npy, {_expected(package)}"
         ) from None
+
+
+def _expected(package: Package) -> str:
+    return f"uint8 [n, {', '.join(map(str, package.network.image_shape))}]"
 
 
 def from_file(package: Package, file: Path) -> Array:
     """Images of a .npy file, checked."""
     want = package.network.image_shape
-    expected = f"uint8 [n, {', '.join(map(str, want))}]"
+    expected = _expected(package)
     allowed = f"{expected}, n images, or one without n"
     steps = package.network.steps
     reads = (
@@ -89,8 +94,12 @@ def from_file(package: Package, file: Path) -> Array:
         with file.open("rb") as stream:
             shape, dtype = _header(stream, file, allowed)
             if dtype != np.uint8 or want not in (shape, shape[1:]) or not prod(shape):
-                told = short(f"{dtype} {list(shape)}")
-                raise UserError(f"{file}: expected {expected}, got {told}: the network reads {reads}")
+                told, why = short(f"{dtype} {list(shape)}"), ""
+                if want not in (shape, shape[1:]):
+                    why = f": the network reads {reads}"
+                elif not prod(shape):
+                    why = ": there is no image in it"
+                raise UserError(f"{file}: expected {expected}, got {told}{why}")
             there, here = file.stat().st_size - stream.tell(), prod(shape)
             if here > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
                 raise UserError(f"{file}: says that it holds more than fits into memory")

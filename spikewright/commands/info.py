@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from spikewright.commands.common import heading, new_table, out, plain_errors
+from spikewright.commands.packages import package_file
 from spikewright.echo import shown
 
 
 @plain_errors
-def info(package: Annotated[Path, typer.Argument(help="Model package (.safetensors).")]) -> None:
+def info(package: Annotated[Path, typer.Argument(help="Model package (.safetensors), or its folder.")]) -> None:
     """Show what is in a model package.
 
     Example: spikewright info packages/clutter-digits/package.safetensors
@@ -18,7 +19,7 @@ def info(package: Annotated[Path, typer.Argument(help="Model package (.safetenso
     from spikewright.flow.weights import count_weights
     from spikewright.models.package import read_package, shapes, weight_formats
 
-    read = read_package(package)
+    read = read_package(package_file(package))
     network, value_shapes, formats = read.network, shapes(read.network), weight_formats(read.network)
     image = network.input
     text = f": {network.steps} time steps, images {image.height}x{image.width}x{image.channels} of {image.bits} bits"

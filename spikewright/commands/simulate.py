@@ -29,7 +29,7 @@ def simulate(
     import numpy as np
 
     from spikewright.boards.schema import Board
-    from spikewright.commands.frames import drawn_frames, events_by_step
+    from spikewright.commands.frames import drawn_frames, sum_by_step
     from spikewright.commands.images import choose_images
     from spikewright.flow.build_folder import WAVES, reading
     from spikewright.sim.accelerator.run import classes_of, run_pieces, waves_of
@@ -63,13 +63,13 @@ def simulate(
         for line in drawn_frames(chosen.images[0]):
             out.print(line, markup=False, highlight=False)
     true = ["true class"] if chosen.labels is not None else []
-    table = new_table("image", "class", *true, "cycles", *(["events by step"] if framed else []), title=chosen.source)
+    table = new_table("image", "class", *true, "cycles", *(["sum by step"] if framed else []), title=chosen.source)
     for i, (answer, count) in enumerate(zip(answers.tolist(), cycles, strict=True)):
         if i == ROWS:
             table.add_row("...")
             break
         labels = [str(chosen.labels[i])] if chosen.labels is not None else []
-        table.add_row(str(i), str(answer), *labels, str(count), *([events_by_step(chosen.images[i])] if framed else []))
+        table.add_row(str(i), str(answer), *labels, str(count), *([sum_by_step(chosen.images[i])] if framed else []))
     out.print(table)
     if chosen.labels is not None:
         out.print(f"{int((answers == chosen.labels).sum())} of {len(answers)} right")

@@ -253,7 +253,7 @@ async def frame_placement(dut):
     """Slot after slot in every step group, with pauses; again from the start."""
     rng, s = seeded(), Structure.from_dict(given()["structure"])
     await start(dut)
-    ports, unit, pixel = Ports(dut, "frames"), FramePlacement(structure=s), bits_for(s.pixel_depth - 1)
+    ports, pixel, slot = Ports(dut, "frames"), bits_for(s.pixel_depth - 1), s.shape.steps
     for _ in range(8):
         groups, frame = rng.randint(1, 3), rng.randint(1, 9)
         last_steps = rng.randint(1, s.shape.steps)
@@ -261,7 +261,7 @@ async def frame_placement(dut):
         ports.set(frame=frame, group=group, last_steps=last_steps, advance=0, next_group=0)
         await ports.cycle(start=1)
         ports.set(start=0)
-        for number, steps in enumerate(unit.model(frame=frame, groups=groups, last_steps=last_steps)):
+        for number, steps in enumerate(FramePlacement.model(slot, frame=frame, groups=groups, last_steps=last_steps)):
             ports.set(last_group=number == groups - 1)
             for _slot in range(rng.randint(1, 3)):
                 for step, (offset, exists) in enumerate(steps):

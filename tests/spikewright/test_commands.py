@@ -39,6 +39,7 @@ def test_info(generated, run):
     printed = run("info", generated / "package.safetensors").output
     assert "block1.select" in printed
     assert "weights" in printed
+    assert run("info", generated).output == printed, "the folder of a package stands for it"
 
 
 def test_build_folder(generated, run, tmp_path):

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from spikewright.boards.registry import board_names
+from spikewright.commands.packages import find_package
 from spikewright.echo import short
 from spikewright.models.package import read_package, write_package
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
@@ -69,6 +70,10 @@ def test_missing_and_truncated_package(generated, tmp_path, refused):
     sentence = refused("generate", cut, "--board", "ulx3s-85f", "-o", tmp_path / "BUILD")
     assert sentence.startswith(f"{cut}: not a whole safetensors file")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.safetensors"]
+    (tmp_path / "run").mkdir()
+    for words in (("info",), ("generate", "--board", "ulx3s-85f", "-o", tmp_path / "BUILD")):
+        sentence = refused(words[0], tmp_path / "run", *words[1:])
+        assert sentence.startswith(f"{tmp_path / 'run'} is a folder without package.safetensors in it: name a package")
 
 
 def test_unknown_board(generated, tmp_path, refused):
@@ -84,7 +89,7 @@ def test_network_too_large(tmp_path, refused):
     assert re.fullmatch(
         r"the network is too large for ulx3s-25f: its weights alone need \d+ block RAMs of 18 kbit where there are 56; "
         "prune the network, give it fewer bits or channels, or take a larger board: "
-        "(orangecrab-85f would do|none of the list would do, --board simulation has no limits)",
+        "(orangecrab-85f or ulx3s-85f would do|none of the list would do, --board simulation has no limits)",
         sentence,
     )
     assert [path.name for path in tmp_path.iterdir()] == ["large.safetensors"]
@@ -109,7 +114,7 @@ def test_folder_with_other_things(generated, tmp_path, refused):
 IMAGES = {
     "float": (
         np.zeros((8, 8, 1)),
-        r"expected uint8 \[n, 8, 8, 1\], got float64 \[8, 8, 1\]: .*",
+        r"expected uint8 \[n, 8, 8, 1\], got float64 \[8, 8, 1\]",
     ),
     "size": (np.zeros((9, 8, 1), np.uint8), r"expected uint8 \[n, 8, 8, 1\], got uint8 \[9, 8, 1\]: .*"),
     "flat": (np.zeros((8, 8), np.uint8), r"expected uint8 \[n, 8, 8, 1\], got uint8 \[8, 8\]: .*"),
@@ -118,7 +123,10 @@ IMAGES = {
         r"expected uint8 \[n, 8, 8, 1\], got uint8 \[1, 4, 8, 8, 1\]: the network reads one image "
         "at all of its 4 steps, no frames",
     ),
-    "none": (np.zeros((0, 8, 8, 1), np.uint8), r"expected uint8 \[n, 8, 8, 1\], got uint8 \[0, 8, 8, 1\]: .*"),
+    "none": (
+        np.zeros((0, 8, 8, 1), np.uint8),
+        r"expected uint8 \[n, 8, 8, 1\], got uint8 \[0, 8, 8, 1\]: there is no image in it",
+    ),
 }
 
 
@@ -165,7 +173,8 @@ def test_file_that_is_no_image(generated, tmp_path, refused):
 
 
 def test_images_of_no_data_set(generated, refused):
-    assert refused("compare", generated / "BUILD") == "the package names no data set: give images with --input X.npy"
+    told = "the package names no data set: give images with --input X.npy, uint8 [n, 8, 8, 1]"
+    assert refused("compare", generated / "BUILD") == told
 
 
 @pytest.mark.parametrize("command", ["simulate", "compare", "synthesize"])
@@ -231,6 +240,15 @@ def test_recipe_of_other_images(command, generated, tmp_path, refused):
 def test_unknown_model(tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     assert refused("demo", "nothing") == "there is no package 'nothing': the committed ones are (none here)"
+
+
+@pytest.mark.parametrize("name", ["nothing", "packages/nothing", "own", "own/package.safetensors"])
+def test_a_package_is_named_by_file_folder_or_name(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / ("own" if name.startswith("own") else "packages/nothing") / "package.safetensors"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert find_package(name).resolve() == file
 
 
 HEAVY = """
