@@ -47,6 +47,7 @@ NEEDS = {
     "whole": (
         "benchmarks/test_rows.py",
         "compiler/test_fit.py",
+        "compiler/test_least.py",
         "compress/run/test_packages.py",
         "compress/run/test_reference.py",
         "cost/test_equality.py",

@@ -24,6 +24,7 @@ REPLACED = {
     "test_list_of_packages_equals_the_folders": "test_wheel_holds_every_file_and_nothing_else",
     "test_leaves_import_no_room": "test_imports_go_left, of all rooms and leaves at once",
     "test_imports_go_left": "itself, of all rooms at once",
+    "test_times_of_32_bits_stay_positive": "test_aedat2_refuses_negative_times",
 }
 _CLOSING = re.compile(r"^=+ (.*(?:passed|failed).*) in ([\d.]+)s", re.MULTILINE)
 _FAILED = re.compile(r"^FAILED \S+", re.MULTILINE)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.hardware.full_size.drawing import LEAST_RATE, MOST_RATE, drawn
 from benchmarks.hardware.full_size.measure import Measured, Taken, measured
-from benchmarks.hardware.full_size.networks import NETWORKS, FullSize, event_digits, patches
+from benchmarks.hardware.full_size.networks import CALIBRATION, NETWORKS, FullSize, event_digits, patches
 from benchmarks.hardware.full_size.rows import Bar, exact_row, time_row
 from spikewright.compress.recipe.reading import parse_recipe
 from spikewright.sim.golden import run as golden
@@ -43,7 +43,7 @@ TINY = FullSize(
 
 
 def test_a_drawn_network_fires_as_it_should() -> None:
-    images = TINY.images(TINY.calibrated)
+    images = TINY.images(CALIBRATION)
     package = drawn("tiny", TINY, images)
     values = golden(package, images).values
     rates = [float(values[op.name].double().mean()) for op in package.network.ops if hasattr(op, "neuron")]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.hardware.full_size.drawing import LEAST_RATE, MOST_RATE, drawn
-from benchmarks.hardware.full_size.networks import FullSize
+from benchmarks.hardware.full_size.networks import CALIBRATION, FullSize
 from spikewright.flow.report import Report
 from spikewright.models.package import write_package
 from spikewright.sim.golden import run as golden
@@ -38,7 +38,7 @@ class Measured:
 
     built: making the simulator and running one image; ran: comparing all images, the simulator being there
     always: of one image in a BUILD without skipping
-    rates: least and greatest firing rate of a layer on the first image
+    rates: least and greatest firing rate of a layer, mean over the images
     """
 
     report: Report
@@ -85,16 +85,20 @@ def measured(name: str, network: FullSize, folder: Path) -> Measured:
 
 
 def _draw(name: str, network: FullSize, folder: Path) -> None:
-    """Write package, images, and the rates of the first one."""
+    """Write package, images, and the least and the greatest rate of a layer, mean over all images."""
     torch.set_num_threads(1)
-    images = network.images(network.calibrated + network.run)
-    package = drawn(name, network, images[: network.calibrated])
-    images = images[network.calibrated :]
+    images = network.images(network.run)
+    package = drawn(name, network, images[:CALIBRATION])
     write_package(package, folder / "package.safetensors")
     np.save(folder / "images.npy", images)
     np.save(folder / "image.npy", images[0])
-    values = golden(package, images[:1]).values
-    rates = [float(values[op.name].double().mean()) for op in package.network.ops if hasattr(op, "neuron")]
+    fired: dict[str, float] = {}
+    for image in images:  # one at a time: a large one has 70 million values
+        values = golden(package, image[None]).values
+        for op in package.network.ops:
+            if hasattr(op, "neuron"):
+                fired[op.name] = fired.get(op.name, 0) + float(values[op.name].double().mean())
+    rates = [rate / len(images) for rate in fired.values()]
     (folder / "rates.json").write_text(json.dumps([min(rates), max(rates)]))
 
 

@@ -16,7 +16,7 @@ from spikewright.models.formats.events import to_frames
 
 Images = NDArray[np.uint8]
 
-#: How many images norms are calibrated on; the images that run through RTL are others.
+#: On how many of the images that run norms are calibrated, at most: no accuracy is claimed, but layers are to fire.
 CALIBRATION = 4
 _SEED = 7
 
@@ -28,13 +28,11 @@ class FullSize:
     recipe: what it is compressed to; its ``data`` is not read
     images: so many images, by number
     run: how many of them go through RTL
-    calibrated: on how many images thresholds and biases are put
     """
 
     recipe: str
     images: Callable[[int], Images]
     run: int = 1
-    calibrated: int = CALIBRATION
 
     def table(self, images: Images) -> NDArray[np.int16]:
         """Codes of bytes, int16 [C, 256], from the images that it is calibrated on."""
@@ -116,7 +114,6 @@ NETWORKS = {
         ),
         patches(224),
         run=8,
-        calibrated=2,
     ),
     "spikformer-2-256-dvs": FullSize(
         _recipe(
