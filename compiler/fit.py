@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spikewright.compiler.front.ir import Graph
-from spikewright.compiler.least import least_bits, least_structure
+from spikewright.compiler.least import MOST_BANKS, least_bits, least_structure
 from spikewright.compiler.lower.lowered import Lowered
 from spikewright.compiler.lower.lowering import lower
 from spikewright.compiler.measure import measure
@@ -71,8 +71,8 @@ class ShapeRequest:
         lanes, banks, streams, steps = self.lanes, self.banks, self.streams, self.steps
         if lanes is not None and (lanes % steps or not 2 <= lanes // steps <= 256):
             raise FitError(f"lanes must be a multiple of {steps} from {2 * steps} to {256 * steps}, not {lanes}")
-        if banks is not None and not 1 <= banks <= 16:
-            raise FitError(f"banks must be from 1 to 16, not {banks}")
+        if banks is not None and not 1 <= banks <= MOST_BANKS:
+            raise FitError(f"banks must be from 1 to {MOST_BANKS}, not {banks}")
         if streams is not None and streams not in (1, 2):
             raise FitError(f"streams must be 1 or 2, not {streams}")
         if banks is not None and streams is not None and streams > banks:

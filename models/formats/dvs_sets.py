@@ -163,9 +163,9 @@ def _frames(
 
 
 def _in_order(path: Path, recording: Events, sort: bool) -> Events:
-    if recording.fall is None:
-        return recording
-    if not sort:
-        fault = f"{recording.fall}; allowed are times that do not fall, or 'sort: true', which puts events in order"
+    if sort:
+        return recording.in_order()
+    if (fall := recording.fall) is not None:
+        fault = f"{fall}; allowed are times that do not fall, or 'sort: true', which puts events in order"
         raise FormatError.at(path, fault)
-    return recording.in_order()
+    return recording

@@ -84,13 +84,13 @@ def to_frames(
     by: "time" cuts the span from the first to the last event, in µs and both included, into equal slices; slice k holds
     the events with ⌊(t − first) · steps / span⌋ = k. "count" puts event i of n into slice ⌊i · steps / n⌋, so that two
     slices differ by one event at most. shrink: a pixel of the frames counts a square of that many sensor pixels a side.
-    No events give zeros. ValueError where a time falls: slices would hold events of other times than they say.
+    No events give zeros. ValueError where a time falls: events are out of order, or the camera's clock was set back.
     """
     shape = frames_shape(events.width, events.height, steps, by=by, shrink=shrink)
     if not len(events):
         return np.zeros(shape, np.uint8)
-    if events.fall is not None:
-        raise ValueError(f"events must be in order of time, but {events.fall}")
+    if (fall := events.fall) is not None:
+        raise ValueError(f"events must be in order of time, but {fall}")
     if by == "time":
         first, last = int(events.t.min()), int(events.t.max())
         # the first µs of each slice, ⌈k · span / steps⌉, in Python's integers: long recordings overflow 64 bits

@@ -1,5 +1,7 @@
 """Events and their counts in frames, against counting one event after the other."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from format_files import Event
@@ -68,9 +70,10 @@ def test_no_events_give_zeros() -> None:
 
 def test_frames_need_events_in_order() -> None:
     rows = [(5, 0, 0, 1), (9, 1, 1, 0), (7, 2, 2, 1), (7, 3, 3, 1)]
-    for by in ("time", "count"):
+    cuts: tuple[Literal["time", "count"], ...] = ("time", "count")
+    for by in cuts:
         with pytest.raises(ValueError, match="in order of time, but event 2 is at 7 µs, after one at 9 µs"):
-            to_frames(events(rows), 2, by=by)  # type: ignore[arg-type]
+            to_frames(events(rows), 2, by=by)
     in_order = events(rows).in_order()
     assert in_order.fall is None
     assert in_order.x.tolist() == [0, 2, 3, 1]
