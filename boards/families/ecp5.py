@@ -78,7 +78,7 @@ class Ecp5(Family):
         neuron_bit=10.0,
         lane_bit=2.0,
         move_lane=15.0,
-        leak_bit=10.0,
+        leak_bit=7.6,
         second_walker=51.0,
         count_lane=8.4,
         limit_lane=5.6,
