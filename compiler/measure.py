@@ -90,13 +90,16 @@ def _attended_tokens(graph: Graph) -> list[int]:
 
 
 def _largest_loop(lowered: Lowered) -> int:
-    """Largest loop count of any descriptor."""
-    return max(
+    """Largest count of any descriptor: of its loops, and of the slots that the loader counts to the last tile's end."""
+    counts = [
         draft.fields[name]
         for draft in lowered.descriptors
         for name, width in LAYOUTS[draft.kind]
         if width is LOOP and name in draft.fields
-    )
+    ]
+    loads = [draft.fields for draft in lowered.descriptors if draft.kind is Kind.LOAD]
+    shape = lowered.shape
+    return max(*counts, *(load["tiles"] * (shape.lanes if load["fold"] else shape.tokens) for load in loads))
 
 
 def _options(lowered: Lowered) -> dict[str, int]:

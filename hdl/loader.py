@@ -23,8 +23,9 @@ class PixelLoader(wiring.Component):
     Every byte passes the input table (256 codes a channel). The next image is taken in while the accelerator computes;
     ``full`` says that a whole image is there (``latency`` cycles after its last byte is taken). After ``start`` each
     word of spike memory is gathered one lane (``fold``, and ``framed``: a frame a step) or one token slot a cycle, all
-    bit-planes at once, then written plane by plane; lanes past ``used`` and of steps past the last are 0. All banks get
-    the same words. The buffer is free again when ``finished`` pulses, ``words · (slots + planes + 2) + 1`` cycles after
+    bit-planes at once, then written plane by plane; lanes past ``used`` and of steps past the last are 0: slots are
+    counted to the end of the last tile, for which ``loop_bits`` must be wide enough. All banks get the same words. The
+    buffer is free again when ``finished`` pulses, ``words · (slots + planes + 2) + 1`` cycles after
     ``start``; a slot is a lane or a token slot. Reset: empty; contents undefined.
     """
 

@@ -82,7 +82,8 @@ class Neurons:
                         leak=(self.leak if tick.fire else 8) if tick.leak else 16,
                         coarse=fields["coarse"], fire=tick.fire,
                     )  # fmt: skip
-                    need_bits(u, s.membrane_bits, "a membrane")
+                    if tick.spike or not tick.fire:  # past the last step, nobody reads what wraps around
+                        need_bits(u, s.membrane_bits, "a membrane")
                     word = np.concatenate((word[..., 1:], (fires & tick.spike)[..., None].astype(np.uint8)), axis=-1)
                 if tick.shift:
                     step = min(step + 1, shape.steps - 1)

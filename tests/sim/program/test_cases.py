@@ -40,6 +40,12 @@ def test_a_silent_network_with_leaks_has_membranes_that_can_be_rounded() -> None
     assert structure.membrane_bits > structure.fraction_bits
 
 
+def test_the_loader_counts_slots_to_the_last_tiles_end() -> None:
+    """60 positions of a folded image in tiles of 14 lanes: where 70 wraps around, lanes past the last get pixels."""
+    package = read_package(CASES / "last-tile-of-a-folded-image.safetensors")
+    assert compile_package(package, Shape(tokens=14, steps=1, banks=1, streams=1)).structure.loop_bits == 7
+
+
 @pytest.mark.parametrize("asked", ["leaks 1 is above 0", "fraction_bits 20 is above"])
 def test_a_structure_without_what_is_asked_is_refused(asked: str) -> None:
     package = read_package(CASES / "silent-with-leaks.safetensors")
