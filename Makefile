@@ -36,7 +36,8 @@ test-quick: $(FULL)  ## no simulator is built (90 s)
 test: $(FULL)  ## all tests but the slow ones (11 min; PYTEST_ARGS=... for pytest)
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-slow: $(FULL)  ## the minutes-long tests too, networks of published sizes among them (an hour and a half)
+test-slow: $(FULL)  ## the minutes-long tests too, networks of published sizes among them (an hour and a half; needs Chromium)
+	$(PIP) --no-build-isolation -e '.[browser]'
 	$(PYTEST) $(PYTEST_ARGS)
 
 lint: $(FULL) mypy  ## ruff, and mypy --strict over every room (1 min)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from setuptools import setup
 
-ROOMS = ("boards", "compiler", "compress", "cost", "flow", "hdl", "models", "sim")
+ROOMS = ("boards", "compiler", "compress", "cost", "flow", "hdl", "models", "sim", "view")
 PACKAGE = Path(__file__).parent / "spikewright"
 
 missing = [room for room in ROOMS if not (PACKAGE / room / "__init__.py").is_file()]

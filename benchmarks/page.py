@@ -64,6 +64,12 @@ SECTIONS = (
         ("trust.",),
     ),
     Section(
+        "Pages, scripts, the wheel",
+        "Pages are opened in headless Chromium; drawn: by `spikewright report`, the fastest of three; loaded: to the "
+        "end of the load event; numbers: values on the page, each held against the file and key that it names.",
+        ("see.",),
+    ),
+    Section(
         "Lottery tickets and token selection (paper 1)",
         "Differences are in points of accuracy, paired image by image, to the dense teacher of the same fold, or to "
         "what the row names. `compress.lottery` is the row of the bar; `lottery-round-…` is the curve. A part of what "

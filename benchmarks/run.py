@@ -62,6 +62,7 @@ GROUPS = {
     "undisturbed": Group(
         "trust.undisturbed", "several commands at a time on one BUILD, and commands that are killed (slow)", slow=True
     ),
+    "see": Group("see.rows", "pages in a browser, commands for scripts, the wheel alone (30 minutes, slow)", slow=True),
     "suite": Group("house.suite", "make test in fresh clones with every Python (slow)", slow=True),
     "program": Group(
         "trust.program", "networks of every kind, planted faults, and what the check costs (slow)", slow=True

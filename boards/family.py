@@ -66,8 +66,8 @@ class Family(ABC):
         return Device(target.name, resources.lut, blocks, self.ram, self.lut_model, MOST_RESULT_WORDS)
 
     @abstractmethod
-    def plan(self, platform: Any, top: Any, *, report: str, seed: int) -> Any:
-        """Amaranth's build plan of ``top``; report: nextpnr's report file; seed: of the placer."""
+    def plan(self, platform: Any, top: Any, *, report: str, placed: str, seed: int) -> Any:
+        """Amaranth's build plan of ``top``; report, placed: files that nextpnr writes; seed: of the placer."""
 
     @abstractmethod
     def netlist_script(self, top: str) -> list[str]:

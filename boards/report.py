@@ -36,6 +36,17 @@ class CriticalPath(_Reported):
     nets: tuple[str, ...] = Field(description="The nets it passes, in order.")
 
 
+class Floorplan(_Reported):
+    """Cells of each unit by place, in squares of equal size over the device."""
+
+    columns: int = Field(description="Squares across.")
+    rows: int = Field(description="Squares down.")
+    total: list[list[int]] = Field(description="Cells in each square, row by row.")
+    most: int = Field(description="Cells of the fullest square.")
+    units: dict[str, int] = Field(description="Cells by unit.")
+    density: dict[str, list[list[int]]] = Field(description="By unit: its cells in each square, row by row.")
+
+
 class Utilisation(_Reported):
     """Result of one synthesis, place and route.
 
@@ -55,6 +66,7 @@ class Utilisation(_Reported):
     fmax_mhz: float
     clock_mhz: float
     critical_path: CriticalPath | None
+    floorplan: Floorplan | None
     seconds: dict[str, float]
 
     @property

@@ -108,7 +108,10 @@ class Needs:
 
 @dataclass
 class Candidate:
-    """A shape that is considered: estimated cycles; what it needs and takes once that is known; what became of it."""
+    """A shape that is considered: estimated cycles; what it needs and takes; what became of it.
+
+    needs: at least, where ``cycles`` are not known, because the network was not lowered to it.
+    """
 
     shape: Shape
     estimate: int
@@ -142,20 +145,27 @@ class Choice:
 
 def estimate_lut(structure: Structure, model: LutModel) -> int:
     """LUT of the accelerator behind its serial link."""
+    return round(sum(lut_by_unit(structure, model).values()))
+
+
+def lut_by_unit(structure: Structure, model: LutModel) -> dict[str, float]:
+    """The same by unit; of features only those that the structure has."""
     s, shape = structure, structure.shape
-    return round(
-        model.base
-        + model.walker * shape.walkers
-        + model.adder_bit * shape.slot_lanes * s.accumulator_bits
-        + model.neuron_bit * shape.tokens * shape.streams * s.membrane_bits
-        + model.lane_bit * shape.lanes * shape.streams * s.accumulator_bits
-        + model.move_lane * shape.lanes * shape.banks
-        + s.leaks * model.leak_bit * shape.tokens * shape.streams * s.membrane_bits
-        + s.second * model.second_walker * shape.walkers
-        + s.counting * model.count_lane * shape.lanes * shape.banks
-        + s.limited * model.limit_lane * shape.lanes * shape.streams
-        + s.frames * model.frames
-    )
+    membranes = shape.tokens * shape.streams * s.membrane_bits
+    units = {
+        "control, loader, link": model.base,
+        "fetch and issue": model.walker * shape.walkers,
+        "adders": model.adder_bit * shape.slot_lanes * s.accumulator_bits,
+        "LIF array": model.neuron_bit * membranes,
+        "drain": model.lane_bit * shape.lanes * shape.streams * s.accumulator_bits,
+        "mover and write-back": model.move_lane * shape.lanes * shape.banks,
+        "leak product": s.leaks * model.leak_bit * membranes,
+        "second value": s.second * model.second_walker * shape.walkers,
+        "counting pools": s.counting * model.count_lane * shape.lanes * shape.banks,
+        "stream limit": s.limited * model.limit_lane * shape.lanes * shape.streams,
+        "frames": s.frames * model.frames,
+    }
+    return {unit: lut for unit, lut in units.items() if lut}
 
 
 def needs_of(structure: Structure, device: Device) -> Needs:
@@ -182,6 +192,10 @@ def choose(graph: Graph, device: Device, request: ShapeRequest | None = None) ->
     candidate, lowered = best
     _refuse_answer(lowered, device)
     candidate.verdict = "chosen"
+    known = measure(lowered)
+    for other in candidates:
+        if other.needs is None:
+            other.needs = needs_of(least_structure(graph, other.shape, known), device)
     assert candidate.needs is not None
     tried = f"the best of {len(candidates)} shapes" if len(candidates) > 1 else "the only shape"
     how = "the shape that was asked for," if request.whole else f"{tried} for {device.name},"

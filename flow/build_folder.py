@@ -35,20 +35,21 @@ from spikewright.boards.schema import BuildTarget, target_of
 from spikewright.compiler.target.structure import Structure
 from spikewright.compiler.trace_map import TraceMap
 from spikewright.errors import PlainError
-from spikewright.flow.report import REPORT, SYNTHESIS, TIMING
+from spikewright.flow.manifest import MANIFEST, VERSION, read_manifest
+from spikewright.flow.report import PAGE, REPORT, SYNTHESIS, TIMING
+from spikewright.flow.traces import TRACES
 from spikewright.locks import hold
 from spikewright.models.package import Package, read_package
+from spikewright.phases import Tell, silent
 from spikewright.scratch import sweep
 from spikewright.sim.accelerator.run import FAILED, SimulatedNetwork
 from spikewright.sim.accelerator.simulator import build_simulator, simulator_cache
 from spikewright.sim.verilator.run import Built
 
-FORMAT, VERSION = "spikewright-build", 5
-MANIFEST = "manifest.json"
 #: What commands add to a BUILD: waveforms, the files of a placed design, and of one that could not be placed.
 WAVES, PLACED, PLACED_FAILED = "waves", "synthesis", "synthesis-failed"
 _UPDATES = ".updates"
-MADE = frozenset({REPORT, TIMING, SYNTHESIS, WAVES, PLACED, PLACED_FAILED, FAILED, _UPDATES})
+MADE = frozenset({REPORT, TRACES, PAGE, TIMING, SYNTHESIS, WAVES, PLACED, PLACED_FAILED, FAILED, _UPDATES})
 
 
 class BuildFolderError(PlainError):
@@ -118,7 +119,7 @@ class BuildFolder:
         """The network and its ROM files, to be simulated in a folder of the BUILD."""
         return SimulatedNetwork(self.package, self.trace_map, tuple(self.roms), self.path)
 
-    def simulator(self, *, waves: bool = False) -> Built:
+    def simulator(self, *, waves: bool = False, tell: Tell = silent) -> Built:
         """The simulator of the BUILD's own Verilog, built once for all BUILDs of one structure."""
         return build_simulator(
             self.structure,
@@ -127,6 +128,7 @@ class BuildFolder:
             folder=simulator_cache(),
             waves=waves,
             image_bytes=prod(self.trace_map.image),
+            tell=tell,
         )
 
 
@@ -174,16 +176,3 @@ def open_build(path: Path) -> BuildFolder:
         if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
             raise BuildFolderError(f"{file} was altered since it was generated: generate the BUILD again")
     return BuildFolder(path, hashlib.sha256(text).hexdigest(), check)
-
-
-def read_manifest(text: bytes) -> tuple[Any, dict[str, str], Mapping[str, Any] | None]:
-    """Version, files with their SHA-256, and what the check has shown, of a manifest; ValueError for what is none."""
-    try:
-        data = json.loads(text)
-        version, files = data["version"], data["files"]
-        whole = data["format"] == FORMAT and isinstance(files, dict)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise ValueError("not a manifest") from None
-    if not whole or (version == VERSION and "accelerator.v" not in files):
-        raise ValueError("not a manifest")
-    return version, files, data.get("check")

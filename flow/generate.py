@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,26 +23,16 @@ from spikewright.compiler.program import Program
 from spikewright.compiler.target.memories import block_ram
 from spikewright.files import exchange
 from spikewright.flow.breakdown import breakdown
-from spikewright.flow.build_folder import (
-    FORMAT,
-    MADE,
-    MANIFEST,
-    VERSION,
-    BuildFolder,
-    BuildFolderError,
-    hashes,
-    open_build,
-    read_manifest,
-)
+from spikewright.flow.build_folder import MADE, BuildFolder, BuildFolderError, hashes, open_build
 from spikewright.flow.check import CheckReport, check
 from spikewright.flow.json_files import listed_json
+from spikewright.flow.manifest import FORMAT, MANIFEST, VERSION, read_manifest
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.elaborate import elaborate, memory_sources
 from spikewright.locks import hold
 from spikewright.models.package import Package, read_package
+from spikewright.phases import Tell, silent
 from spikewright.scratch import PREFIX, scratch
-
-Say = Callable[[str], None]
 
 
 def generate(
@@ -54,13 +43,13 @@ def generate(
     *,
     checked: bool = True,
     images: np.ndarray | None = None,
-    say: Say = lambda text: None,
+    say: Tell = silent,
 ) -> BuildFolder:
     """Compile a package for a board, check the program, and write its BUILD folder, whole or not at all.
 
     request: what is asked of the engine's shape; checked: whether the program is run and compared with the golden model
-    first (``flow/check.py``); images: uint8 [B, H, W, C] for that, else the usual ones; say: is given one word for each
-    part of the work. A link is followed. A BUILD that is there already is replaced, at once; BuildFolderError for a
+    first (``flow/check.py``); images: uint8 [B, H, W, C] for that, else the usual ones; say: is told each phase of
+    the work. A link is followed. A BUILD that is there already is replaced, at once; BuildFolderError for a
     folder with anything else in it, for one that cannot be replaced whole, and for a BUILD that other commands are
     reading, ProgramFault for a program that is wrong.
     """
@@ -68,21 +57,21 @@ def generate(
     package = read_package(package_path)
     named, out = out, Path(os.path.realpath(out))
     _check_out(named, out)
-    say("compile")
+    say("compile the package")
     try:
         program = compile_package(package, family_of(board).device(board), request)
     except TooLargeError as error:
         raise FitError(f"{error}: {_larger(package, board, request)}") from None
     report = None
     if checked:
-        say("check")
+        say("check the program on images")
         report = check(program, package, images)
     with scratch(out.parent, blame=named) as temporary:
         folder = temporary / "BUILD"
         watch()  # Amaranth starts yosys
-        say("elaborate")
+        say("elaborate the Verilog")
         elaborate(Accelerator(structure=program.structure), "accelerator", folder)
-        say("write")
+        say("write the BUILD")
         _write(folder, program, package_path, board, report)
         _put(folder, named, out)
     return open_build(named)

@@ -8,49 +8,60 @@ from typing import Any
 
 import numpy as np
 
+from spikewright.boards.registry import family_of
 from spikewright.boards.schema import Board
+from spikewright.compiler.fit import lut_by_unit
 from spikewright.compiler.target.structure import Structure
 from spikewright.flow.breakdown import measured
 from spikewright.flow.build_folder import BuildFolder, updating
-from spikewright.flow.json_files import read_json
-from spikewright.flow.report import (
-    SYNTHESIS,
+from spikewright.flow.figures import (
     AccuracyFigures,
     AnswerFigures,
     BreakdownFigures,
+    CandidateFigures,
     CompressionFigures,
     CycleFigures,
     FirstMismatch,
     LayerFigures,
+    MemoryFigures,
     NeedFigures,
+    OpFigures,
     RateFigures,
-    Report,
     RomFigures,
     ShapeFigures,
+    StoredValue,
     SynthesisFigures,
     TokenFigures,
     UtilisationFigures,
     WeightFigures,
-    read_report,
 )
+from spikewright.flow.json_files import read_json
+from spikewright.flow.report import SYNTHESIS, Report, read_report
 from spikewright.flow.weights import count_weights
 from spikewright.models.package import Package, shapes, weight_formats
 from spikewright.sim.accelerator.compare import Comparison
 from spikewright.sim.accelerator.utilisation import SpikeWork
 
 Array = np.ndarray
+#: Of a layer, what its descriptors add up to.
+_COUNTED = ("cycles", "predicted", "pairs", "issued", "skipped")
 
 
-def build_report(build: BuildFolder, comparison: Comparison, labels: Array | None) -> Report:
+def build_report(
+    build: BuildFolder, comparison: Comparison, labels: Array | None, fired: Mapping[str, float]
+) -> Report:
     """The report of a comparison.
 
-    labels: of the test images compared, or None where they are not from a data set.
+    labels: of the test images compared, or None where they are not from a data set; fired: by layer, the share of its
+    spikes that are 1.
     """
     cycles = _cycles(build, comparison)
     first = comparison.first
     return Report(
+        network=build.package.network.name,
         bit_exact=comparison.bit_exact,
         images=comparison.images,
+        steps=build.package.network.steps,
         values_compared=comparison.values,
         mismatches=comparison.mismatches,
         mismatched_layers=dict(comparison.layers),
@@ -58,14 +69,17 @@ def build_report(build: BuildFolder, comparison: Comparison, labels: Array | Non
         silent_layers=list(comparison.silent or ()),
         accuracy=_accuracy(build.package, comparison, labels),
         weights=_weights(build),
+        layers=_layers(build.package, fired),
         tokens=_tokens(build.package),
         cycles=cycles,
         utilisation=_utilisation(build, comparison.work, cycles.per_image),
         board=build.board.name,
         rate=_rate(build, cycles.per_image),
         structure=_shape(build.structure),
+        memory=_memory(build),
         choice=build.program["choice"]["reason"],
-        needs=None if build.program["needs"] is None else NeedFigures(**build.program["needs"]),
+        candidates=[CandidateFigures(**candidate) for candidate in build.program["choice"]["candidates"]],
+        needs=_needs(build),
         build=build.manifest_hash[:16],
         synthesis=_synthesis(read_json(build.path / SYNTHESIS), cycles.per_image),
     )
@@ -85,7 +99,7 @@ def _accuracy(package: Package, comparison: Comparison, labels: Array | None) ->
         if labels is None or answers is None or len(answers) < comparison.images:
             return None
         correct = int((answers[: comparison.images] == labels[: comparison.images]).sum())
-        return AnswerFigures(correct=correct, count=comparison.images)
+        return AnswerFigures(correct=correct, count=comparison.images, share=round(correct / comparison.images, 6))
 
     record = package.tensors
     return AccuracyFigures(
@@ -122,6 +136,29 @@ def _weights(build: BuildFolder) -> WeightFigures:
     )
 
 
+def _layers(package: Package, fired: Mapping[str, float]) -> dict[str, OpFigures]:
+    formats, value_shapes = weight_formats(package.network), shapes(package.network)
+    rows: dict[str, OpFigures] = {}
+    for op in package.network.ops:
+        shape = None if op.kind == "head" else value_shapes[op.name]
+        for part in ("", ".hidden", ".score") if op.kind == "select" else ("",):
+            name = f"{op.name}{part}"
+            own = [f"{name}{end}.codes" for end in ("", ".shortcut") if f"{name}{end}.codes" in formats]
+            count = count_weights(package, own) if own else None
+            rows[name] = OpFigures(
+                kind=op.kind,
+                tokens=None if shape is None else shape.tokens,
+                channels=None if shape is None else shape.channels,
+                weights=count.total if count else 0,
+                kept=count.kept if count else 0,
+                kept_share=round(count.kept / count.total, 6) if count else None,
+                scheme=formats[own[0]].scheme.value if own else None,
+                bits=formats[own[0]].bits if own else None,
+                fired=round(fired[name], 6) if name in fired else None,
+            )
+    return rows
+
+
 def _tokens(package: Package) -> TokenFigures:
     value_shapes = shapes(package.network)
     selectors = [op for op in package.network.ops if op.kind == "select"]
@@ -137,8 +174,10 @@ def _cycles(build: BuildFolder, comparison: Comparison) -> CycleFigures:
     means = comparison.counters / max(1, comparison.images)
     total = dict.fromkeys(BreakdownFigures.model_fields, 0.0)
     layers: dict[str, dict[str, Any]] = {}
+    breakdowns: dict[str, dict[str, float]] = {}
     for descriptor, (cycles, issued, skipped) in zip(descriptors, means.tolist(), strict=True):
-        row = layers.setdefault(descriptor["layer"], dict.fromkeys(LayerFigures.model_fields, 0))
+        row = layers.setdefault(descriptor["layer"], dict.fromkeys(_COUNTED, 0))
+        where = breakdowns.setdefault(descriptor["layer"], dict.fromkeys(BreakdownFigures.model_fields, 0.0))
         row["cycles"] += cycles
         row["predicted"] += descriptor["cycles"]
         row["pairs"] += descriptor["pairs"]
@@ -147,6 +186,7 @@ def _cycles(build: BuildFolder, comparison: Comparison) -> CycleFigures:
         parts = measured(descriptor["breakdown"], cycles, issued, descriptor["pairs"], shape.walkers)
         for category, value in parts.items():
             total[category] += value
+            where[category] += value
     per_image = round(float(means[:, 0].sum()), 3)
     rounded = {name: round(value, 3) for name, value in total.items()}
     rounded["skipped"] = round(rounded["skipped"] + per_image - sum(rounded.values()), 3)
@@ -157,9 +197,57 @@ def _cycles(build: BuildFolder, comparison: Comparison) -> CycleFigures:
         skipping=shape.skip,
         gain=round(predicted / per_image, 4) if per_image else None,
         layers={
-            name: LayerFigures(**{key: round(value, 3) for key, value in row.items()}) for name, row in layers.items()
+            name: LayerFigures(
+                **{key: round(value, 3) for key, value in row.items()},
+                share=round(row["cycles"] / per_image, 6) if per_image else 0.0,
+                skipped_share=round(row["skipped"] / row["pairs"], 6) if row["pairs"] else None,
+                breakdown=BreakdownFigures(**{key: round(value, 3) for key, value in breakdowns[name].items()}),
+            )
+            for name, row in layers.items()
         },
         breakdown=BreakdownFigures(**rounded),
+    )
+
+
+def _memory(build: BuildFolder) -> MemoryFigures:
+    """Spike memory over the descriptors; END, which does nothing, counts as none."""
+    layers: dict[str, int] = {}
+    descriptors = [descriptor for descriptor in build.program["descriptors"] if descriptor["kind"] != "END"]
+    for descriptor in descriptors:
+        layers.setdefault(descriptor["layer"], descriptor["number"])
+    values = [
+        StoredValue(
+            name=row["value"],
+            base=row["base"],
+            words=row["words"],
+            planes=row["planes"],
+            first=row["first"],
+            last=min(row["last"], len(descriptors) - 1),
+        )
+        for row in build.program["memory_map"]
+    ]
+    return MemoryFigures(
+        depth=build.structure.bank_depth,
+        banks=build.structure.shape.banks,
+        descriptors=len(descriptors),
+        layers=layers,
+        values=values,
+    )
+
+
+def _needs(build: BuildFolder) -> NeedFigures | None:
+    """What the structure takes of the board; None without a board."""
+    needs, board = build.program["needs"], build.board
+    if needs is None or not isinstance(board, Board):
+        return None
+    units = lut_by_unit(build.structure, family_of(board).lut_model)
+    return NeedFigures(
+        lut=needs["lut"],
+        lut_available=board.resources.lut,
+        lut_units={unit: round(lut) for unit, lut in units.items()},
+        blocks=sum(needs["block_ram"].values()),
+        blocks_available=board.resources.block_ram.count,
+        block_ram=needs["block_ram"],
     )
 
 

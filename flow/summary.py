@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from spikewright.flow.report import AnswerFigures, Report
+from spikewright.flow.figures import AnswerFigures
+from spikewright.flow.report import Report
 
 #: Line → its meaning, for the page of the report.
 MEANINGS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from spikewright.files import exchange
 from spikewright.flow.build_folder import PLACED, PLACED_FAILED, BuildFolder, updating
 from spikewright.flow.json_files import read_json, write_json
 from spikewright.flow.report import SYNTHESIS, TIMING
+from spikewright.flow.units import units
+from spikewright.phases import Tell, silent
 from spikewright.scratch import scratch
 
 
@@ -58,9 +59,7 @@ def board_top(build: BuildFolder) -> BoardTop:
     )
 
 
-def synthesize_build(
-    build: BuildFolder, *, seed: int = 1, log: Callable[[str], None] = lambda line: None
-) -> dict[str, Any]:
+def synthesize_build(build: BuildFolder, *, seed: int = 1, tell: Tell = silent) -> dict[str, Any]:
     """Synthesise, place and route; writes ``synthesis.json`` and the tools' files in ``synthesis/``.
 
     Where a tool fails, its files are in ``synthesis-failed/``, and nothing else is changed.
@@ -69,7 +68,15 @@ def synthesize_build(
     with scratch(build.path) as temporary:
         work = temporary / PLACED
         try:
-            result = synthesize(board_top(build), real(build.board), work, files=files, seed=seed, log=log)
+            result = synthesize(
+                board_top(build),
+                real(build.board),
+                work,
+                files=files,
+                seed=seed,
+                tell=tell,
+                unit=units(build.accelerator),
+            )
         except SynthesisError as error:
             if not work.is_dir():
                 raise

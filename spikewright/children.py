@@ -8,6 +8,7 @@ once.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -27,6 +28,8 @@ GRACE = 3.0
 
 #: Variable that marks what a command has started.
 MARK = "SPIKEWRIGHT_COMMAND"
+#: Wall seconds between two looks at a program that is at work.
+LOOK = 0.5
 
 _WATCHER = """
 import glob, os, signal, sys
@@ -118,10 +121,12 @@ def run(
     env: Mapping[str, str],
     stdout: IO[str] | int | None = None,
     timeout: float | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end, without input; standard error goes where ``stdout`` goes.
 
-    Raises what ``subprocess.run`` raises; ``Stopped`` where the command was stopped. timeout: wall seconds.
+    Raises what ``subprocess.run`` raises; ``Stopped`` where the command was stopped. timeout: wall seconds;
+    meanwhile: is called every ``LOOK`` seconds while the program runs.
     """
     own: Programs | None = getattr(_own, "programs", None)
     with _lock:
@@ -137,7 +142,7 @@ def run(
         )
         _running[process] = own
     try:
-        output, _ = process.communicate(timeout=timeout)
+        output = _output(process, timeout, meanwhile)
     except BaseException:
         _kill(process)
         process.wait()
@@ -149,6 +154,22 @@ def run(
                 os.write(_watch().fileno(), f"-{process.pid}\n".encode())
     _check_wanted(own)  # else it may have been ended by us
     return subprocess.CompletedProcess(list(command), process.returncode, output)
+
+
+def _output(
+    process: subprocess.Popen[bytes], timeout: float | None, meanwhile: Callable[[], None] | None
+) -> bytes | None:
+    """Wait for a program's end; what it has written."""
+    if meanwhile is None:
+        return process.communicate(timeout=timeout)[0]
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            return process.communicate(timeout=max(0.0, min(LOOK, end - time.monotonic())))[0]
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end:
+                raise subprocess.TimeoutExpired(process.args, timeout or 0.0) from None
+            meanwhile()
 
 
 def _check_wanted(own: Programs | None) -> None:

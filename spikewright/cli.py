@@ -16,8 +16,10 @@ from spikewright.commands.campaign import campaign
 from spikewright.commands.compare import compare
 from spikewright.commands.compress import compress
 from spikewright.commands.demo import demo
+from spikewright.commands.examples import examples
 from spikewright.commands.generate import generate
 from spikewright.commands.info import info
+from spikewright.commands.report import report
 from spikewright.commands.simulate import simulate
 from spikewright.commands.synthesize import synthesize
 from spikewright.echo import printable
@@ -49,11 +51,10 @@ app = typer.Typer(
     cls=Commands,
     help="A trained spiking transformer goes in, a verified FPGA accelerator comes out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-for command in (compress, info, generate, simulate, compare, synthesize, boards, demo, campaign):
+for command in (compress, info, generate, simulate, compare, report, synthesize, boards, demo, examples, campaign):
     app.command()(command)
 
 

@@ -29,6 +29,7 @@ NEEDS = {
         "sim/verilator/",
         "spikewright/test_commands.py",
         "spikewright/test_full_disk.py",
+        "spikewright/test_scripts.py",
         "spikewright/test_together.py",
     ),
     "trains": (

@@ -12,7 +12,8 @@ from benchmarks.hardware.bare_simulation import bare_speed
 from benchmarks.hardware.reference_build import BANKS, LANES, STREAMS, reference_build
 from benchmarks.results import Row
 from spikewright.flow.build_folder import BuildFolder
-from spikewright.flow.report import AnswerFigures, Report
+from spikewright.flow.figures import AnswerFigures
+from spikewright.flow.report import Report
 from spikewright.flow.reporting import build_report
 from spikewright.models import data
 from spikewright.sim.accelerator.compare import Comparison, compare

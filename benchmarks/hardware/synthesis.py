@@ -34,7 +34,7 @@ def rows_of(stem: str, build: BuildFolder, *, again: str = COMMAND, bar: bool = 
     bar: whether its clock has one: the reference shape is what ``generate`` chooses for the board, a wider one it
     gives only to who asks
     """
-    placed = synthesize_build(build, log=lambda line: print(f"  {line}", flush=True))
+    placed = synthesize_build(build, tell=lambda phase, detail="": print(f"  {phase}", flush=True))
     test = data.load(build.package.network.data).test
     comparison = compare(build.network, build.simulator(), test.images)
     rates = build_report(build, comparison, test.labels).synthesis

@@ -104,14 +104,14 @@ class Ecp5(Family):
         },
     )
 
-    def plan(self, platform: Any, top: Any, *, report: str, seed: int) -> Any:
+    def plan(self, platform: Any, top: Any, *, report: str, placed: str, seed: int) -> Any:
         return platform.prepare(
             top,
             "top",
             read_verilog_opts="-defer",  # a memory is read with its real parameters only
             synth_opts=BEFORE_ABC9,
             script_after_synth="\n".join(AFTER_ABC9).format(options="", top="top"),
-            nextpnr_opts=f"--report {report} --seed {seed} --timing-allow-fail",
+            nextpnr_opts=f"--report {report} --write {placed} --seed {seed} --timing-allow-fail",
             ecppack_opts="--compress",
         )
 

@@ -23,7 +23,7 @@ class Simulation(Family):
     def device(self, target: BuildTarget) -> Unlimited:
         return Unlimited(target.name)
 
-    def plan(self, platform: Any, top: Any, *, report: str, seed: int) -> NoReturn:
+    def plan(self, platform: Any, top: Any, *, report: str, placed: str, seed: int) -> NoReturn:
         raise FamilyError("nothing can be placed on a simulator")
 
     def netlist_script(self, top: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,8 @@ from spikewright.sim.mismatch import LayerDifference, Mismatch, layers, silent_l
 from spikewright.sim.verilator.run import Built
 
 Array = np.ndarray
+#: Is given the comparison so far, a piece, what the golden model made of it, and what was observed of it.
+Observer = Callable[["Comparison", Piece, Trace, Mapping[str, Array]], None]
 
 
 @dataclass(eq=False)
@@ -52,23 +54,30 @@ def compare(
     options: RunOptions | None = None,
     *,
     progress: Callable[[int], None] = lambda cycles: None,
+    observe: Observer | None = None,
 ) -> Comparison:
     """Run uint8 images [B, H, W, C], or frames, through the accelerator and the golden model.
 
-    progress: as of ``run_pieces``, which also says what is raised.
+    progress: as of ``run_pieces``, which also says what is raised; observe: is called after each piece.
     """
     comparison = Comparison(work=SpikeWork(network.package, network.trace_map))
     for piece in run_pieces(network, built, images, options, progress=progress):
-        add_piece(comparison, piece, network.package, network.trace_map)
+        add_piece(comparison, piece, network.package, network.trace_map, observe=observe)
     return comparison
 
 
 def add_piece(
-    comparison: Comparison, piece: Piece, package: Package, trace_map: TraceMap, golden: Trace | None = None
+    comparison: Comparison,
+    piece: Piece,
+    package: Package,
+    trace_map: TraceMap,
+    golden: Trace | None = None,
+    *,
+    observe: Observer | None = None,
 ) -> None:
     """Compare one piece of a run.
 
-    golden: what the golden model makes of its images, if it is known already.
+    golden: what the golden model makes of its images, if it is known already; observe: is called at the end.
     """
     golden = golden or run(package, piece.images)
     answers = piece.answers
@@ -87,6 +96,8 @@ def add_piece(
     never = silent_layers(package, golden)
     comparison.silent = tuple(name for name in never if comparison.silent is None or name in comparison.silent)
     comparison.images += len(piece.images)
+    if observe is not None:
+        observe(comparison, piece, golden, observed)
 
 
 def _add_layer(comparison: Comparison, first: int, layer: LayerDifference) -> None:

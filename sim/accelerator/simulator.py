@@ -13,6 +13,7 @@ from spikewright.compiler.target.structure import WORD_BITS, Structure
 from spikewright.compiler.trace_map import TraceMap
 from spikewright.hdl.accelerator import Accelerator
 from spikewright.hdl.elaborate import elaborate, memory_sources
+from spikewright.phases import Tell, silent
 from spikewright.scratch import check_room
 from spikewright.sim import benches
 from spikewright.sim.accelerator.trace import Records, read_records
@@ -64,12 +65,14 @@ def build_simulator(
     waves: bool = False,
     optimise: str = "-O1",
     image_bytes: int = 1,
+    tell: Tell = silent,
 ) -> Built:
     """The simulator of a structure, from the cache if it is there.
 
     accelerator: Verilog of module ``accelerator`` (a netlist is several files), None elaborates it; memories: Verilog
     of the memories, None takes the hand-written ones; folder: cache of builds, None is ``default_cache()``; waves: with
-    FST support; optimise: C++ optimisation, ``-O0`` builds sooner and runs slower; image_bytes: of one image.
+    FST support; optimise: C++ optimisation, ``-O0`` builds sooner and runs slower; image_bytes: of one image;
+    tell: is told the phases of building.
     """
     folder = folder or default_cache()
     if accelerator is None:
@@ -97,6 +100,7 @@ def build_simulator(
         optimise=optimise,
         # Amaranth writes processes that read nothing for outputs that are constant
         waive=("ALWNEVER",),
+        tell=tell,
     )
 
 

@@ -21,9 +21,11 @@ from spikewright import children
 from spikewright.errors import PlainError
 from spikewright.files import write_whole
 from spikewright.locks import hold
+from spikewright.phases import Tell, silent
 from spikewright.scratch import check_room, scratch, sweep
 from spikewright.sim.verilator.cache import VARIABLE, own_folders, simulators_in, special, usable
 from spikewright.sim.verilator.cocotb_runner import Design, build_commands, build_environment
+from spikewright.sim.verilator.make_log import make_phase
 from spikewright.sim.verilator.run import Built
 from spikewright.toolchain import SimulationTools, require_wave_headers, simulation_tools
 
@@ -56,6 +58,7 @@ def build(
     timing: bool = False,
     waive: Sequence[str] = (),
     optimise: str = "-O1",
+    tell: Tell = silent,
 ) -> Built:
     """Builds the simulator of module ``top``, or finds the one an equal call has built; ToolError or BuildError.
 
@@ -64,7 +67,8 @@ def build(
     support; parameters: of ``top``, strings are quoted for you.
 
     timing: allow delays and event controls in the sources; waive: further lint messages that are not fatal for these
-    sources; optimise: C++ optimisation of the model (``-O0`` builds small tests sooner and runs slower).
+    sources; optimise: C++ optimisation of the model (``-O0`` builds small tests sooner and runs slower); tell: is told
+    the phases.
     """
     tools = simulation_tools()
     if waves:
@@ -105,7 +109,7 @@ def build(
             args += ["--timing" if timing else "--no-timing", "--timescale", "1ns/1ps"]
             args += ["--trace-fst"] if waves else []
             design = Design(top, names, args, values, waves, timing, optimise)
-            _compile(design, tools, work, build_dir, _runtime_cache(_digest(kit)))
+            _compile(design, tools, work, build_dir, _runtime_cache(_digest(kit)), tell)
             shutil.rmtree(folder, ignore_errors=True)  # where somebody has removed half of it
             work.rename(folder)
     return built
@@ -128,7 +132,7 @@ def _write_sources(
     return names
 
 
-def _compile(design: Design, tools: SimulationTools, work: Path, cache: Path, runtime: Path | None) -> None:
+def _compile(design: Design, tools: SimulationTools, work: Path, cache: Path, runtime: Path | None, tell: Tell) -> None:
     """Verilog to C++ to the simulator, in the folder ``work``; BuildError, and OSError where the disk is full.
 
     cache: folder that holds the builds; runtime: where compiled parts of Verilator's library are.
@@ -136,11 +140,15 @@ def _compile(design: Design, tools: SimulationTools, work: Path, cache: Path, ru
     log, env = work / "build.log", build_environment(tools, cache)
     verilate, make = build_commands(design, tools, cache)
     with log.open("w") as output:
+        tell("Verilator: Verilog to C++")
         status = children.run(verilate, cwd=work, env=env, stdout=output).returncode
         if not status:
             for compiled in runtime.glob("*.o") if runtime else ():  # newer than the make file: taken as they are
                 shutil.copy(compiled, work / compiled.name)
-            status = children.run(make, cwd=work, env=env, stdout=output).returncode
+            tell("compile the C++")
+            status = children.run(
+                make, cwd=work, env=env, stdout=output, meanwhile=lambda: tell(*make_phase(log, design.top))
+            ).returncode
     if status or not (work / design.top).is_file():
         check_room(work, Path(tempfile.gettempdir()))
         failed = cache / "failed" / f"{work.name}.log"

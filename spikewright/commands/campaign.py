@@ -2,14 +2,23 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import Field
 
-from spikewright.commands.common import UserError, err, fail, out, plain_errors, show
+from spikewright.commands.command import CommandAnswer, Failed, command
+from spikewright.commands.common import UserError, err, out, show
 
 
-@plain_errors
+class CampaignAnswer(CommandAnswer):
+    """What a campaign found."""
+
+    folder: Path = Field(description="Folder of the campaign.")
+    report: dict[str, Any] = Field(description="What its `report.json` holds ([campaigns](campaign.md)).")
+
+
+@command(CampaignAnswer)
 def campaign(
     graphs: Annotated[int, typer.Option(help="Random graphs on the ladder.")] = 0,
     rtl: Annotated[int, typer.Option(help="Random networks on RTL, 25 on each of so many structures.")] = 0,
@@ -21,7 +30,7 @@ def campaign(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the campaign; what is done there is not done again.")
     ] = Path("build/campaign"),
-) -> None:
+) -> CampaignAnswer:
     """Draw networks at random and hold every representation of them against the golden model.
 
     Example: spikewright campaign --graphs 1000 --rtl 50 -o build/campaign
@@ -40,7 +49,7 @@ def campaign(
     plan.check()
     team: Workers = Ray(ray, workers) if ray is not None else Processes(workers or len(os.sched_getaffinity(0)))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as bar:
+    with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal or err.quiet) as bar:
         task = bar.add_task("campaign", total=len(plan.parts()))
 
         def tell(done: int, failures: int) -> None:
@@ -64,5 +73,7 @@ def campaign(
     for failed in report["failures"]:
         out.print(f"failed: graph {failed['graph']}, {failed['verdict']}: {failed['kind']}; {failed['size']}")
     out.print(f"report: {show(output / PAGE)}")
+    answer = CampaignAnswer(folder=output, report=report)
     if report["failures"]:
-        fail(f"{len(report['failures'])} graphs failed (packages in {show(output / 'failures')})")
+        raise Failed(f"{len(report['failures'])} graphs failed (packages in {show(output / 'failures')})", answer)
+    return answer

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spikewright.boards.registry import load_board
-from spikewright.commands.common import err, fail, new_table, out, plain_errors, show
-from spikewright.commands.compare import mismatch_sentence, run_compare
+from spikewright.commands.command import command
+from spikewright.commands.common import err, new_table, out, show
+from spikewright.commands.compare import CompareAnswer, answer_of, run_compare
+from spikewright.commands.completion import board_names, example_names
 from spikewright.commands.generate import run_generate
 from spikewright.commands.packages import find_package
 
@@ -18,14 +20,16 @@ if TYPE_CHECKING:
 DEFAULT = "clutter-digits"
 
 
-@plain_errors
+@command(CompareAnswer)
 def demo(
-    model: Annotated[str, typer.Argument(help="Package, or the name of a committed one.")] = DEFAULT,
-    board: Annotated[str, typer.Option(help="Board to build for.")] = "ulx3s-85f",
+    model: Annotated[
+        str, typer.Argument(help="Package, or the name of an example.", autocompletion=example_names)
+    ] = DEFAULT,
+    board: Annotated[str, typer.Option(help="Board to build for.", autocompletion=board_names)] = "ulx3s-85f",
     images: Annotated[int | None, typer.Option(help="So many test images (all, if not given).")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="BUILD folder to write.")] = Path("build/demo"),
-) -> None:
-    """Generate, simulate and compare a committed model, and show what came out.
+) -> CompareAnswer:
+    """Generate, simulate and compare a trained network that ships, and show what came out.
 
     Example: spikewright demo clutter-digits
     """
@@ -35,11 +39,11 @@ def demo(
     err.print(f"1. generate: {show(package)} for {board}")
     generated = run_generate(package, board, output)
     err.print("2. simulate the Verilog, and compare it with the golden model (the first time a simulator is compiled)")
-    report = run_compare(output, images, None, expected=generated)
+    report = run_compare(output, images, None, expected=generated.manifest)
     show_report(report)
-    out.print(f"report: {show(output / 'report.json')} ({time.monotonic() - start:.0f} s)")
-    if not report.bit_exact:
-        fail(mismatch_sentence(report))
+    page = show(output / "report.html")
+    out.print(f"report: {show(output / 'report.json')} ({time.monotonic() - start:.0f} s); to look at: {page}")
+    return answer_of(output, report)
 
 
 def show_report(report: "Report") -> None:

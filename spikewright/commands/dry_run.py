@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from spikewright.boards.registry import load_board
 from spikewright.boards.schema import BuildTarget
@@ -22,17 +24,18 @@ from spikewright.compress.run.stages.run import Run
 from spikewright.compress.training.determinism import determinism
 from spikewright.cost.storage import average_bits
 from spikewright.cost.work import dense_macs
-from spikewright.cost.workload import Workload
-from spikewright.flow.fitting import price
-from spikewright.models.package import Package
+from spikewright.flow.fitting import Price, price
 from spikewright.scratch import scratch
 
 #: Where a recipe names no board.
 USUAL_BOARD = "ulx3s-85f"
 
 
-def rehearse(path: Path, board: BuildTarget | None) -> None:
-    """Print order, epochs, expected size, work and cycles, and an estimate of the time; nothing is written."""
+def rehearse(path: Path, board: BuildTarget | None) -> dict[str, Any]:
+    """Print order, epochs, expected size, work and cycles, and an estimate of the time; nothing is written.
+
+    Returns the same as plain data.
+    """
     recipe, task = checked(path, check_described)
     plan = planned(recipe)
     out.print(heading(recipe.name, f": {len(plan)} stages in this order"))
@@ -55,15 +58,30 @@ def rehearse(path: Path, board: BuildTarget | None) -> None:
         f"expected work: {dense_macs(layers) / 1e9:.4f} GFLOPs an image, dense {before / 1e9:.4f} "
         "(multiply-accumulates of all steps, pruned weights included)"
     )
-    out.print(expected_cycles(rehearsed_package(recipe, task), work, board or load_board(USUAL_BOARD)))
+    target = board or load_board(USUAL_BOARD)
+    cost = price(rehearsed_package(recipe, task), work, target)
+    out.print(expected_cycles(cost, target))
     with scratch(Path(tempfile.gettempdir())) as nowhere, determinism(recipe.threads):
         seconds = seconds_of(Run(recipe, Checkpoints(nowhere, recipe), task), plan)
     out.print(f"time: about {timedelta(seconds=round(seconds))} on this machine, {sum(plan.values())} epochs")
+    return {
+        "stages": dict(plan),
+        "weights": total,
+        "kept": kept,
+        "average_bits": round(average_bits(layers), 4),
+        "compression": {name: round(times, 3) for name, times in asdict(smaller).items()},
+        "gflops": dense_macs(layers) / 1e9,
+        "gflops_dense": before / 1e9,
+        "cycles": cost.cycles,
+        "estimated": cost.refused is not None,
+        "board": target.name,
+        "shape": str(cost.shape),
+        "seconds": round(seconds),
+    }
 
 
-def expected_cycles(package: Package, work: Workload, board: BuildTarget) -> str:
+def expected_cycles(cost: Price, board: BuildTarget) -> str:
     """What the compiler says of a package on a board; or the cost model of its workload, where the compiler refuses."""
-    cost = price(package, work, board)
     if cost.refused is not None:
         return (
             f"expected cycles: about {cost.cycles} an image on {cost.shape}, by the cost model; "

@@ -4,14 +4,36 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel, ConfigDict, Field
 
-from spikewright.commands.common import UserError, new_table, out, plain_errors, progress, show, single_thread
+from spikewright.commands.command import CommandAnswer, command
+from spikewright.commands.common import UserError, new_table, out, show, single_thread
+from spikewright.commands.progress import phases, progress
 
 #: Rows of predictions that are printed.
 ROWS = 20
 
 
-@plain_errors
+class ImageAnswer(BaseModel):
+    """What the accelerator made of one image."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scores: list[int] = Field(description="Its class scores, in the head's own fraction bits.")
+    answer: int = Field(description="The first class of the greatest score.")
+    label: int | None = Field(description="The true class; null where it is not known.")
+    cycles: int = Field(description="Clock cycles.")
+
+
+class SimulateAnswer(CommandAnswer):
+    """What was simulated."""
+
+    source: str = Field(description="Where the images are from.")
+    images: list[ImageAnswer] = Field(description="Each image; none with `--waves`.")
+    waves: Path | None = Field(description="The waveforms of one image; null without `--waves`.")
+
+
+@command(SimulateAnswer)
 def simulate(
     build: Annotated[Path, typer.Argument(help="BUILD folder.")],
     images: Annotated[int | None, typer.Option(help="So many test images of the package's data set [8].")] = None,
@@ -21,7 +43,7 @@ def simulate(
     ] = None,
     waves: Annotated[bool, typer.Option(help="Write an FST of one image.")] = False,
     image: Annotated[int, typer.Option(help="The image that --waves shows.")] = 0,
-) -> None:
+) -> SimulateAnswer:
     """Run images through the accelerator's Verilog.
 
     Example: spikewright simulate build/mine --images 16
@@ -41,15 +63,15 @@ def simulate(
         chosen = choose_images(opened.package, images, input, usual=needed)
         if not 0 <= image < len(chosen.images):
             raise UserError(f"--image must be from 0 to {len(chosen.images) - 1}, not {image}")
-        with progress("build the simulator", None):
-            built = opened.simulator(waves=waves)
+        with phases("build the simulator") as phase:
+            built = opened.simulator(waves=waves, tell=phase)
         network = opened.network
         if waves:
-            with progress(f"trace image {image}", None):
+            with phases(f"trace image {image}"):
                 file = opened.path / WAVES / f"image-{image}.fst"
                 waves_of(network, built, chosen.images[image], file)
             out.print(f"waves of image {image}: {show(file)}")
-            return
+            return SimulateAnswer(source=chosen.source, images=[], waves=file)
         scores, cycles, seconds = [], [], 0.0
         with progress("simulate", len(chosen.images) * opened.trace_map.predicted, "cycles") as tell:
             for piece in run_pieces(network, built, chosen.images, RunOptions(tracing=False), progress=tell):
@@ -81,3 +103,10 @@ def simulate(
         f"{mean:.0f} cycles an image; {len(cycles) / seconds:.2f} images/s simulated ({sum(cycles) / seconds:.0f} "
         f"cycles/s){clock}"
     )
+    images_answered = [
+        ImageAnswer(
+            scores=row, answer=answer, label=None if chosen.labels is None else int(chosen.labels[i]), cycles=count
+        )
+        for i, (row, answer, count) in enumerate(zip(scores, answers.tolist(), cycles, strict=True))
+    ]
+    return SimulateAnswer(source=chosen.source, images=images_answered, waves=None)

@@ -1,18 +1,33 @@
 """The command ``spikewright synthesize``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import Field
 
-from spikewright.commands.common import UserError, err, new_table, out, plain_errors, progress, show
+from spikewright.commands.command import CommandAnswer, command
+from spikewright.commands.common import UserError, new_table, out, show
+from spikewright.commands.pages import draw_page
+from spikewright.commands.progress import phases
 
 
-@plain_errors
+class SynthesizeAnswer(CommandAnswer):
+    """The placed design."""
+
+    synthesis: dict[str, Any] = Field(
+        description="What `synthesis.json` of the BUILD holds: board, part, seed, cells used and there, `fmax_mhz`, "
+        "`clock_mhz`, `meets_clock`, the critical path, the floorplan."
+    )
+    images_per_second: float | None = Field(description="Images a second at Fmax; null before a comparison.")
+    page: Path | None = Field(description="The page, drawn again; null before a comparison.")
+
+
+@command(SynthesizeAnswer)
 def synthesize(
     build: Annotated[Path, typer.Argument(help="BUILD folder.")],
     seed: Annotated[int, typer.Option(help="Seed of the placer.")] = 1,
-) -> None:
+) -> SynthesizeAnswer:
     """Synthesise, place and route a BUILD; utilisation, Fmax and critical path go into its report.
 
     Takes many minutes. Example: spikewright synthesize build/mine
@@ -27,10 +42,11 @@ def synthesize(
         raise UserError(f"--seed must be from 0 to {(1 << 31) - 1}, not {seed}")
     with reading(build) as opened:
         real(opened.board)  # told before anything is built
-        with progress("synthesize", None):
-            result = synthesize_build(opened, seed=seed, log=lambda line: err.print(f"  {line}"))
+        with phases("synthesize") as tell:
+            result = synthesize_build(opened, seed=seed, tell=tell)
         add_synthesis(opened)
         report = read_report(opened.path)
+        page = None if report is None else draw_page(opened.path)
     table = new_table("resource", "used", "there", title=f"{result['board']} ({result['part']})")
     for name in ("lut", "ff", "block_ram", "dsp"):
         table.add_row(name, str(result[name]["used"]), str(result[name]["available"]))
@@ -39,8 +55,12 @@ def synthesize(
     out.print(f"Fmax {result['fmax_mhz']:.1f} MHz: {verdict} the board's clock of {result['clock_mhz']:g} MHz")
     if path := result["critical_path"]:
         out.print(f"critical path: {path['start']} to {path['end']}, {path['delay_ns']} ns")
+    rate = None
     if report is not None and report.synthesis is not None:
-        placed = report.synthesis
-        out.print(f"{placed.images_per_second:.0f} images/s at Fmax, {placed.images_per_second_per_klut:.1f} per kLUT")
+        rate = report.synthesis.images_per_second
+        per_klut = report.synthesis.images_per_second_per_klut
+        out.print(f"{rate:.0f} images/s at Fmax, {per_klut:.1f} per kLUT")
+        out.print(f"page: {show(build / 'report.html')}")
     else:
         out.print(f"images/s: run 'spikewright compare {show(build)}' for the cycles of an image")
+    return SynthesizeAnswer(synthesis=result, images_per_second=rate, page=page)

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from spikewright.boards.schema import BuildTarget
-from spikewright.commands.common import progress
+from spikewright.commands.progress import phases
 from spikewright.compress.run.artefacts import to_json
 from spikewright.compress.run.stages.run import Run
 from spikewright.compress.run.tried import Tried, tried
@@ -68,8 +68,10 @@ def clear(folder: Path) -> None:
 def draw(run: Run, folder: Path, board: BuildTarget) -> Path:
     """Write ``FILES`` into the folder of a run that has ended; returns the plot's path."""
     points: list[Point] = []
-    with determinism(run.recipe.threads), progress("what was tried", None):
-        points += [point_of(network, board) for network in tried(run)]
+    with determinism(run.recipe.threads), phases("what was tried") as tell:
+        for network in tried(run):
+            tell(network.stage)
+            points.append(point_of(network, board))
     points = [replace(point, best=is_best(point, points)) for point in points]
     write_whole(folder / FILES[0], to_json([asdict(point) for point in points]).encode())
     plot = folder / FILES[1]

@@ -27,8 +27,9 @@ def test_report_of_a_small_design():
     assert path.delay_ns == pytest.approx(1000 / 136.86, abs=0.01)
     assert path.logic_ns + path.routing_ns == pytest.approx(path.delay_ns)
     report = Utilisation(
-        board="ulx3s-25f", part="LFE5U-25F-6BG381C", seed=1, clock_mhz=80.0, seconds={"yosys": 3.0}, **fields
-    )
+        board="ulx3s-25f", part="LFE5U-25F-6BG381C", seed=1, clock_mhz=80.0, seconds={"yosys": 3.0}, floorplan=None,
+        **fields,
+    )  # fmt: skip
     assert report.meets_clock
     assert Utilisation.model_validate_json(report.model_dump_json()) == report
 

@@ -76,8 +76,13 @@ def test_tools_in_order(name, tmp_path, play, rom_files):
         ecppack='echo "ecppack $@" >> calls',
     )
     board, lines = load_board(name), []
-    report = synthesize(board_top(board), board, tmp_path / "out", files=rom_files, seed=5, log=lines.append)
-    assert lines == ["yosys (yosys)", "nextpnr-ecp5 (nextpnr-ecp5)", "ecppack (ecppack)"]
+
+    def tell(phase, detail=""):
+        lines.append(phase)
+
+    report = synthesize(board_top(board), board, tmp_path / "out", files=rom_files, seed=5, tell=tell)
+    assert list(dict.fromkeys(lines)) == ["yosys", "nextpnr-ecp5", "ecppack", "read where the cells lie"]
+    assert report.floorplan is None  # what plays nextpnr places nothing
     assert (report.board, report.seed, report.fmax_mhz) == (name, 5, 136.86)
     assert list(report.seconds) == ["yosys", "nextpnr-ecp5", "ecppack"]
     calls = (tmp_path / "out" / "calls").read_text()
@@ -108,6 +113,8 @@ def test_for_real(tmp_path, rom_files, synthesis):
     assert 100 < report.lut.used < 2000
     assert report.meets_clock
     assert report.critical_path is not None
+    assert report.floorplan is not None
+    assert report.floorplan.units["design"] > report.lut.used
     assert (tmp_path / "out" / "top.bit").stat().st_size > 50_000
     rom_files[1].unlink()
     with pytest.raises(SynthesisError, match=r"design's file .*rom.hex does not exist"):

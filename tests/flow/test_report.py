@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from spikewright.errors import PlainError
-from spikewright.flow import report as parts
+from spikewright.flow import figures as parts
 from spikewright.flow.report import Report, read_report
 from spikewright.flow.report_page import page
 from spikewright.flow.summary import MEANINGS, RUNGS, summary
@@ -14,14 +14,16 @@ from spikewright.flow.summary import MEANINGS, RUNGS, summary
 ROOT = Path(__file__).parents[2]
 
 REPORT = Report(
+    network="net",
     bit_exact=True,
     images=2,
+    steps=4,
     values_compared=10,
     mismatches=0,
     mismatched_layers={},
     first_mismatch=None,
     silent_layers=[],
-    accuracy={"float": None, "quantised": {"correct": 1, "count": 2}, "golden": None, "rtl": None},
+    accuracy={"float": None, "quantised": {"correct": 1, "count": 2, "share": 0.5}, "golden": None, "rtl": None},
     weights={
         "total": 10,
         "kept": 1,
@@ -33,13 +35,37 @@ REPORT = Report(
         "rom_bits": {"value": 4, "index": 4, "count": 4, "padding": 0, "neuron": 4, "total": 16},
         "stored_bits_per_weight": 16.0,
     },
+    layers={
+        "conv": {
+            "kind": "conv",
+            "tokens": 16,
+            "channels": 2,
+            "weights": 10,
+            "kept": 1,
+            "kept_share": 0.1,
+            "scheme": "pot",
+            "bits": 4,
+            "fired": 0.25,
+        }
+    },
     tokens={"initial": 16, "kept": [11, 5]},
     cycles={
         "per_image": 100.0,
         "predicted": 130,
         "skipping": True,
         "gain": 1.3,
-        "layers": {"conv": {"cycles": 100.0, "predicted": 130, "pairs": 9, "issued": 6.0, "skipped": 3.0}},
+        "layers": {
+            "conv": {
+                "cycles": 100.0,
+                "share": 1.0,
+                "predicted": 130,
+                "pairs": 9,
+                "issued": 6.0,
+                "skipped": 3.0,
+                "skipped_share": 0.333333,
+                "breakdown": dict.fromkeys(parts.BreakdownFigures.model_fields, 1.0),
+            }
+        },
         "breakdown": dict.fromkeys(parts.BreakdownFigures.model_fields, 1.0),
     },
     utilisation=None,
@@ -55,8 +81,17 @@ REPORT = Report(
         "widths": {"planes": 3},
         "depths": {"outputs": 9},
     },
+    memory={"depth": 9, "banks": 4, "descriptors": 1, "layers": {"conv": 0}, "values": []},
     choice="64 lanes",
-    needs={"lut": 9, "block_ram": {"weights": 1}},
+    candidates=[],
+    needs={
+        "lut": 9,
+        "lut_available": 20,
+        "lut_units": {"control": 9},
+        "blocks": 1,
+        "blocks_available": 5,
+        "block_ram": {"weights": 1},
+    },
     build="0123",
 )
 

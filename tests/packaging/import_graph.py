@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 #: In the order in which data walks through them.
-ROOMS = ("models", "compress", "compiler", "hdl", "boards", "sim", "flow")
+ROOMS = ("models", "compress", "compiler", "hdl", "boards", "sim", "flow", "view")
 #: The ground floor: what every room may use, and what imports no room.
 LEAVES = (
     "cost",
@@ -15,7 +15,9 @@ LEAVES = (
     "spikewright/echo.py",
     "spikewright/errors.py",
     "spikewright/files.py",
+    "spikewright/gallery.py",
     "spikewright/locks.py",
+    "spikewright/phases.py",
     "spikewright/scratch.py",
     "spikewright/toolchain.py",
 )

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from spikewright.gallery import FILES, SCRIPT
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
-ROOMS = sorted(link.name for link in (ROOT / "spikewright").iterdir() if link.is_symlink())
+LINKS = sorted(link.name for link in (ROOT / "spikewright").iterdir() if link.is_symlink())
+ROOMS = [name for name in LINKS if (ROOT / name / "__init__.py").is_file()]
 #: What ships beside Python files.
-DATA = ("hdl/verilog/*.v", "boards/*.yaml", "sim/benches/*.sv", "py.typed")
+DATA = ("hdl/verilog/*.v", "boards/*.yaml", "sim/benches/*.sv", "view/templates/*", "py.typed")
+DATA += (*(f"packages/*/{name}" for name in FILES), f"examples/{SCRIPT.name}")
 
 
 def source_files() -> set[str]:
@@ -45,7 +49,7 @@ def repository(tmp_path_factory) -> Path:
     listed = run("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT).split("\0")
     shipped = (
         "spikewright",
-        *ROOMS,
+        *LINKS,
         "pyproject.toml",
         "setup.py",
         "README.md",
@@ -192,6 +196,26 @@ def test_every_module_is_there_and_works(isolated, elsewhere, tmp_path):
     assert isolated(USE.format(place=str(elsewhere)), tmp_path).endswith("used 2\n")
 
 
+COMMAND = "sys.argv[0] = 'spikewright'; from spikewright.cli import main; main()"
+
+
 def test_command_line(isolated, tmp_path):
-    code = "sys.argv[0] = 'spikewright'; from spikewright.cli import main; main()"
-    assert "ulx3s-85f" in isolated(code, tmp_path, "boards")
+    assert "ulx3s-85f" in isolated(COMMAND, tmp_path, "boards")
+
+
+def test_it_is_small(wheel):
+    assert wheel.stat().st_size <= 2_000_000
+
+
+def test_the_examples_are_there(isolated, tmp_path):
+    assert "clutter-digits" in isolated(COMMAND, tmp_path, "examples")
+    isolated(COMMAND, tmp_path, "examples", "event", "-o", "mine")
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {*FILES, SCRIPT.name}
+    isolated(COMMAND, tmp_path, "generate", "digits", "--board", "ulx3s-25f", "--no-check", "-o", "BUILD")
+    assert (tmp_path / "BUILD" / "accelerator.v").is_file()
+
+
+@pytest.mark.slow
+def test_the_demo_works_without_the_repository(isolated, tmp_path):
+    printed = isolated(COMMAND, tmp_path, "demo", "--images", "2")
+    assert "to look at: build/demo/report.html" in printed

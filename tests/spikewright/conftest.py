@@ -14,7 +14,7 @@ from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
 SPEC = NetworkSpec(height=8, width=8, dim=24, heads=2, depth=2, pools=(False, True, False, False), selectors=((1, 9),))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def spec() -> NetworkSpec:
     return SPEC
 
@@ -32,7 +32,7 @@ def refused(run):
     def refused(*words):
         result = run(*words)
         assert result.exit_code == 1, result.output
-        lines = [line for line in result.stderr.splitlines() if not line.endswith("...")]
+        lines = [line for line in result.stderr.splitlines() if not line.endswith("...") and not line.startswith("  ")]
         assert len(lines) == 1, result.stderr
         assert lines[0].startswith("error: ")
         return lines[0].removeprefix("error: ")
@@ -80,6 +80,8 @@ def build(generated, tmp_path) -> Path:
     """A copy of the BUILD, to be damaged."""
     return Path(
         shutil.copytree(
-            generated / "BUILD", tmp_path / "BUILD", ignore=shutil.ignore_patterns("report.json", "timing.json")
+            generated / "BUILD",
+            tmp_path / "BUILD",
+            ignore=shutil.ignore_patterns("report.*", "traces.json", "timing.json"),
         )
     )

@@ -11,7 +11,9 @@ from spikewright.cli import app
 from spikewright.commands.demo import show_report
 from spikewright.flow.report import Report
 from spikewright.models.package import read_package
+from spikewright.sim.golden import run as run_golden
 from spikewright.sim.stimulus.random_networks import random_images
+from spikewright.view.verify import faults
 
 KEYS = {
     "accuracy": {"float", "quantised", "golden", "rtl"},
@@ -46,7 +48,7 @@ def test_build_folder(generated, run, tmp_path):
     build = generated / "BUILD"
     manifest = json.loads((build / "manifest.json").read_text())
     files = {path.relative_to(build).as_posix() for path in build.rglob("*") if path.is_file()}
-    assert {name for name in files if not name.startswith(("report", "timing"))} == {
+    assert {name for name in files if not name.startswith(("report", "traces", "timing"))} == {
         "manifest.json",
         *manifest["files"],
     }
@@ -86,6 +88,15 @@ def test_simulate_compare_report(generated, spec, run, tmp_path, capsys):
     cycles = report["cycles"]
     assert sum(cycles["breakdown"].values()) == pytest.approx(cycles["per_image"], abs=0.01)
     assert sum(row["cycles"] for row in cycles["layers"].values()) == pytest.approx(cycles["per_image"], abs=0.05)
+    assert sum(row["share"] for row in cycles["layers"].values()) == pytest.approx(1, abs=1e-4)
+    golden = run_golden(read_package(generated / "package.safetensors"), np.load(tmp_path / "x.npy"))
+    fired = {name: row["fired"] for name, row in report["layers"].items() if row["fired"] is not None}
+    assert len(fired) > 10
+    for name, share in fired.items():
+        assert share == pytest.approx(float(golden.values[name].double().mean()), abs=1e-6), name
+    assert faults((build / "report.html").read_text(), build) == []
+    assert sum(report["needs"]["lut_units"].values()) == pytest.approx(report["needs"]["lut"], abs=10)
+    assert sum(report["needs"]["block_ram"].values()) == report["needs"]["blocks"]
     used = report["utilisation"]
     assert used["dense"] >= used["weight_sparse"] >= used["dual_sparse"] > 0
     codes = [

@@ -26,7 +26,7 @@ from spikewright.cost.estimate import estimate_rom_bits
 from spikewright.cost.latency import best_on, descriptor_cycles
 from spikewright.cost.shape import Shape
 from spikewright.cost.work import dense_macs
-from spikewright.flow.fitting import fitted
+from spikewright.flow.fitting import fitted, price
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
 
 RECIPE = """
@@ -92,7 +92,11 @@ def test_a_dry_run_tells_and_writes_nothing(recipe, run, monkeypatch):
 def test_what_a_run_tried(recipe, run):
     result = run("compress", recipe, "-o", "run")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines() == ["package: run/package.safetensors", "tried: run/tried.svg"]
+    assert result.stdout.splitlines() == [
+        "package: run/package.safetensors",
+        "tried: run/tried.svg",
+        "to look at: run/report.html",
+    ]
     epochs = [line for line in result.stderr.splitlines() if re.match(r"[a-z]+(-\d+)? \d+ loss ", line)]
     assert len(epochs) == 10
     assert "note:" not in result.stderr
@@ -120,7 +124,8 @@ def test_what_a_run_tried(recipe, run):
     (folder / "stages" / "search.safetensors").write_bytes(b"of another recipe, which searched")
     assert run("compress", recipe, "-o", "run").stdout == result.stdout
     recipe.write_text(RECIPE.replace("target: {board: ulx3s-25f}\n", ""))
-    assert run("compress", recipe, "-o", "run").stdout.splitlines() == ["package: run/package.safetensors"]
+    written = ["package: run/package.safetensors", "to look at: run/report.html"]
+    assert run("compress", recipe, "-o", "run").stdout.splitlines() == written
     assert not {path.name for path in folder.iterdir()} & {"tried.json", "tried.svg"}  # they were of a board
 
 
@@ -190,7 +195,8 @@ def test_what_does_not_fit_the_board_is_estimated(tmp_path, run):
     for point, network in zip(points, networks, strict=True):
         assert point.cycles == sum(cycles for _, cycles in descriptor_cycles(network.work, Shape()))
         assert point.bits == estimate_rom_bits(best_on(network.work.description, Shape())[1].layers, Shape()).total
-        forecast = expected_cycles(network.package, network.work, load_board("ulx3s-25f"))
+        board = load_board("ulx3s-25f")
+        forecast = expected_cycles(price(network.package, network.work, board), board)
         assert forecast.startswith(
             f"expected cycles: about {point.cycles} an image on 64 lanes (16 tokens x 4 steps), 4 banks, 1 stream, "
             "by the cost model"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from spikewright.models.package import read_package
+from spikewright.view.verify import faults
 
 NAMES = sorted(path.parent.name for path in Path("packages").glob("*/package.safetensors"))
 
@@ -21,4 +22,7 @@ def test_the_demo_of_a_committed_package_is_bit_exact(name, run, tmp_path):
     assert report["images"] == 4
     package = read_package(f"packages/{name}/package.safetensors")
     right = int((package.tensors["record.quantised"] == package.tensors["record.labels"])[:4].sum())
-    assert report["accuracy"]["rtl"] == {"correct": right, "count": 4}
+    assert report["accuracy"]["rtl"] == {"correct": right, "count": 4, "share": right / 4}
+    page = (tmp_path / "demo" / "report.html").read_text()
+    assert faults(page, tmp_path / "demo") == []
+    assert len(page) < 3 << 20

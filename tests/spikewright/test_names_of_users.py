@@ -101,7 +101,7 @@ def test_demo_and_compress(named, shown, run, tmp_path, monkeypatch):
     brackets = tmp_path / "[x]"
     result = run("compress", named / "recipe.yaml", "-o", brackets / "run[/y]")
     assert result.exit_code == 0, result.output
-    assert "".join(result.stdout.split()).count("[x]/run[/y]/") == 2
+    assert "".join(result.stdout.split()).count("[x]/run[/y]/") == 3
 
 
 def test_usage_that_is_wrong(shown):

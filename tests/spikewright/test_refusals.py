@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from spikewright.boards.registry import board_names
 from spikewright.commands.packages import find_package
 from spikewright.echo import short
+from spikewright.gallery import shipped
 from spikewright.models.package import read_package, write_package
 from spikewright.sim.stimulus.random_networks import NetworkSpec, random_package
 
@@ -239,10 +240,11 @@ def test_recipe_of_other_images(command, generated, tmp_path, refused):
 
 def test_unknown_model(tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
-    assert refused("demo", "nothing") == "there is no package 'nothing': the committed ones are (none here)"
+    known = ", ".join(shipped())
+    assert refused("demo", "nothing") == f"there is no package 'nothing': name a file, or one of the examples, {known}"
 
 
-@pytest.mark.parametrize("name", ["nothing", "packages/nothing", "own", "own/package.safetensors"])
+@pytest.mark.parametrize("name", ["packages/nothing", "own", "own/package.safetensors"])
 def test_a_package_is_named_by_file_folder_or_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / ("own" if name.startswith("own") else "packages/nothing") / "package.safetensors"

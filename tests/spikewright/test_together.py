@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_a_command_that_is_ended_leaves_the_build_as_it_was(name, build, images,
 
 
 def test_a_build_that_was_replaced_between_the_parts_of_a_demo(build, refused, monkeypatch):
-    monkeypatch.setattr(demo, "run_generate", lambda *_: "the hash of another")
+    monkeypatch.setattr(demo, "run_generate", lambda *_: SimpleNamespace(manifest="the hash of another"))
     monkeypatch.setattr(demo, "err", PlainConsole(quiet=True))
     sentence = refused("demo", build / "package.safetensors", "-o", build)
     assert sentence == f"{build} was replaced by another command: name another folder with --output"

@@ -1,0 +1,1 @@
+"""Pages that one looks at, and what a wheel alone can do."""
