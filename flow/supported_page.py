@@ -15,6 +15,7 @@ from spikewright.compress.recipe.reading import parse_recipe
 from spikewright.compress.run.rehearsal import rehearsed_package
 from spikewright.compress.run.stages.run import task_of
 from spikewright.flow.fitting import fitted
+from spikewright.flow.importing.supported import tables
 from spikewright.flow.weights import count_weights
 from spikewright.models.package import Package, read_package
 from spikewright.models.package_schema import SCHEME_BITS
@@ -52,7 +53,7 @@ Packages have no op for an integer max-pool in front of a neuron, for the attent
 or for weights from outside the FPGA: they have to fit its block RAM. `--board simulation` has no limits, for networks
 that no FPGA of the list holds.
 
-## On which board it fits
+{tables()}## On which board it fits
 
 Block RAMs of 18 kbit that a whole design takes, of those there are. `spikewright generate` chooses the shape, and says
 what is missing where none fits.

@@ -15,11 +15,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from spikewright.models.data.normalise import Normalised
 from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Shortcut, count_pool, or_pool
 from spikewright.models.neurons import LIF, PlasticLIF, Rectifier, Surrogate
 from spikewright.models.spikformer import Head
-from spikewright.models.strict import Strict
 
 #: Channels of VGG's convolutions; 0 is a pool.
 VGG = {
@@ -34,7 +34,7 @@ HIDDEN = 512
 IMAGE_SPREAD = 32
 
 
-class ConvNetConfig(Strict):
+class ConvNetConfig(Normalised):
     """Shape of a spiking VGG or ResNet."""
 
     family: Literal["vgg", "resnet"]

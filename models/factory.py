@@ -21,15 +21,15 @@ from pydantic import Field, field_validator
 from spikewright.echo import quoted
 from spikewright.errors import PlainError
 from spikewright.models.data import UserPath
+from spikewright.models.data.normalise import Normalised
 from spikewright.models.graph import SpikingNetwork, graph_of
-from spikewright.models.strict import Strict
 
 
 class FactoryError(PlainError):
     """A user's network or checkpoint cannot be taken; the text is one sentence."""
 
 
-class FactoryConfig(Strict):
+class FactoryConfig(Normalised):
     """Where a user's network comes from."""
 
     family: Literal["factory"] = "factory"

@@ -47,12 +47,12 @@ class Pointwise(nn.Conv1d):
 
 
 class Conv3(nn.Conv2d):
-    """3×3 convolution, stride 1, zero padding 1, no bias: ``x [T, B, in, H, W] → [T, B, out, H, W]``."""
+    """3×3 convolution, stride 1, zero padding 1: ``x [T, B, in, H, W] → [T, B, out, H, W]``."""
 
-    input_scale = 1.0  #: what one unit of the input is worth
+    input_scale = 1.0  #: what one unit of the input is worth; the bias, where there is one, is in the units of the sums
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 3, padding=1, bias=False)
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = False) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x if self.input_scale == 1.0 else x * self.input_scale)

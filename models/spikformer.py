@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
+from spikewright.models.data.normalise import Normalised
 from spikewright.models.graph import IMAGE, Builder, Result, Size, SpikingNetwork
 from spikewright.models.layers import Conv3, Dense, Pointwise, or_pool
 from spikewright.models.neurons import LIF, Surrogate
@@ -30,7 +31,7 @@ class BlockWidths(Strict):
     hidden: int = Field(ge=1, le=2**20, description="channels between fc1 and fc2")
 
 
-class SpikformerConfig(Strict):
+class SpikformerConfig(Normalised):
     """Shape of a Spikformer. Everything a checkpoint does not tell (heads, T) is here."""
 
     family: Literal["spikformer"] = "spikformer"

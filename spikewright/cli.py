@@ -18,6 +18,7 @@ from spikewright.commands.compress import compress
 from spikewright.commands.demo import demo
 from spikewright.commands.examples import examples
 from spikewright.commands.generate import generate
+from spikewright.commands.import_ import import_
 from spikewright.commands.info import info
 from spikewright.commands.report import report
 from spikewright.commands.simulate import simulate
@@ -54,7 +55,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (compress, info, generate, simulate, compare, report, synthesize, boards, demo, examples, campaign):
+COMMANDS = (
+    compress, import_, info, generate, simulate, compare, report, synthesize, boards, demo, examples, campaign
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 
 

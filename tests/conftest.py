@@ -49,6 +49,8 @@ NEEDS = {
         "benchmarks/test_rows.py",
         "compiler/test_fit.py",
         "compiler/test_least.py",
+        "compress/checkpoint/test_broken.py",
+        "compress/checkpoint/test_hostile.py",
         "compress/run/test_packages.py",
         "compress/run/test_reference.py",
         "cost/test_equality.py",

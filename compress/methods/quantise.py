@@ -209,7 +209,7 @@ class QuantConv3(Quantised, Conv3):
     """``Conv3`` with quantised weights."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x * self.input_scale, fake_quantise(self.weight, self.step, self.fmt), None, padding=1)
+        return F.conv2d(x * self.input_scale, fake_quantise(self.weight, self.step, self.fmt), self.bias, padding=1)
 
     def drive(
         self,
@@ -311,7 +311,7 @@ def quantised_layer(layer: nn.Module, fmt: QuantFormat) -> Quantised:
     if isinstance(layer, Head):
         new = QuantHead(layer.in_features, layer.out_features)
     elif isinstance(layer, Conv3):
-        new = QuantConv3(layer.in_channels, layer.out_channels)
+        new = QuantConv3(layer.in_channels, layer.out_channels, bias=layer.bias is not None)
     elif isinstance(layer, Pointwise):
         new = QuantPointwise(layer.in_channels, layer.out_channels, bias=layer.bias is not None)
     elif isinstance(layer, Dense):

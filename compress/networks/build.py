@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -24,10 +24,13 @@ from spikewright.compress.recipe.reading import layer_formats
 from spikewright.compress.recipe.schema import Recipe
 from spikewright.cost.work import Scheme
 from spikewright.models.convnets import ConvNet, ConvNetConfig, to_spiking
+from spikewright.models.data.normalise import Normalised, image_codes
 from spikewright.models.factory import FactoryConfig, build_from_factory
-from spikewright.models.graph import SpikingNetwork
+from spikewright.models.graph import IMAGE, SpikingNetwork, graph_of
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
 from spikewright.models.spikformer import Head, Spikformer, SpikformerConfig
+
+AnyConfig = TypeVar("AnyConfig", bound=Normalised)
 
 
 def _seed(recipe: Recipe) -> None:
@@ -42,17 +45,35 @@ def dense_model(recipe: Recipe) -> SpikingNetwork:
     _seed(recipe)
     config = recipe.model
     if isinstance(config, SpikformerConfig):
-        return Spikformer(config)
-    return ConvNet(config) if isinstance(config, ConvNetConfig) else build_from_factory(config)
+        return Spikformer(_scaled(config, recipe.input_bits))
+    return ConvNet(_scaled(config, recipe.input_bits)) if isinstance(config, ConvNetConfig) else _own(config, recipe)
+
+
+def _scaled(config: AnyConfig, bits: int) -> AnyConfig:
+    """A config with the input scale that follows from its mean and std, if it has any."""
+    if config.mean is None or config.std is None:
+        return config
+    return config.model_copy(update={"input_scale": image_codes(config.mean, config.std, bits=bits).scale})
+
+
+def _own(config: FactoryConfig, recipe: Recipe) -> SpikingNetwork:
+    """A user's network; where the recipe has mean and std, what reads the image is told what a code is worth."""
+    network = build_from_factory(config)
+    if config.mean is not None and config.std is not None:
+        scale = image_codes(config.mean, config.std, bits=recipe.input_bits).scale
+        for op in graph_of(network).ops:
+            if op.kind == "conv" and op.reads[0] == IMAGE:
+                cast(Conv3, op.module).input_scale = scale
+    return network
 
 
 def untrained_teacher(recipe: Recipe) -> SpikingNetwork:
     """``dense_model`` as its training begins: with the weights of the recipe's checkpoint, if there is one."""
     network = dense_model(recipe)
     own = recipe.model.checkpoint if isinstance(recipe.model, FactoryConfig) else None
-    for checkpoint in (own, recipe.teacher.checkpoint):
+    for checkpoint, key in ((own, None), (recipe.teacher.checkpoint, recipe.teacher.key)):
         if checkpoint is not None:
-            load_checkpoint(network, Path(checkpoint))
+            load_checkpoint(network, Path(checkpoint), key=key)
     return network
 
 
@@ -61,12 +82,12 @@ def student_model(recipe: Recipe) -> SpikingNetwork:
     _seed(recipe)
     config, masks = recipe.model, recipe.constraints.masks
     if isinstance(config, SpikformerConfig):
-        model = Spikformer(recipe.student())
+        model = Spikformer(_scaled(recipe.student(), recipe.input_bits))
         add_selectors(model, recipe)
         return model
     if not isinstance(config, ConvNetConfig):
-        return build_from_factory(config)
-    network = ConvNet(config)
+        return _own(config, recipe)
+    network = ConvNet(_scaled(config, recipe.input_bits))
     assert isinstance(masks, ConvertedMasks)
     if masks.channels:
         # which channels stay depends on the weights, how many does not

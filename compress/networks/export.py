@@ -179,7 +179,7 @@ def export_package(
     size = model.size
     return export_network(
         model, task.table, name=recipe.name, steps=size.steps, image=(size.height, size.width, size.channels),
-        bits=recipe.input_bits, signed=not task.data.counts, frames=task.frames,
+        bits=recipe.input_bits, signed=task.signed, frames=task.frames,
         data=task.data.name, records=records, provenance=provenance,
     )  # fmt: skip
 

@@ -47,6 +47,15 @@ class Teacher(Strict):
     checkpoint: UserPath | None = Field(
         default=None, description="weights that training begins with: .safetensors, or tensors saved by torch"
     )
+    key: str | None = Field(
+        default=None, description="which state of a checkpoint with several: its place there, such as model_ema"
+    )
+
+    @model_validator(mode="after")
+    def _key_is_of_a_checkpoint(self) -> Teacher:
+        if self.key is not None and self.checkpoint is None:
+            raise ValueError("key names a state of a checkpoint: give that too")
+        return self
 
 
 class Constraint(Strict):

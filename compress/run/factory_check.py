@@ -17,7 +17,7 @@ from spikewright.echo import quoted
 from spikewright.models.factory import FactoryError, error_text
 from spikewright.models.graph import GraphOp, Result, Size, SpikingNetwork, graph_of
 from spikewright.models.layers import Conv3, Dense, Pointwise, Shortcut
-from spikewright.models.neurons import LIF, PlasticLIF
+from spikewright.models.neurons import LIF
 from spikewright.models.spikformer import Head
 
 #: What the synapse of each kind of op may be.
@@ -35,14 +35,14 @@ def _check(op: GraphOp) -> None:
     if op.kind in _SYNAPSES:
         must_be("synapse", op.module, *_SYNAPSES[op.kind])
     if isinstance(op.module, Conv3):
-        plain, own = _geometry(Conv3(1, 1)), _geometry(op.module)
+        plain, own = _geometry(Conv3(1, 1, bias=op.module.bias is not None)), _geometry(op.module)
         if own != plain:
             raise FactoryError(f"{op.name}: its Conv3 has {own}; allowed is {plain}")
     if op.kind in ("conv", "linear", "attention"):
         must_be("neuron", op.neuron, LIF)
         if not bool((torch.as_tensor(op.fires.levels()) > 0).all()):
             raise FactoryError(f"{op.name}: its neuron's threshold must be above 0")
-        exact = op.fires.whole or (not isinstance(op.fires, PlasticLIF) and op.fires.leak in (0.0, 0.5, 1.0))
+        exact = op.fires.whole or (not isinstance(op.fires.leak, Tensor) and op.fires.leak in (0.0, 0.5, 1.0))
         if op.kind == "attention" and not exact:
             raise FactoryError(f"{op.name}: its neuron sees whole numbers, where leaks round down: give whole=True")
         if op.kind != "attention" and op.fires.whole:

@@ -14,21 +14,19 @@ from typing import cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.optimize import Bounds, LinearConstraint, milp
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spikewright.compress.methods.masks import Masks
 from spikewright.compress.methods.quantise import QuantFormat, best_step, fake_quantise
 from spikewright.compress.networks.build import layer_names
+from spikewright.compress.search.assignment import assigned
 from spikewright.models.graph import SpikingNetwork
 from spikewright.models.spikformer import Head
 
 _ORIGINAL = ".parametrizations.weight.original"
 #: Of the Gumbel-softmax, in the first epoch and in the last: mixtures end as nearly one candidate, or none is learned.
 TEMPERATURES = (1.0, 0.1)
-#: How far below its target an average may stay, in bits, where the layers' sizes allow it.
-SLACK = 0.01
 
 
 class Mixture(nn.Module):
@@ -107,26 +105,12 @@ def assign(
     roof = max(likely)
     if roof < target_bits:
         roof = min((f.bits for m in mixtures.values() for f in m.formats if f.bits >= target_bits), default=roof)
-    scores = [F.log_softmax(m.logits.detach().double(), dim=0).cpu().numpy() for m in mixtures.values()]
-    bits = [np.array([f.bits for f in m.formats]) for m in mixtures.values()]
-    sizes = np.concatenate([weights[name] * own for name, own in zip(mixtures, bits, strict=True)])
-    allowed = np.concatenate([own <= max(roof, own.min()) for own in bits])
-    one_each = np.repeat(np.eye(len(bits)), [len(own) for own in bits], axis=1)
-    count = sum(weights[name] for name in mixtures) + len(fixed)
-    budget, missed = target_bits * count - sum(fixed) + 1e-6, SLACK * count
-    least = sum(weights[name] * int(own.min()) for name, own in zip(mixtures, bits, strict=True))
-    if least > budget:
-        raise ValueError(f"target_bits {target_bits!r} is below what the smallest candidates take")
-    while True:
-        solution = milp(
-            -np.concatenate(scores),
-            integrality=1,
-            bounds=Bounds(0, allowed.astype(float)),
-            constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(sizes, budget - missed, budget)],
-            options={"mip_rel_gap": 0.0},
-        )
-        if solution.success:
-            break
-        missed *= 2
-    taken = np.split(np.round(solution.x), np.cumsum([len(own) for own in bits])[:-1])
-    return {name: m.formats[int(x.argmax())] for (name, m), x in zip(mixtures.items(), taken, strict=True)}
+    taken = assigned(
+        [F.log_softmax(m.logits.detach().double(), dim=0).cpu().numpy() for m in mixtures.values()],
+        [np.array([f.bits for f in m.formats]) for m in mixtures.values()],
+        [weights[name] for name in mixtures],
+        target_bits,
+        roof=roof,
+        fixed=fixed,
+    )
+    return {name: m.formats[at] for (name, m), at in zip(mixtures.items(), taken, strict=True)}

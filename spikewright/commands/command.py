@@ -92,6 +92,7 @@ def command(answers: type[AnyAnswer]) -> Callable[[Callable[..., AnyAnswer | Non
             parameters=[*whole.parameters.values(), *added], return_annotation=None
         )
         run.__annotations__ = {n: kind for n, kind in function.__annotations__.items() if n != "return"} | _OPTIONS
+        run.__name__ = function.__name__.rstrip("_")  # import is no name in Python
         run.answers = answers  # type: ignore[attr-defined]
         return run
 

@@ -16,6 +16,7 @@ MADE = {
     "BUILD",
     "runs",
     "dist",
+    "import.json",
     ".venv",
     "accelerator.v",
     "report.html",

@@ -23,7 +23,7 @@ LEAVES = (
 )
 #: Parts of a room in their order, where it has several: as the rooms, to the left only.
 PARTS = {
-    "compress": ("methods", "recipe", "training", "networks", "search", "run"),
+    "compress": ("methods", "checkpoint", "recipe", "training", "networks", "search", "posttraining", "run"),
     "compiler": ("target", "front", "passes", "lower"),
 }
 

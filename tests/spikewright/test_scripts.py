@@ -19,6 +19,11 @@ from spikewright.sim.stimulus.random_networks import random_images
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = {command.callback.__name__: command.callback.answers for command in app.registered_commands}
+#: Of the dense teacher that is committed; the file to write stands behind it.
+IMPORT = [
+    "import", str(ROOT / "packages" / "digits" / "dense.safetensors"), "--calibrate", "digits", "--images", "8",
+    "--steps", "4", "--heads", "4", "--mean", "0.3", "--std", "0.01", "-o",
+]  # fmt: skip
 RECIPE = """
 name: tiny
 data: digits
@@ -43,6 +48,7 @@ def words(generated, spec, tmp_path_factory):
     shape = ["--lanes", "16", "--banks", "2", "--streams", "1"]
     known = {
         "compress": ["compress", str(folder / "recipe.yaml"), "--dry-run"],
+        "import": [*IMPORT, str(folder / "own" / "imported.safetensors")],
         "info": ["info", package],
         "generate": ["generate", package, "--board", "ulx3s-25f", *shape, "-o", str(folder / "made")],
         "simulate": ["simulate", build, "--input", str(spec_images)],

@@ -40,7 +40,9 @@ def task_of(recipe: Recipe) -> Task:
     """The recipe's data, ready for networks. RecipeError where they are not what its model reads."""
     training, data = recipe.training, load(recipe.data)
     check_size(recipe, data)
-    return make_task(data, bits=recipe.input_bits, limit=training.images, jittered=training.jitter)
+    return make_task(
+        data, bits=recipe.input_bits, limit=training.images, jittered=training.jitter, normalised=recipe.model
+    )
 
 
 def settings_of(recipe: Recipe) -> Settings:

@@ -74,6 +74,7 @@ def test_the_last_matching_pattern_decides_and_fraction_bits_default_to_steps_pl
         ("keep: 0.7", "before: [1, 1]", "constraints.tokens.before: must name at least one block, each once"),
         ("name: t", "name: t\nseed: 99999999999", "seed: Input should be less than 2147483648"),
         ("name: t", "name: t\nteacher: {rate: .inf}", "teacher.rate: Input should be a finite number, not inf"),
+        ("name: t", "name: t\nteacher: {key: ema}", "teacher: key names a state of a checkpoint: give that too"),
         ("name: t", "name: t\nteacher: {epochs: 0}", "teacher.epochs may be 0 only where a checkpoint is the teacher"),
         (
             "layers:",

@@ -1,0 +1,1 @@
+"""From a user's trained network to a package: ``spikewright import``."""
