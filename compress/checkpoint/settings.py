@@ -27,7 +27,6 @@ SPIKFORMER = {
     "heads": Setting("--heads", ("num_heads", "heads", "nhead")),
     "mean": Setting("--mean", ("mean",), whole=False),
     "std": Setting("--std", ("std",), whole=False),
-    "size": Setting("--size", ("img_size", "image_size", "input_size", "img_size_h", "crop_size")),
 }
 
 
@@ -73,6 +72,13 @@ class FoundSettings:
                 f"({', '.join(SPIKFORMER[name].names[:3])}) tell it"
             )
         return value
+
+    def told_or_assumed(self, name: str, given: AnyValue | None, usual: AnyValue) -> AnyValue:
+        """What the user tells, or what is so in all published networks of the family."""
+        if given is None:
+            return self.assume(name, usual)
+        self.told[name] = given
+        return given
 
     def assume(self, name: str, value: AnyValue) -> AnyValue:
         """What is so in all published networks of the family; it is told as assumed."""

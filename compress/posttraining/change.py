@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -69,19 +70,23 @@ class _Row:
 
 def measure(network: SpikingNetwork, quantised: SpikingNetwork, images: Tensor) -> Change:
     """Hold a quantised network (exact) against the float one on images, as both read them."""
-    own = {op.name: op for op in graph_of(quantised).ops}
+    exact = copy.deepcopy(quantised).double()
+    own = {op.name: op for op in graph_of(exact).ops}
     result = Change({op.name: _described(own[op.name]) for op in graph_of(network).ops})
     rows = {name: _Row() for name in own}
     with torch.no_grad():
         for part in split(images, BATCH):
-            pairs = zip(walk(network, part), walk(quantised, part), strict=True)
+            # float32 would round sums of whole numbers above 2^24
+            pairs = zip(walk(network, part), walk(exact, part.double()), strict=True)
             for (op, given, joined, made), (_, _, _, whole) in pairs:
                 if op.kind == "head":
                     _compare(result, made, whole)
                     continue
                 alone = None
                 if isinstance(own[op.name].module, Quantised):
-                    alone = execute(own[op.name], given, network.size.steps, joined)
+                    whole_reads = [value.double() for value in given]
+                    beside = None if joined is None else joined.double()
+                    alone = execute(own[op.name], whole_reads, network.size.steps, beside)
                 rows[op.name].add(op, made, alone, whole)
     for name, row in rows.items():
         if row.total:

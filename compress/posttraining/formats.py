@@ -12,6 +12,7 @@ import yaml
 
 from spikewright.compress.checkpoint.errors import CheckpointError
 from spikewright.compress.methods.quantise import QuantFormat
+from spikewright.cost.work import Scheme
 from spikewright.echo import quoted
 
 _ALLOWED = "2 to 8, pot3 or pot4, an average such as 3.5, or a YAML file {pattern: format}"
@@ -42,9 +43,9 @@ def wanted(words: str) -> Wanted:
 
 def _format(words: Any, where: str) -> QuantFormat:
     text = str(words).strip().lower()
-    scheme, digits = ("pot", text[3:]) if text.startswith("pot") else ("uniform", text)
+    scheme: Scheme = "pot" if text.startswith("pot") else "uniform"
     try:
-        return QuantFormat(scheme, int(float(digits)))  # type: ignore[arg-type]
+        return QuantFormat(scheme, int(text.removeprefix("pot")))
     except ValueError:
         raise CheckpointError(f"{where}: {quoted(str(words))} is no format; allowed is {_ALLOWED}") from None
 

@@ -6,6 +6,7 @@ the assignment is the search's (paper 2), with these figures in place of trained
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from spikewright.compress.checkpoint.errors import CheckpointError
-from spikewright.compress.methods.quantise import QuantFormat, candidates
+from spikewright.compress.methods.quantise import QuantFormat
 from spikewright.compress.methods.synapses import synapses
 from spikewright.compress.posttraining.correct import alone
 from spikewright.compress.posttraining.layers import walk
@@ -26,11 +27,6 @@ from spikewright.models.graph import IMAGE, SpikingNetwork, graph_of
 from spikewright.models.graph_run import execute
 
 Sensitivities = dict[str, dict[str, float]]
-
-
-def candidate_formats() -> list[QuantFormat]:
-    """What is tried for each layer: 2 to 8 bits, powers of two of 3 and 4."""
-    return candidates()
 
 
 def label(fmt: QuantFormat) -> str:
@@ -51,7 +47,8 @@ def sensitivities(
     formats: candidates by module path; images: some calibration images; kept: file of what is measured already, which
     is read and grown, so that a search can be interrupted; tell: layer, measured layers, all layers.
     """
-    known: Sensitivities = json.loads(kept.read_text()) if kept is not None and kept.is_file() else {}
+    key = _key(network, images)
+    known = _kept(kept, key)
     paths = {synapse.op: synapse.path for synapse in synapses(network)}
     with torch.no_grad():
         values = {IMAGE: images if images.dim() == 5 else images[None]}
@@ -63,8 +60,26 @@ def sensitivities(
                 if label(fmt) not in row:
                     row[label(fmt)] = _change(network, name, fmt, images, values)
             if kept is not None:
-                write_whole(kept, json.dumps(known, indent=1).encode())
+                write_whole(kept, json.dumps({"of": key, "layers": known}, indent=1).encode())
     return known
+
+
+def _key(network: SpikingNetwork, images: Tensor) -> str:
+    """Content hash of all that a measurement depends on."""
+    ops = [(op.kind, op.name, op.reads, op.heads, op.limit) for op in graph_of(network).ops]
+    digest = hashlib.sha256(repr((network, tuple(network.size), ops, tuple(images.shape))).encode())
+    for tensor in (*network.state_dict().values(), images):
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _kept(file: Path | None, key: str) -> Sensitivities:
+    """What was measured of the same network on the same images; nothing of another's."""
+    try:
+        found = json.loads(file.read_text()) if file is not None else {}
+        return dict(found["layers"]) if found.get("of") == key else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _change(

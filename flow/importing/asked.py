@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from spikewright.compress.checkpoint.settings import FoundSettings
+from spikewright.flow.importing.images import Given
 from spikewright.models.graph import SpikingNetwork
 
 
@@ -47,16 +48,17 @@ class Asked:
     input_shape: tuple[int, ...] | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Port:
     """A float network with the weights of a file.
 
-    build: the network in a type, reading what its source read; family, why: what it is and how that was recognised;
-    settings: what was told, read and assumed; unused: keys of the file that nothing reads; notes: what else the user
-    should know; names: the op of each neuron, by the name that the source gives it.
+    build: the network in a type, reading what its source read; images: those that calibrate it; family, why: what it is
+    and how that was recognised; settings: what was told, read and assumed; unused: keys of the file that nothing reads;
+    notes: what else the user should know; names: the op of each neuron, by the name that the source gives it.
     """
 
     build: Callable[[torch.dtype], SpikingNetwork]
+    images: Given
     family: str
     why: str
     settings: FoundSettings

@@ -33,6 +33,11 @@ class Given:
     name: str
     counts: bool = False
 
+    @property
+    def frames(self) -> bool:
+        """Whether each step has an image of its own."""
+        return self.images.ndim == 5
+
     def some(self, count: int) -> Given:
         """``count`` of them, spread evenly: files often lie class by class."""
         if count >= len(self.images):

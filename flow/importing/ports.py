@@ -15,7 +15,7 @@ from spikewright.compress.checkpoint.nir_network import build_network
 from spikewright.compress.checkpoint.settings import FoundSettings, channel_numbers, image_side, whole_number
 from spikewright.compress.checkpoint.spikformer import config_of, ported, refuse_bad_numbers, shapes_of
 from spikewright.flow.importing.asked import Asked, Port
-from spikewright.flow.importing.images import Given, need_size
+from spikewright.flow.importing.images import Given, given_images, need_size
 
 #: What the published code of each layout has, where weights and arguments are silent: pools and attention scale.
 PUBLISHED = dict(
@@ -24,9 +24,9 @@ PUBLISHED = dict(
 )  # fmt: skip
 
 
-def port(asked: Asked, given: Given) -> Port:
-    """The port of a user's file, for images as ``given``; CheckpointError where it cannot be made."""
-    return _nir(asked, given) if _is_hdf5(asked.path) else _spikformer(asked, given)
+def port(asked: Asked) -> Port:
+    """The port of a user's file, and the images that calibrate it; CheckpointError where it cannot be made."""
+    return _nir(asked) if _is_hdf5(asked.path) else _spikformer(asked)
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -37,7 +37,7 @@ def _is_hdf5(path: Path) -> bool:
         raise CheckpointError(f"{path}: {error.strerror}") from None
 
 
-def _nir(asked: Asked, given: Given) -> Port:
+def _nir(asked: Asked) -> Port:
     graph = read_nir(asked.path)
     if asked.input_shape is not None and len(asked.input_shape) != 3:
         raise CheckpointError("--input-shape must be C,H,W")
@@ -49,11 +49,10 @@ def _nir(asked: Asked, given: Given) -> Port:
     size, settings = made.network.size, FoundSettings({})
     options = ("steps", "dt", "reset", "compare", "leak")
     settings.told.update({name: getattr(asked, name) for name in options if getattr(asked, name) is not None})
+    given = given_images(asked.calibrate, channels=size.channels, part="train")
     shape = (size.height, size.width, size.channels)
-    frames = given.images.ndim == 5
-    need_size(given, (size.steps, *shape) if frames else shape, "--calibrate")
-    if not given.counts and not frames:
-        _normalisation(asked, settings, size.channels)
+    need_size(given, (size.steps, *shape) if given.frames else shape, "--calibrate")
+    _normalisation(asked, settings, given)
     notes = [*made.notes]
     notes += [f"{op}: leak {_hull(leak.given)} becomes {_hull(leak.rounded)}" for op, leak in made.rounded.items()]
     return Port(
@@ -64,23 +63,24 @@ def _nir(asked: Asked, given: Given) -> Port:
         notes=notes,
         where={"nodes": len(graph.nodes), "edges": len(graph.edges)},
         names=made.ops,
+        images=given,
     )
 
 
-def _spikformer(asked: Asked, given: Given) -> Port:
+def _spikformer(asked: Asked) -> Port:
     found = read_checkpoint(asked.path, ema=asked.ema, key=asked.key)
     recognised = recognise(found.state)
     refuse_bad_numbers({name: tensor for name, tensor in found.state.items() if name not in recognised.unused})
     shapes = shapes_of(found.state, recognised)
     settings = FoundSettings(found.told)
-    frames = given.images.ndim == 5
+    given = given_images(asked.calibrate, channels=shapes.channels, part="train")
     steps = settings.need("steps", asked.steps, whole_number, "a network runs over T timesteps")
     heads = settings.need("heads", asked.heads, whole_number, "attention is cut into heads")
     pools, scale = PUBLISHED[recognised.family.name]
-    pools = _told_or_assumed(settings, "pools", asked.pools, pools)
-    scale = _told_or_assumed(settings, "scale", asked.scale, scale)
-    threshold = _told_or_assumed(settings, "threshold", asked.threshold, 1.0)
-    attention_threshold = _told_or_assumed(settings, "attention_threshold", asked.attention_threshold, 0.5)
+    pools = settings.told_or_assumed("pools", asked.pools, pools)
+    scale = settings.told_or_assumed("scale", asked.scale, scale)
+    threshold = settings.told_or_assumed("threshold", asked.threshold, 1.0)
+    attention_threshold = settings.told_or_assumed("attention_threshold", asked.attention_threshold, 0.5)
     if not (threshold > 0 and attention_threshold > 0):
         raise CheckpointError("--threshold and --attention-threshold must be above 0")
     channels, (height, width) = given.images.shape[-1], given.images.shape[-3:-1]
@@ -94,13 +94,12 @@ def _spikformer(asked: Asked, given: Given) -> Port:
         raise CheckpointError(
             f"--calibrate: images of {given.name} are {height}×{width}; the file's training arguments say {told_side}"
         )
-    if frames and given.images.shape[1] != steps:
+    if given.frames and given.images.shape[1] != steps:
         raise CheckpointError(
             f"--calibrate: recordings of {given.name} have {given.images.shape[1]} frames; allowed is one a step, "
             f"{steps}"
         )
-    if not given.counts and not frames:
-        _normalisation(asked, settings, channels)
+    _normalisation(asked, settings, given)
     config = config_of(shapes, recognised, heads=heads, steps=steps, side=(height, width), pools=pools, scale=scale)
     return Port(
         build=lambda dtype: ported(
@@ -112,6 +111,7 @@ def _spikformer(asked: Asked, given: Given) -> Port:
         settings=settings,
         unused=recognised.unused,
         where={"state": found.where, "prefix": found.prefix},
+        images=given,
     )  # fmt: skip
 
 
@@ -120,18 +120,18 @@ def _hull(leaks: np.ndarray) -> str:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
-def _normalisation(asked: Asked, settings: FoundSettings, channels: int) -> None:
-    """Mean and std of the images, which must be told."""
-    for name, value in (("mean", asked.mean), ("std", asked.std)):
-        numbers = settings.need(
-            name, value, channel_numbers, "images were normalised in training (0 and 1: pixels as they are)"
-        )
+def _normalisation(asked: Asked, settings: FoundSettings, given: Given) -> None:
+    """Mean and std of the images, which must be told; counts of events have none, and frames may be such."""
+    told = {
+        name: settings.get(name, value, channel_numbers) for name, value in (("mean", asked.mean), ("std", asked.std))
+    }
+    if given.counts and any(told.values()):
+        raise CheckpointError(f"--mean, --std: {given.name} are counts of events, which have no mean and std")
+    if given.counts or (given.frames and not any(told.values())):
+        settings.assume("pixels", "counts of events")
+        return
+    why, channels = "images were normalised in training (0 and 1: pixels as they are)", given.images.shape[-1]
+    for name in told:
+        numbers = settings.need(name, getattr(asked, name), channel_numbers, why)
         if len(numbers) != channels:
             raise CheckpointError(f"--{name}: {len(numbers)} numbers; allowed are {channels}, one a channel")
-
-
-def _told_or_assumed(settings: FoundSettings, name: str, value, usual):  # type: ignore[no-untyped-def]
-    if value is not None:
-        settings.told[name] = value
-        return value
-    return settings.assume(name, usual)

@@ -103,6 +103,11 @@ def check_port(build: Callable[[torch.dtype], SpikingNetwork], reference: Refere
             f"{reference.source}: its logits are {list(reference.logits.shape)}, the port answers {list(double.shape)}"
         )
     differing, compared, first = 0, 0, ""
+    held = {id(theirs) for name in fired if (theirs := _theirs(reference, name)) is not None}
+    if strange := [name for name, spikes in reference.spikes.items() if id(spikes) not in held]:
+        raise CheckpointError(
+            f"{reference.source}: spikes.{strange[0]} is of no layer; layers are {', '.join(list(fired)[:8])}, …"
+        )
     for name, own in fired.items():
         if (theirs := _theirs(reference, name)) is None:
             continue

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from spikewright.flow.figures import ReportPart
 
 #: Below this share of a layer's spikes, quantised alone, the user is warned.
 WARNED = 0.99
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LayerRow(_Told):
+class LayerRow(ReportPart):
     """A layer of the table."""
 
     kind: str = Field(description="Kind of op.")
@@ -28,7 +26,7 @@ class LayerRow(_Told):
     saturated: int = Field(description="Channels that always do.")
 
 
-class Accuracy(_Told):
+class Accuracy(ReportPart):
     """Right answers on the same labelled images."""
 
     images: int = Field(description="Images.")
@@ -38,7 +36,7 @@ class Accuracy(_Told):
     golden: int = Field(description="Of the package, by the golden model.")
 
 
-class ImportReport(_Told):
+class ImportReport(ReportPart):
     """Everything that an import found out, did and measured."""
 
     file: str = Field(description="Name of the file.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,13 +14,13 @@ from torch import Tensor
 
 from spikewright.compress.checkpoint.errors import CheckpointError
 from spikewright.compress.checkpoint.nir_network import changed_spikes
-from spikewright.compress.methods.quantise import QuantFormat
+from spikewright.compress.methods.quantise import QuantFormat, candidates
 from spikewright.compress.networks.build import layer_names
 from spikewright.compress.networks.export import export_network
 from spikewright.compress.posttraining.change import Change, measure
 from spikewright.compress.posttraining.correct import quantised, reestimate_norms
 from spikewright.compress.posttraining.formats import matched, wanted
-from spikewright.compress.posttraining.sensitivity import candidate_formats, chosen, label, sensitivities
+from spikewright.compress.posttraining.sensitivity import chosen, label, sensitivities
 from spikewright.compress.recipe.constraints import FRACTION_LIMIT
 from spikewright.compress.recipe.fractions import fitting
 from spikewright.cost.storage import mean_bits
@@ -60,10 +60,10 @@ def import_network(asked: Asked, name: str, *, kept: Path | None = None, tell: T
     name: of the network in the package; kept: file of a search's measurements, which goes on where it was stopped.
     """
     tell("read the file")
-    given = given_images(asked.calibrate, channels=3, part="train")
-    made = port(asked, given)
-    codes = _codes(asked, made, given)
-    checked = _check(asked, made, given, codes, tell)
+    made = port(asked)
+    given = made.images
+    codes = _codes(asked, made)
+    checked = _check(asked, made, codes, tell)
     network = made.build(torch.float32)
     _read_codes(network, codes)
     calibration = given.some(asked.images)
@@ -84,10 +84,10 @@ def import_network(asked: Asked, name: str, *, kept: Path | None = None, tell: T
     size = network.size
     package = export_network(
         whole, codes.table, name=name, steps=size.steps, image=(size.height, size.width, size.channels),
-        bits=asked.input_bits, signed=codes.signed, frames=given.images.ndim == 5,
+        bits=asked.input_bits, signed=codes.signed, frames=given.frames,
     )  # fmt: skip
     assert_same(whole, package, few.images, _inputs(few.images, codes))
-    accuracy = _accuracy(asked, given, network, whole, package, codes, tell)
+    accuracy = _accuracy(asked, made, network, whole, package, codes, tell)
     report = _report(asked, made, checked, calibration, codes, formats, network, change, accuracy)
     provenance = {"import": report.model_dump(mode="json", by_alias=True, exclude={"layers"})}
     described = package.network.model_copy(update={"provenance": provenance})
@@ -103,12 +103,17 @@ def _leaks(network: GraphNetwork, inputs: Tensor) -> list[str]:
     ]
 
 
-def _codes(asked: Asked, made: Port, given: Given) -> ImageCodes:
+def _normalisation(made: Port) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Mean and std of the images; None of counts."""
+    known = made.settings.read | made.settings.told
+    return (known["mean"], known["std"]) if "mean" in known else None
+
+
+def _codes(asked: Asked, made: Port) -> ImageCodes:
     """How bytes of the images become codes."""
-    mean, std = (made.settings.told.get(n, made.settings.read.get(n)) for n in ("mean", "std"))
-    channels = given.images.shape[-1]
-    if mean is None or std is None:
-        return ImageCodes(count_table(channels, bits=asked.input_bits), 1.0, False)
+    if (normalisation := _normalisation(made)) is None:
+        return ImageCodes(count_table(made.images.images.shape[-1], bits=asked.input_bits), 1.0, False)
+    mean, std = normalisation
     return image_codes(mean, std, bits=asked.input_bits)
 
 
@@ -126,8 +131,8 @@ def _inputs(images: np.ndarray, codes: ImageCodes) -> Tensor:
     return read if read.dim() == 4 else read.transpose(0, 1).contiguous()
 
 
-def _check(asked: Asked, made: Port, given: Given, codes: ImageCodes, tell: Tell) -> PortCheck | None:
-    frames = given.images.ndim == 5
+def _check(asked: Asked, made: Port, codes: ImageCodes, tell: Tell) -> PortCheck | None:
+    frames = made.images.frames
     if asked.reference is not None:
         tell("compare the port with its source")
         given_reference = read_reference(asked.reference)
@@ -135,7 +140,7 @@ def _check(asked: Asked, made: Port, given: Given, codes: ImageCodes, tell: Tell
         return check_port(made.build, replace(given_reference, spikes=named), frames=frames)
     if asked.source is not None:
         tell("run the source")
-        read = _inputs(given.some(TABLE).images, codes).double() * codes.scale
+        read = _inputs(made.images.some(TABLE).images, codes).double() * codes.scale
         return check_port(made.build, run_source(asked.source, read.transpose(0, 1) if frames else read), frames=frames)
     return None
 
@@ -148,21 +153,21 @@ def _formats(
     finest = min(network.size.steps + 1, FRACTION_LIMIT)
     if asked_for.average is None:
         return fitting(network, matched(asked_for.patterns, names), finest=finest, input_bits=asked.input_bits)
-    tried: Sequence[QuantFormat] = [f for f in candidate_formats() if f.bits <= asked.widest]
-    candidates = {
+    tried = [fmt for fmt in candidates() if fmt.bits <= asked.widest]
+    by_layer = {
         path: [fitting(network, {path: fmt}, finest=finest, input_bits=asked.input_bits)[path] for fmt in tried]
         for path in names
     }
     measured = sensitivities(
-        network, candidates, inputs[:TABLE] if inputs.dim() == 4 else inputs[:, :TABLE], kept=kept,
+        network, by_layer, inputs[:TABLE] if inputs.dim() == 4 else inputs[:, :TABLE], kept=kept,
         tell=lambda layer, done, count: tell("search formats", f"{layer}, {done} of {count} layers"),
     )  # fmt: skip
-    return chosen(network, candidates, measured, asked_for.average, asked.widest)
+    return chosen(network, by_layer, measured, asked_for.average, asked.widest)
 
 
 def _accuracy(
     asked: Asked,
-    given: Given,
+    made: Port,
     network: SpikingNetwork,
     whole: SpikingNetwork,
     package: Package,
@@ -170,24 +175,23 @@ def _accuracy(
     tell: Tell,
 ) -> Accuracy | None:
     """Right answers on labelled images: of ``--test``, else of those that calibrated."""
-    size = network.size
-    labelled = given if asked.test is None else given_images(asked.test, channels=size.channels, part="test")
+    labelled = made.images.some(asked.images)
     if asked.test is not None:
-        need_size(labelled, given.images.shape[1:], "--test")
+        labelled = given_images(asked.test, channels=network.size.channels, part="test")
+        need_size(labelled, made.images.images.shape[1:], "--test")
         if labelled.labels is None:
             raise CheckpointError(f"--test: {labelled.name} has no labels")
     if labelled.labels is None:
         return None
-    labelled = labelled if asked.test is not None else labelled.some(asked.images)
-    assert labelled.labels is not None
+    exact = copy.deepcopy(whole).double()  # float32 would round sums of whole numbers above 2^24
     right = {"float": 0, "quantised": 0}
     for first in range(0, len(labelled.images), 32):
         tell("count right answers", f"{first} of {len(labelled.images)} images")
         inputs = _inputs(labelled.images[first : first + 32], codes)
         labels = torch.from_numpy(labelled.labels[first : first + 32])
         with torch.no_grad():
-            for rung, each in (("float", network), ("quantised", whole)):
-                right[rung] += int((each(inputs).argmax(1) == labels).sum())
+            right["float"] += int((network(inputs).argmax(1) == labels).sum())
+            right["quantised"] += int((exact(inputs.double()).argmax(1) == labels).sum())
     golden = run(package, labelled.images, keep_values=False).classes
     return Accuracy(
         images=len(labelled.images), source=labelled.name,
@@ -207,8 +211,8 @@ def _report(
     accuracy: Accuracy | None,
 ) -> ImportReport:
     settings = made.settings
-    mean, std = (settings.told.get(n, settings.read.get(n)) for n in ("mean", "std"))
-    clipped = codes.clipped(calibration.images, mean, std) if mean is not None and std is not None else 0.0
+    normalisation = _normalisation(made)
+    clipped = 0.0 if normalisation is None else codes.clipped(calibration.images, *normalisation)
     layers = {}
     for name, row in change.layers.items():
         fields: dict[str, Any] = asdict(row)

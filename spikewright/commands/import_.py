@@ -107,8 +107,10 @@ def import_(
         dt=dt, reset=reset, compare=fires, leak=leak, input_shape=_whole_numbers(input_shape, "--input-shape"),
         ema=ema, key=key, reference=reference, source=source, reestimate_norms=reestimate_norms,
     )  # fmt: skip
+    kept = output.with_suffix(".search.json")
     with phases("import") as tell:
-        imported = import_network(asked, output.stem, kept=output.with_suffix(".search.json"), tell=tell)
+        imported = import_network(asked, output.stem, kept=kept, tell=tell)
+    kept.unlink(missing_ok=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_package(imported.package, output)
     told = imported.report.model_dump_json(indent=1, by_alias=True)

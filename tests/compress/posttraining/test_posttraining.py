@@ -106,6 +106,8 @@ def test_a_search_meets_its_target_and_goes_on_where_it_was_stopped(trained, tmp
         sensitivities(network, candidates, images[:4], kept=kept, tell=stop)
     measured = sensitivities(network, candidates, images[:4], kept=kept)
     assert measured == sensitivities(network, candidates, images[:4])
+    other = sensitivities(network, candidates, images[4:8], kept=kept)
+    assert other == sensitivities(network, candidates, images[4:8]) != measured  # of other images
     for name, row in measured.items():
         assert row["uniform 2"] >= row["uniform 8"], name
     taken = chosen(network, candidates, measured, 3.5, 8)
@@ -129,10 +131,13 @@ def test_formats_in_words(tmp_path) -> None:
     ("9", "--bits: '9' is no format; allowed is 2 to 8"),
     ("pot5", "'pot5' is no format"),
     ("some", "'some' is no format"),
+    ("fraction.yaml", "--bits fraction.yaml: '\\*': '3.5' is no format"),
     ("1.5", "an average must lie between 2 and 8"),
     ("absent.yaml", r"--bits absent\.yaml: No such file"),
 ])  # fmt: skip
-def test_formats_that_are_none(words: str, sentence: str) -> None:
+def test_formats_that_are_none(words: str, sentence: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fraction.yaml").write_text("'*': 3.5\n")
     with pytest.raises(CheckpointError, match=sentence):
         wanted(words)
 

@@ -71,7 +71,7 @@ def test_a_search_for_an_average(tmp_path) -> None:
     report = import_network(asked(bits="3.5", images=8), "net", kept=tmp_path / "kept.json").report
     assert 3.4 < report.average_bits <= 3.5
     assert len(set(report.formats.values())) > 2
-    assert json.loads((tmp_path / "kept.json").read_text()).keys() == {
+    assert json.loads((tmp_path / "kept.json").read_text())["layers"].keys() == {
         name for name, row in report.layers.items() if row.format
     }
 
@@ -100,8 +100,7 @@ def test_a_reference_is_held_against_the_port(tmp_path) -> None:
     """Written by the network itself, as the user's program would; another number of heads is caught."""
     from spikewright.flow.importing.ports import port
 
-    told = asked()
-    network = port(told, given_images("digits", channels=1, part="train")).build(torch.float64)
+    network = port(asked()).build(torch.float64)
     inputs = torch.randn(3, 1, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 32
     with torch.no_grad():
         np.savez(tmp_path / "ref.npz", inputs=inputs.numpy(), logits=network(inputs).numpy())
@@ -110,6 +109,23 @@ def test_a_reference_is_held_against_the_port(tmp_path) -> None:
     assert "port not checked against its source" not in report.warnings
     with pytest.raises(CheckpointError, match="the port is not its source: class scores differ by"):
         import_network(asked(reference=tmp_path / "ref.npz", heads=2), "net")
+    arrays = dict(np.load(tmp_path / "ref.npz").items())
+    np.savez(tmp_path / "odd.npz", **arrays, **{"spikes.block.9.q": np.zeros((4, 3, 16, 64), bool)})
+    with pytest.raises(CheckpointError, match=r"spikes\.block\.9\.q is of no layer; layers are patch_embed\."):
+        import_network(asked(reference=tmp_path / "odd.npz"), "net")
+
+
+def test_mean_and_std_are_never_passed_over(tmp_path) -> None:
+    """Frames of grey levels are normalised as told; without, they are counts, and the report says so."""
+    frames = np.repeat(load("digits").train.images[:8, None], 4, axis=1)
+    np.savez(tmp_path / "frames.npz", images=frames)
+    told = asked(calibrate=str(tmp_path / "frames.npz"))
+    assert import_network(told, "net").package.network.input.signed
+    counts = import_network(asked(calibrate=str(tmp_path / "frames.npz"), mean=None, std=None), "net")
+    assert counts.report.assumed["pixels"] == "counts of events"
+    assert not counts.package.network.input.signed
+    with pytest.raises(CheckpointError, match="--std is missing"):
+        import_network(asked(calibrate=str(tmp_path / "frames.npz"), std=None), "net")
 
 
 @pytest.mark.parametrize(("make", "sentence"), [
