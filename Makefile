@@ -33,7 +33,7 @@ demo: $(CORE)  ## the committed model through generate, simulate, compare: build
 test-quick: $(FULL)  ## no simulator is built (90 s)
 	CXX=false $(PYTEST) -m "not slow and not simulator and not trains and not whole" $(PYTEST_ARGS)
 
-test: $(FULL)  ## all tests but the slow ones (11 min; PYTEST_ARGS=... for pytest)
+test: $(FULL)  ## all tests but the slow ones (13 min; PYTEST_ARGS=... for pytest)
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 test-slow: $(FULL)  ## the minutes-long tests too, networks of published sizes among them (an hour and a half; needs Chromium)

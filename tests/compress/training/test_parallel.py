@@ -98,7 +98,8 @@ def test_one_of_two_processes_writes_and_speaks(two_processes: tuple[Path, str, 
     assert written[1] == []
     assert len(set(written[0])) == len(written[0])
     assert set(written[0]) == {path.name for path in (folder / "run").rglob("*") if path.is_file()}
-    assert output.splitlines() == ["package: run/package.safetensors", "tried: run/tried.svg"]
+    made = ["package: run/package.safetensors", "tried: run/tried.svg", "to look at: run/report.html"]
+    assert output.splitlines() == made
     assert log.count("note: ulx3s-25f is not expected to take the network: ") == 1
     for record in ("teacher 1 loss", "gather 1 loss", "grid 1 loss", "what was tried"):
         assert log.count(record) == 1
